@@ -1,0 +1,28 @@
+"""One artificial neuron as a scikit-learn estimator, and everything inside it in plain sight."""
+
+from . import activations as _activations
+from . import losses as _losses
+from .exceptions import NeuronWarning
+from .neuron import NeuronClassifier, NeuronRegressor
+
+__version__ = "0.1.0"
+
+#: Names of every public class of ours that a saved model can hold, for
+#: ``skops.io.load(path, trusted=sknneuron.TRUSTED_TYPES)``.
+TRUSTED_TYPES = sorted(
+    f"{cls.__module__}.{cls.__qualname__}"
+    for cls in (
+        NeuronClassifier,
+        NeuronRegressor,
+        *_activations.ACTIVATIONS.values(),
+        *_losses.LOSSES.values(),
+    )
+)
+
+__all__ = [
+    "TRUSTED_TYPES",
+    "NeuronClassifier",
+    "NeuronRegressor",
+    "NeuronWarning",
+    "__version__",
+]

@@ -1,0 +1,152 @@
+"""What `fit` says on its own: only what makes the fit useless, each with what would do."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+from sklearn.exceptions import ConvergenceWarning
+
+from .exceptions import NeuronWarning
+from .objective import Objective
+from .training import Outcome
+
+# A column is in small units, rather than rare, if no row is this far from its mean.
+SMALL_UNITS = 0.5
+N_NAMED = 3
+
+
+def warn_of_bad_fit(estimator, objective: Objective, outcome: Outcome, stacklevel: int) -> None:
+    """Warn of a training that did not end well and of a neuron that answers to nothing."""
+    for message, category in (
+        _not_converged(estimator, outcome),
+        _penalty_on_small_units(estimator, objective, outcome),
+        _dead(estimator, objective, outcome),
+        _constant(estimator, objective, outcome),
+    ):
+        if message:
+            warnings.warn(message, category, stacklevel=stacklevel + 1)
+
+
+def _not_converged(estimator, outcome: Outcome):
+    asked_to_stop = "callback" in outcome.reason or outcome.interrupted
+    if outcome.converged or asked_to_stop:
+        return "", None
+    remedy = (
+        "Raise max_iter, or use solver='auto'."
+        if "max_iter" in outcome.reason
+        else "Scale the columns (StandardScaler), raise alpha, or use solver='auto'."
+    )
+    if "diverged" in outcome.reason:
+        remedy = "Lower learning_rate_init or leave it at 'auto', or use solver='auto'."
+    return (
+        f"{type(estimator).__name__} did not converge after {outcome.n_iter} iterations with "
+        f"solver='{estimator.solver_}': {outcome.reason}. The weights are the best found so far. "
+        f"{remedy}",
+        ConvergenceWarning,
+    )
+
+
+def _penalty_on_small_units(estimator, objective: Objective, outcome: Outcome):
+    """Columns in units so small that the L2 penalty, not the data, decides their weights."""
+    if objective.penalty.l2 == 0:
+        return "", None
+    rows = objective.watched
+    X = rows.X.toarray() if rows.is_sparse and rows.X.shape[1] <= 10_000 else rows.X
+    if rows.is_sparse and X is rows.X:
+        return "", None
+    center = objective.coordinates.center
+    small = np.abs(X - center).max(axis=0) < SMALL_UNITS
+    small &= X.max(axis=0) > X.min(axis=0)
+    if not small.any():
+        return "", None
+    theta = objective.from_weights(outcome.coef, outcome.intercept)
+    curvature = objective.curvature_diagonal(theta).reshape(objective.n_neurons, -1)
+    # From the solver's coordinates back to the column's own unit.
+    curvature = curvature[:, : objective.n_features] * objective.coordinates.scale**2
+    share = objective.penalty.l2 / curvature.max(axis=0)
+    bitten = np.flatnonzero(small & (share > 0.5))
+    if not len(bitten):
+        return "", None
+    return (
+        f"The penalty supplies more than half of the curvature of {column_names(estimator, bitten)}"
+        f" (up to {share[bitten].max():.0%}): in such small units a weight has to be large, and "
+        f"alpha={estimator.alpha:g} holds it down. Scale the columns (StandardScaler in a Pipeline "
+        "before the neuron), or lower alpha.",
+        NeuronWarning,
+    )
+
+
+def _dead(estimator, objective: Objective, outcome: Outcome):
+    if objective.pair.activation.flat != "dead":
+        return "", None
+    theta = objective.from_weights(outcome.coef, outcome.intercept)
+    suspects = objective.flat_fraction(theta) == 1.0
+    if not suspects.any():
+        return "", None
+    names = ", ".join(str(k) for k in np.flatnonzero(suspects))
+    return (
+        f"Dead neuron: {type(estimator).__name__} with activation="
+        f"'{objective.pair.activation.name}' is inactive on every row (neuron {names}), so that no "
+        "row moves its weights. Targets at or below the activation's floor do that: shift y with "
+        "TransformedTargetRegressor, or use activation='leaky_relu' or 'identity'.",
+        NeuronWarning,
+    )
+
+
+def _constant(estimator, objective: Objective, outcome: Outcome):
+    """The same prediction for every row, though rows and targets differ."""
+    rows = objective.watched
+    if rows.n_rows < 2 or objective.pair.activation.flat == "dead":
+        return "", None
+    y = rows.y.reshape(rows.n_rows, -1)
+    theta = objective.from_weights(outcome.coef, outcome.intercept)
+    z = objective.pre_activation(theta)
+    spread = np.ptp(z, axis=0)
+    silent = spread <= 1e-10 * np.maximum(np.abs(z).max(axis=0), 1e-300)
+    if objective.pair.coupled:
+        silent = np.array([silent.all()])
+    varies = np.ptp(y, axis=0) > 0
+    constant_rows = objective.coordinates.scale.size and _rows_equal(rows.X)
+    if constant_rows or not np.any(silent & varies):
+        return "", None
+    cause = (
+        f"alpha={estimator.alpha:g} holds every weight at zero: lower alpha"
+        if estimator.alpha > 0 and not np.any(outcome.coef[: len(silent)][silent])
+        else "no column tells the targets apart: check the features, or transform the target"
+    )
+    return (
+        f"{type(estimator).__name__} predicts the same for every row although the targets differ; "
+        f"{cause}.",
+        NeuronWarning,
+    )
+
+
+def _rows_equal(X) -> bool:
+    if hasattr(X, "toarray"):
+        return X.nnz == 0
+    return bool(np.all(X == X[0]))
+
+
+def column_names(estimator, columns) -> str:
+    """Words for these columns: their names if the estimator knows them, else their numbers."""
+    names = getattr(estimator, "feature_names_in_", None)
+    words = [f"column {j}" if names is None else f"column {names[j]!r}" for j in columns[:N_NAMED]]
+    more = len(columns) - len(words)
+    return ", ".join(words) + (f" and {more} more" if more > 0 else "")
+
+
+def warn_of_other_scale(estimator, objective: Objective, validation) -> None:
+    """Warn if validation rows are in other units than the training rows."""
+    X = validation.X
+    mean = np.asarray(X.mean(axis=0)).ravel()
+    distance = np.abs(mean - objective.coordinates.center) / objective.coordinates.scale
+    far = np.flatnonzero(distance > 20)
+    if len(far):
+        warnings.warn(
+            f"X_val is on another scale than X: the mean of {column_names(estimator, far)} is "
+            f"{distance[far].max():.0f} standard deviations from that of X. In a Pipeline, send it "
+            'through the same steps with Pipeline(..., transform_input=["X_val"]).',
+            NeuronWarning,
+            stacklevel=5,
+        )

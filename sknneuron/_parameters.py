@@ -1,0 +1,77 @@
+"""What each constructor parameter may be, and the words when it is not."""
+
+from __future__ import annotations
+
+import difflib
+from numbers import Integral, Real
+
+from ._sklearn_compat import (
+    Interval,
+    InvalidParameterError,
+    StrOptions,
+    validate_parameter_constraints,
+)
+from .activations import ACTIVATIONS, ALIASES, Activation
+from .losses import LOSSES, Loss
+from .solvers import SOLVERS
+
+AUTO_OR_POSITIVE = [StrOptions({"auto"}), Interval(Real, 0, None, closed="neither")]
+
+CONSTRAINTS: dict[str, list] = {
+    "activation": [StrOptions(set(ACTIVATIONS) | set(ALIASES)), Activation],
+    "loss": [StrOptions(set(LOSSES)), Loss],
+    "alpha": [Interval(Real, 0, None, closed="left")],
+    "l1_ratio": [Interval(Real, 0, 1, closed="both")],
+    "fit_intercept": ["boolean"],
+    "solver": [StrOptions({"auto"} | set(SOLVERS))],
+    "max_iter": [Interval(Integral, 1, None, closed="left")],
+    "tol": [StrOptions({"auto"}), Interval(Real, 0, None, closed="left")],
+    "batch_size": [Interval(Integral, 1, None, closed="left")],
+    "learning_rate_init": AUTO_OR_POSITIVE,
+    "momentum": [Interval(Real, 0, 1, closed="left")],
+    "early_stopping": ["boolean"],
+    "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+    "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
+    "record": [StrOptions({"auto", "loss"}), "boolean"],
+    "warm_start": ["boolean"],
+    "random_state": ["random_state"],
+    "n_jobs": [None, Integral],
+    "verbose": ["verbose"],
+}
+CLASSIFIER_CONSTRAINTS = {
+    **CONSTRAINTS,
+    "activation": [StrOptions({"auto"} | set(ACTIVATIONS) | set(ALIASES)), Activation],
+    "loss": [StrOptions({"auto"} | set(LOSSES)), Loss],
+    "class_weight": [dict, list, StrOptions({"balanced"}), None],
+}
+
+
+def check_parameters(estimator, constraints: dict[str, list]) -> None:
+    """Raise an error that names the parameter, what was given and what would do.
+
+    Raises
+    ------
+    InvalidParameterError
+        A ValueError and TypeError both, as scikit-learn's own.
+    """
+    try:
+        validate_parameter_constraints(
+            constraints, estimator.get_params(deep=False), type(estimator).__name__
+        )
+    except InvalidParameterError as error:
+        raise InvalidParameterError(f"{error}{_suggestion(estimator, constraints)}") from None
+
+
+def _suggestion(estimator, constraints) -> str:
+    """ " Did you mean ...?" for the first misspelt name, else nothing."""
+    for name, value in estimator.get_params(deep=False).items():
+        options = {
+            option
+            for constraint in constraints.get(name, ())
+            if isinstance(constraint, StrOptions)
+            for option in constraint.options
+        }
+        if isinstance(value, str) and options and value not in options:
+            close = difflib.get_close_matches(value.lower(), options, n=1)
+            return f" Did you mean {close[0]!r}?" if close else ""
+    return ""

@@ -1,0 +1,222 @@
+"""Targets as the loss wants them, and errors for those it cannot take."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+from sklearn.utils.class_weight import compute_sample_weight
+from sklearn.utils.multiclass import check_classification_targets, type_of_target
+from sklearn.utils.validation import column_or_1d
+
+from .exceptions import NeuronWarning
+from .pairs import Pair
+
+
+@dataclass(frozen=True)
+class ValueEncoder:
+    """A regressor's targets as columns, one per neuron.
+
+    Parameters
+    ----------
+    pair : Pair
+    n_neurons : int
+    is_1d : bool
+        y was a vector: weights and predictions are as well.
+    """
+
+    pair: Pair
+    n_neurons: int
+    is_1d: bool
+
+    @property
+    def attributes(self) -> dict:
+        """Fitted attributes that say what was learnt of y."""
+        return {}
+
+    def encode(self, y):
+        """Return y as (n_samples, n_neurons) floats.
+
+        Raises
+        ------
+        ValueError
+            For targets that the loss has no value for, or wholly outside the activation's range.
+        """
+        y = numeric(y)
+        encoded = y[:, None] if y.ndim == 1 else y
+        _check_loss_range(encoded, self.pair)
+        _check_activation_range(encoded, self.pair)
+        return encoded
+
+    def shape_weights(self, coef, intercept):
+        """Weights and biases in scikit-learn's shapes."""
+        return (coef[0], float(intercept[0])) if self.is_1d else (coef, intercept)
+
+
+@dataclass(frozen=True)
+class ClassEncoder:
+    """A classifier's labels as 0 and 1, -1 and 1 for a margin, or codes for a softmax layer.
+
+    Parameters
+    ----------
+    pair : Pair
+    classes : ndarray
+    is_multilabel : bool
+        y is an indicator matrix, one column and one neuron per label.
+    """
+
+    pair: Pair
+    classes: np.ndarray
+    is_multilabel: bool
+
+    @property
+    def attributes(self) -> dict:
+        """Fitted attributes that say what was learnt of y."""
+        return {"classes_": self.classes, "multilabel_": self.is_multilabel}
+
+    def encode(self, y):
+        """Return (n_samples, n_neurons) floats; (n_samples,) class codes for a softmax layer.
+
+        Raises
+        ------
+        ValueError
+            For labels other than `classes`.
+        """
+        if self.is_multilabel:
+            indicator = self._indicator(y)
+        else:
+            codes = self._codes(column_or_1d(y, warn=True))
+            if self.pair.coupled:
+                return codes
+            if len(self.classes) == 2:
+                indicator = codes[:, None].astype(np.float64)
+            else:
+                indicator = (codes[:, None] == np.arange(len(self.classes))).astype(np.float64)
+        return 2 * indicator - 1 if self.pair.loss.margin else indicator
+
+    def _codes(self, y):
+        codes = np.minimum(np.searchsorted(self.classes, y), len(self.classes) - 1)
+        unknown = self.classes[codes] != y
+        if np.any(unknown):
+            raise ValueError(
+                f"y contains the label {y[unknown][0]!r}, which is not among the classes "
+                f"{self.classes[:10]!r}. Name all labels in the first call to partial_fit (classes=)."
+            )
+        return codes
+
+    def _indicator(self, y):
+        y = y.toarray() if hasattr(y, "toarray") else np.asarray(y)
+        n_labels = len(self.classes)
+        if y.ndim != 2 or y.shape[1] != n_labels:
+            raise ValueError(
+                f"y has shape {y.shape}, but there are {n_labels} labels: give an indicator matrix "
+                f"with {n_labels} columns of 0 and 1."
+            )
+        if not np.isin(y, (0, 1)).all():
+            raise ValueError(f"A multilabel y holds 0 and 1 only; got {np.unique(y)[:5]}.")
+        return y.astype(np.float64)
+
+    def shape_weights(self, coef, intercept):
+        """Weights and biases as they are: (n_neurons, n_features) and (n_neurons,)."""
+        return coef, intercept
+
+    @property
+    def n_neurons(self) -> int:
+        """One for two classes, else one per class or label."""
+        one_will_do = len(self.classes) == 2 and not self.is_multilabel
+        return 1 if one_will_do else len(self.classes)
+
+
+def find_classes(y, name: str):
+    """Return (classes, is_multilabel) of a classifier's labels.
+
+    Raises
+    ------
+    ValueError
+        For continuous targets, several columns of classes, and a single class.
+    """
+    kind = type_of_target(y, input_name="y", raise_unknown=True)
+    if kind == "multilabel-indicator":
+        return np.arange(y.shape[1]), True
+    if kind == "multiclass-multioutput":
+        raise ValueError(
+            f"y has several columns of classes. Fit one {name} per column; "
+            "sklearn.multioutput.MultiOutputClassifier does that."
+        )
+    y = column_or_1d(y, warn=True)
+    check_classification_targets(y)
+    classes = np.unique(y)
+    if len(classes) < 2:
+        raise ValueError(
+            f"{name} needs samples of at least 2 classes in the data, but y contains only one "
+            f"class: {classes[0]!r}. With one class there is nothing to tell apart."
+        )
+    return classes, False
+
+
+def class_weighted(y, class_weight, sample_weight):
+    """Sample weights times the weights of the samples' classes."""
+    if class_weight is None:
+        return sample_weight
+    if hasattr(y, "toarray"):
+        y = y.toarray()
+    weight = compute_sample_weight(class_weight, y)
+    return weight if sample_weight is None else weight * sample_weight
+
+
+def numeric(y):
+    """Return y as float64.
+
+    Raises
+    ------
+    ValueError
+        If y holds something else than numbers.
+    """
+    y = y.toarray() if hasattr(y, "toarray") else np.asarray(y)
+    try:
+        return y.astype(np.float64, copy=False)
+    except (TypeError, ValueError):
+        raise ValueError(
+            f"y holds values that are not numbers, {y.ravel()[0]!r} for one. A regressor needs "
+            "numbers; for labels there is NeuronClassifier."
+        ) from None
+
+
+def _check_loss_range(y, pair: Pair) -> None:
+    low, high, low_inclusive, high_inclusive = pair.loss.target_range
+    outside = (y < low) if low_inclusive else (y <= low)
+    outside |= (y > high) if high_inclusive else (y >= high)
+    if not outside.any():
+        return
+    brackets = ("[" if low_inclusive else "("), ("]" if high_inclusive else ")")
+    raise ValueError(
+        f"loss='{pair.loss.name}' needs targets in {brackets[0]}{low:g}, {high:g}{brackets[1]}; "
+        f"y contains {y[outside][0]:g}. Use a loss for such targets, loss='squared_error' say, "
+        "or transform y with TransformedTargetRegressor."
+    )
+
+
+def _check_activation_range(y, pair: Pair) -> None:
+    low, high = pair.activation.range
+    if np.isinf(low) and np.isinf(high):
+        return
+    outside = (y < low) | (y > high)
+    if not outside.any():
+        return
+    name, worst = pair.activation.name, y[outside][0]
+    remedy = (
+        "Scale y into it: TransformedTargetRegressor(regressor=..., transformer=MinMaxScaler()), "
+        "or use activation='identity'."
+    )
+    if outside.all():
+        raise ValueError(
+            f"activation='{name}' gives levels between {low:g} and {high:g} and every target is "
+            f"outside that (y contains {worst:g}): no weights can reach one. {remedy}"
+        )
+    warnings.warn(
+        f"activation='{name}' gives levels between {low:g} and {high:g}, and {outside.mean():.0%} of "
+        f"the targets are outside (y contains {worst:g}): they are out of reach. {remedy}",
+        NeuronWarning,
+        stacklevel=5,
+    )

@@ -1,0 +1,237 @@
+"""What one block of rows adds to the sums that training needs.
+
+A kernel is stateless and picklable: it knows the loss as a function of z and nothing of where the
+rows come from. It is called with a block and the parameters,
+
+    kernel(X, y, sample_weight, weights, bias) -> tuple of sums over the rows of the block
+
+with `weights` (n_neurons, n_features) and `bias` (n_neurons,). All sums are float64.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import sparse
+
+from .pairs import Pair
+
+
+@dataclass(frozen=True)
+class LossSums:
+    """Loss and, by `order`, gradient and Hessian, summed over the rows of a block.
+
+    Parameters
+    ----------
+    pair : Pair
+        The loss as a function of z.
+    order : {0, 1, 2}
+        0: the loss alone; 1: and the gradient; 2: and the Hessian.
+    gauss_newton : bool
+        Leave the activation's curvature out of the Hessian, which then is never negative.
+    center : ndarray of shape (n_features,) or None
+        The Hessian is taken in ``X - center``, where it is far better conditioned when means are
+        large beside deviations. Dense rows only.
+    center_rows : bool
+        Subtract `center` before anything else, so that z and the gradient are in ``X - center`` as
+        well. For means so large that ``X @ w`` would lose its digits to cancellation.
+
+    Returns
+    -------
+    loss : ndarray of shape (n_neurons,), or (1,) for a softmax layer
+    gradient : ndarray of shape (n_neurons, n_features + 1)
+        The bias comes last.
+    hessian : ndarray
+        (n_neurons, n_features + 1, n_features + 1); one matrix over all neurons' parameters, with
+        a leading axis of 1, for a softmax layer.
+    """
+
+    pair: Pair
+    order: int
+    gauss_newton: bool = False
+    center: np.ndarray | None = None
+    center_rows: bool = False
+
+    def __call__(self, X, y, sample_weight, weights, bias):
+        X = _float64(X)
+        if self.center_rows:
+            X = X - self.center
+        z = X @ weights.T
+        z += bias
+        terms, r, d = self.pair.derivatives(y, z, self.order, self.gauss_newton)
+        if sample_weight is None:
+            loss = terms.sum(axis=0)
+        else:
+            loss = sample_weight @ terms
+        if self.order == 0:
+            return (loss,)
+        s = None if sample_weight is None else sample_weight[:, None]
+        if s is not None:
+            r = s * r
+        gradient = _gradient(X, r)
+        if self.order == 1:
+            return loss, gradient
+        shift = None if self.center_rows else self.center
+        if self.pair.coupled:
+            return loss, gradient, _softmax_hessian(X, d, s, shift)
+        if s is not None:
+            d = s * d
+        return loss, gradient, _separable_hessian(X, d, shift)
+
+
+@dataclass(frozen=True)
+class CurvatureDiagonal:
+    """Sums of ``d``, ``d * x`` and ``d * x**2``, from which the Hessian's diagonal follows."""
+
+    pair: Pair
+
+    def __call__(self, X, y, sample_weight, weights, bias):
+        X = _float64(X)
+        z = X @ weights.T
+        z += bias
+        d = self.pair.derivatives(y, z, 2, True)[2]
+        if self.pair.coupled:
+            d = d * (1 - d)
+        if sample_weight is not None:
+            d = sample_weight[:, None] * d
+        squares = X.multiply(X).tocsr() if sparse.issparse(X) else X * X
+        return d.sum(axis=0), _transposed_product(X, d), _transposed_product(squares, d)
+
+
+@dataclass(frozen=True)
+class HessianProduct:
+    """The Hessian times a direction, without the Hessian."""
+
+    pair: Pair
+    gauss_newton: bool = False
+
+    def __call__(self, X, y, sample_weight, weights, bias, direction, direction_bias):
+        X = _float64(X)
+        z = X @ weights.T
+        z += bias
+        dz = X @ direction.T
+        dz += direction_bias
+        d = self.pair.derivatives(y, z, 2, self.gauss_newton)[2]
+        if self.pair.coupled:
+            t = d * (dz - np.sum(d * dz, axis=1, keepdims=True))
+        else:
+            t = d * dz
+        if sample_weight is not None:
+            t *= sample_weight[:, None]
+        return (_gradient(X, t),)
+
+
+@dataclass(frozen=True)
+class AbsoluteLoss:
+    """Sum of |loss terms|: the yardstick for what rounding does to the loss."""
+
+    pair: Pair
+
+    def __call__(self, X, y, sample_weight, weights, bias):
+        z = _float64(X) @ weights.T
+        z += bias
+        terms = np.abs(self.pair.derivatives(y, z, 0)[0])
+        return (terms.sum(axis=0) if sample_weight is None else sample_weight @ terms,)
+
+
+@dataclass(frozen=True)
+class ColumnSums:
+    """Sum of the rows, and of their squared deviations from `center`."""
+
+    center: np.ndarray | None = None
+
+    def __call__(self, X, y, sample_weight):
+        X = _float64(X)
+        if self.center is not None:
+            X = X - self.center
+        if sample_weight is None:
+            sample_weight = np.ones(X.shape[0])
+        squares = X.multiply(X) if sparse.issparse(X) else X * X
+        return np.asarray(sample_weight @ X), np.asarray(sample_weight @ squares)
+
+
+def _float64(X):
+    # In the block, which then sits in the cache: float32 rows are read at half the price and
+    # computed with at full precision. A no-op for float64.
+    return X if X.dtype == np.float64 else X.astype(np.float64)
+
+
+def _transposed_product(X, r):
+    """``r.T @ X`` as a dense array."""
+    if sparse.issparse(X):
+        return np.ascontiguousarray((X.T @ r).T)
+    return r.T @ X
+
+
+def _gradient(X, r):
+    gradient = np.empty((r.shape[1], X.shape[1] + 1))
+    gradient[:, :-1] = _transposed_product(X, r)
+    gradient[:, -1] = r.sum(axis=0)
+    return gradient
+
+
+def _separable_hessian(X, d, center):
+    """One matrix per neuron, ``[X 1].T @ diag(d_k) @ [X 1]``."""
+    n_features, n_neurons = X.shape[1], d.shape[1]
+    hessian = np.empty((n_neurons, n_features + 1, n_features + 1))
+    if not sparse.issparse(X) and center is not None:
+        X = X - center
+    for k in range(n_neurons):
+        dk = d[:, k]
+        if sparse.issparse(X):
+            scaled = X.multiply(dk[:, None]).tocsr()
+            hessian[k, :-1, :-1] = (X.T @ scaled).toarray()
+        elif dk.min() >= 0:
+            scaled = X * np.sqrt(dk)[:, None]
+            hessian[k, :-1, :-1] = scaled.T @ scaled
+        else:
+            hessian[k, :-1, :-1] = (X * dk[:, None]).T @ X
+        hessian[k, -1, :-1] = hessian[k, :-1, -1] = _transposed_product(X, dk)
+        hessian[k, -1, -1] = dk.sum()
+    return hessian
+
+
+def _softmax_hessian(X, probability, s, center):
+    """Blocks ``[X 1].T @ diag(p_k (delta_kl - p_l)) @ [X 1]`` as one matrix, neuron by neuron."""
+    n_neurons = probability.shape[1]
+    if sparse.issparse(X):
+        X = X.toarray()
+    elif center is not None:
+        X = X - center
+    X1 = np.empty((X.shape[0], X.shape[1] + 1))
+    X1[:, :-1] = X
+    X1[:, -1] = 1
+    root = np.ones((X.shape[0], 1)) if s is None else np.sqrt(s)
+    size = X1.shape[1]
+    # One product for all the blocks: -A.T @ A with A = [p_1 X1, ..., p_K X1].
+    A = ((root * probability)[:, :, None] * X1[:, None, :]).reshape(len(X1), n_neurons * size)
+    hessian = A.T @ A
+    np.negative(hessian, out=hessian)
+    for k in range(n_neurons):
+        scaled = X1 * (root * np.sqrt(probability[:, k : k + 1]))
+        block = slice(k * size, (k + 1) * size)
+        hessian[block, block] += scaled.T @ scaled
+    return hessian[None]
+
+
+@dataclass(frozen=True)
+class EnvelopeGap:
+    """Sum of ``loss(z) + loss*(g) - g z`` with g the slope of the loss's Moreau envelope at z.
+
+    Zero where the envelope touches no kink. The prox of z, ``z - width * g``, is where the loss has
+    the slope g, so ``loss*(g) = g (z - width g) - loss(z - width g)``.
+    """
+
+    pair: Pair
+    envelope: Pair
+    width: float
+
+    def __call__(self, X, y, sample_weight, weights, bias):
+        z = _float64(X) @ weights.T
+        z += bias
+        g = self.envelope.derivatives(y, z, 1)[1]
+        loss = self.pair.derivatives(y, z, 0)[0]
+        at_prox = self.pair.derivatives(y, z - self.width * g, 0)[0]
+        gap = np.maximum(loss - at_prox - self.width * g * g, 0.0)
+        return (gap.sum(axis=0) if sample_weight is None else sample_weight @ gap,)

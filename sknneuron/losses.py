@@ -1,0 +1,549 @@
+"""Losses: what a level costs beside its target.
+
+Each is one class; the table `LOSSES` is built from the classes here. Scaling follows scikit-learn's
+half losses, so that `alpha` means the same as there. All work element by element, on targets y and
+levels a of the same shape.
+"""
+
+from __future__ import annotations
+
+import difflib
+from typing import ClassVar
+
+import numpy as np
+from scipy import optimize, special
+
+from ._parametrized import Parametrized
+
+INF = float("inf")
+
+
+class Loss(Parametrized):
+    """Base of the losses, ``loss(y, a)``.
+
+    Attributes
+    ----------
+    name : str
+        Key in the table.
+    smooth : bool
+        Whether the loss has a derivative everywhere.
+    quadratic_pieces : bool
+        Whether its second derivative jumps, as Huber's does.
+    margin : bool
+        Whether y is -1 or 1 and the loss acts on the margin ``y * z``.
+    level_range : tuple of float
+        Open interval in which levels must lie.
+    target_range : tuple
+        (low, high, low included, high included) of the targets.
+    """
+
+    name: ClassVar[str]
+    smooth: ClassVar[bool] = True
+    quadratic_pieces: ClassVar[bool] = False
+    margin: ClassVar[bool] = False
+    level_range: ClassVar[tuple[float, float]] = (-INF, INF)
+
+    @property
+    def target_range(self) -> tuple[float, float, bool, bool]:
+        return (-INF, INF, False, False)
+
+    def __call__(self, y, a):
+        """Return the loss of each level."""
+        raise NotImplementedError
+
+    def derivative(self, y, a):
+        """Return the derivative in a; a subgradient at a kink."""
+        raise NotImplementedError
+
+    def second_derivative(self, y, a):
+        """Return the second derivative in a."""
+        raise NotImplementedError
+
+    def optimal_level(self, y, sample_weight=None):
+        """Return the constant level with the least loss, one per column of y."""
+        return _weighted_mean(y, sample_weight)
+
+    def dispersion(self, y, a, sample_weight=None):
+        """Return the scale of the noise about the levels, one per column; 1 where it is known."""
+        return np.ones(y.shape[1:])
+
+    def smoothed(self, width: float) -> Loss:
+        """Return the Moreau envelope of this width; the loss itself if it is smooth."""
+        return self
+
+
+class SquaredError(Loss):
+    """``(y - a)^2 / 2``.
+
+    Examples
+    --------
+    >>> from sknneuron.losses import SquaredError
+    >>> float(SquaredError()(1.0, 3.0))
+    2.0
+    """
+
+    name = "squared_error"
+
+    def __call__(self, y, a):
+        r = a - y
+        return 0.5 * r * r
+
+    def derivative(self, y, a):
+        return a - y
+
+    def second_derivative(self, y, a):
+        return np.ones_like(a)
+
+    def dispersion(self, y, a, sample_weight=None):
+        return _weighted_mean((y - a) ** 2, sample_weight)
+
+
+class Quantile(Loss):
+    """``(y - a) * (quantile - [y < a])``, the pinball loss: levels are conditional quantiles.
+
+    Parameters
+    ----------
+    quantile : float, default=0.5
+        In (0, 1).
+
+    Examples
+    --------
+    >>> from sknneuron.losses import Quantile
+    >>> float(Quantile(0.9)(1.0, 0.0))
+    0.9
+    """
+
+    name = "quantile"
+    smooth = False
+
+    def __init__(self, quantile: float = 0.5):
+        self.quantile = quantile
+
+    def _slopes(self) -> tuple[float, float]:
+        """Slopes in a below and above the target."""
+        if not 0 < self.quantile < 1:
+            raise ValueError(f"quantile must lie in (0, 1), got {self.quantile!r}.")
+        return -self.quantile, 1 - self.quantile
+
+    def __call__(self, y, a):
+        below, above = self._slopes()
+        r = a - y
+        return np.maximum(below * r, above * r)
+
+    def derivative(self, y, a):
+        below, above = self._slopes()
+        return np.where(a < y, below, np.where(a > y, above, 0.5 * (below + above)))
+
+    def second_derivative(self, y, a):
+        return np.zeros_like(a)
+
+    def optimal_level(self, y, sample_weight=None):
+        below, above = self._slopes()
+        return np.array([_weighted_quantile(col, sample_weight, -below / (above - below))
+                         for col in y.T])
+
+    def dispersion(self, y, a, sample_weight=None):
+        return _weighted_mean(self(y, a), sample_weight)
+
+    def smoothed(self, width: float) -> Loss:
+        return _SmoothedKink(*self._slopes(), width)
+
+
+class AbsoluteError(Quantile):
+    """``|y - a|``: levels are conditional medians.
+
+    Examples
+    --------
+    >>> from sknneuron.losses import AbsoluteError
+    >>> float(AbsoluteError()(1.0, 3.0))
+    2.0
+    """
+
+    name = "absolute_error"
+
+    def __init__(self):
+        pass
+
+    def _slopes(self) -> tuple[float, float]:
+        return -1.0, 1.0
+
+
+class Huber(Loss):
+    """Quadratic up to `delta`, linear past it: outliers pull with bounded force.
+
+    ``r^2 / 2`` for ``|r| <= delta``, ``delta * (|r| - delta / 2)`` otherwise.
+
+    Parameters
+    ----------
+    delta : float, default=1.35
+        In the units of y, positive.
+
+    Examples
+    --------
+    >>> from sknneuron.losses import Huber
+    >>> float(Huber(delta=1.0)(0.0, 3.0))
+    2.5
+    """
+
+    name = "huber"
+    quadratic_pieces = True
+
+    def __init__(self, delta: float = 1.35):
+        self.delta = delta
+
+    def _checked_delta(self) -> float:
+        if not self.delta > 0:
+            raise ValueError(f"delta must be positive, got {self.delta!r}.")
+        return self.delta
+
+    def __call__(self, y, a):
+        delta = self._checked_delta()
+        r = np.abs(a - y)
+        near = np.minimum(r, delta)
+        return near * (r - 0.5 * near)
+
+    def derivative(self, y, a):
+        delta = self._checked_delta()
+        return np.clip(a - y, -delta, delta)
+
+    def second_derivative(self, y, a):
+        return (np.abs(a - y) <= self._checked_delta()).astype(np.result_type(a))
+
+    def optimal_level(self, y, sample_weight=None):
+        return _minimize_levels(self, y, sample_weight)
+
+    def dispersion(self, y, a, sample_weight=None):
+        return _weighted_mean(self(y, a), sample_weight)
+
+
+class Poisson(Loss):
+    """``a - y log a``, for counts; positive levels.
+
+    Examples
+    --------
+    >>> from sknneuron.losses import Poisson
+    >>> float(Poisson()(0.0, 3.0))
+    3.0
+    """
+
+    name = "poisson"
+    level_range = (0.0, INF)
+
+    @property
+    def target_range(self):
+        return (0.0, INF, True, False)
+
+    def __call__(self, y, a):
+        return a - special.xlogy(y, a)
+
+    def derivative(self, y, a):
+        return 1 - y / a
+
+    def second_derivative(self, y, a):
+        return y / a**2
+
+
+class Gamma(Loss):
+    """``log a + y / a``, for positive amounts; positive levels.
+
+    Examples
+    --------
+    >>> from sknneuron.losses import Gamma
+    >>> float(Gamma()(2.0, 1.0))
+    2.0
+    """
+
+    name = "gamma"
+    level_range = (0.0, INF)
+
+    @property
+    def target_range(self):
+        return (0.0, INF, False, False)
+
+    def __call__(self, y, a):
+        return np.log(a) + y / a
+
+    def derivative(self, y, a):
+        return (a - y) / a**2
+
+    def second_derivative(self, y, a):
+        return (2 * y - a) / a**3
+
+    def dispersion(self, y, a, sample_weight=None):
+        return _weighted_mean(((y - a) / a) ** 2, sample_weight)
+
+
+class Tweedie(Loss):
+    """Half the Tweedie deviance of a power, up to a constant; positive levels.
+
+    ``a^(2-p) / (2-p) - y a^(1-p) / (1-p)``: power 0 is the squared error, 1 poisson, 2 gamma.
+
+    Parameters
+    ----------
+    power : float, default=1.5
+        In (-inf, 0] or [1, inf).
+
+    Examples
+    --------
+    >>> from sknneuron.losses import Tweedie
+    >>> float(Tweedie(1.5)(1.0, 1.0))
+    4.0
+    """
+
+    name = "tweedie"
+    level_range = (0.0, INF)
+
+    def __init__(self, power: float = 1.5):
+        self.power = power
+
+    def _checked_power(self) -> float:
+        if 0 < self.power < 1 or not np.isfinite(self.power):
+            raise ValueError(
+                f"power must be at most 0 or at least 1, got {self.power!r}: no distribution has "
+                "that variance."
+            )
+        return float(self.power)
+
+    @property
+    def target_range(self):
+        power = self._checked_power()
+        if power <= 0:
+            return (-INF, INF, False, False)
+        return (0.0, INF, power < 2, False)
+
+    def __call__(self, y, a):
+        p = self._checked_power()
+        if p == 1:
+            return a - special.xlogy(y, a)
+        if p == 2:
+            return np.log(a) + y / a
+        return a ** (2 - p) / (2 - p) - y * a ** (1 - p) / (1 - p)
+
+    def derivative(self, y, a):
+        p = self._checked_power()
+        return (a - y) * a**-p
+
+    def second_derivative(self, y, a):
+        p = self._checked_power()
+        return ((1 - p) * a + p * y) * a ** (-p - 1)
+
+    def optimal_level(self, y, sample_weight=None):
+        # With power <= 0 targets may be negative, but levels may not.
+        return np.maximum(_weighted_mean(y, sample_weight), np.finfo(float).tiny)
+
+    def dispersion(self, y, a, sample_weight=None):
+        return _weighted_mean((y - a) ** 2 / a**self.power, sample_weight)
+
+
+class LogLoss(Loss):
+    """``-y log a - (1 - y) log(1 - a)``; targets in [0, 1], levels between.
+
+    Examples
+    --------
+    >>> from sknneuron.losses import LogLoss
+    >>> round(float(LogLoss()(1.0, 0.5)), 4)
+    0.6931
+    """
+
+    name = "log_loss"
+    level_range = (0.0, 1.0)
+
+    @property
+    def target_range(self):
+        return (0.0, 1.0, True, True)
+
+    def __call__(self, y, a):
+        return -special.xlogy(y, a) - special.xlog1py(1 - y, -a)
+
+    def derivative(self, y, a):
+        return (a - y) / (a * (1 - a))
+
+    def second_derivative(self, y, a):
+        return y / a**2 + (1 - y) / (1 - a) ** 2
+
+
+class Hinge(Loss):
+    """``max(0, 1 - y z)`` with y in {-1, 1}: the margin of a support vector machine.
+
+    Examples
+    --------
+    >>> from sknneuron.losses import Hinge
+    >>> float(Hinge()(1.0, 0.25))
+    0.75
+    """
+
+    name = "hinge"
+    smooth = False
+    margin = True
+
+    @property
+    def target_range(self):
+        return (-1.0, 1.0, True, True)
+
+    def __call__(self, y, a):
+        return np.maximum(0.0, 1 - y * a)
+
+    def derivative(self, y, a):
+        m = y * a
+        return np.where(m < 1, -y, np.where(m == 1, -0.5 * y, 0.0))
+
+    def second_derivative(self, y, a):
+        return np.zeros_like(a)
+
+    def optimal_level(self, y, sample_weight=None):
+        return np.where(_weighted_mean(y, sample_weight) >= 0, 1.0, -1.0)
+
+    def smoothed(self, width: float) -> Loss:
+        return _SmoothedHinge(width)
+
+
+class SquaredHinge(Loss):
+    """``max(0, 1 - y z)^2`` with y in {-1, 1}.
+
+    Examples
+    --------
+    >>> from sknneuron.losses import SquaredHinge
+    >>> float(SquaredHinge()(1.0, 0.5))
+    0.25
+    """
+
+    name = "squared_hinge"
+    quadratic_pieces = True
+    margin = True
+
+    @property
+    def target_range(self):
+        return (-1.0, 1.0, True, True)
+
+    def __call__(self, y, a):
+        return np.square(np.maximum(0.0, 1 - y * a))
+
+    def derivative(self, y, a):
+        return -2 * y * np.maximum(0.0, 1 - y * a)
+
+    def second_derivative(self, y, a):
+        return 2 * (y * a < 1) * np.ones_like(a)
+
+    def optimal_level(self, y, sample_weight=None):
+        # Within [-1, 1] it is a squared error of y = -1 and 1.
+        return _weighted_mean(y, sample_weight)
+
+
+class _SmoothedKink(Loss):
+    """Moreau envelope of ``max(below * r, above * r)``: quadratic near the kink."""
+
+    quadratic_pieces = True
+
+    def __init__(self, below: float, above: float, width: float):
+        self.below = below
+        self.above = above
+        self.width = width
+
+    def __call__(self, y, a):
+        r = a - y
+        g = self.derivative(y, a)
+        return g * r - 0.5 * self.width * g * g
+
+    def derivative(self, y, a):
+        return np.clip((a - y) / self.width, self.below, self.above)
+
+    def second_derivative(self, y, a):
+        r = (a - y) / self.width
+        return ((r >= self.below) & (r <= self.above)) / self.width
+
+
+class _SmoothedHinge(Loss):
+    """Moreau envelope of the hinge."""
+
+    margin = True
+    quadratic_pieces = True
+
+    def __init__(self, width: float):
+        self.width = width
+
+    def __call__(self, y, a):
+        u = self._slope(y, a)
+        return u * (1 - y * a) - 0.5 * self.width * u * u
+
+    def _slope(self, y, a):
+        return np.clip((1 - y * a) / self.width, 0.0, 1.0)
+
+    def derivative(self, y, a):
+        return -y * self._slope(y, a)
+
+    def second_derivative(self, y, a):
+        u = (1 - y * a) / self.width
+        return ((u >= 0) & (u <= 1)) / self.width
+
+
+def _weighted_mean(values, sample_weight):
+    # Not np.average: it copies the weights to the values' shape.
+    if sample_weight is None:
+        return values.mean(axis=0)
+    return sample_weight @ values / sample_weight.sum()
+
+
+def _weighted_quantile(y, sample_weight, quantile: float) -> float:
+    order = np.argsort(y, kind="stable")
+    weight = np.ones(len(y)) if sample_weight is None else sample_weight[order]
+    cumulated = np.cumsum(weight)
+    index = np.searchsorted(cumulated, quantile * cumulated[-1])
+    return float(y[order][min(index, len(y) - 1)])
+
+
+def _minimize_levels(loss: Loss, y, sample_weight):
+    """Least constant level of a convex loss, column by column: where the slope crosses zero."""
+
+    def level(column):
+        low, high = float(column.min()), float(column.max())
+        if low == high:
+            return low
+
+        def slope(a):
+            return float(_weighted_mean(loss.derivative(column, np.full_like(column, a)),
+                                        sample_weight))
+
+        return optimize.brentq(slope, low, high, xtol=1e-14 * (high - low) + 1e-300)
+
+    return np.array([level(column) for column in y.T])
+
+
+LOSSES: dict[str, type[Loss]] = {
+    cls.name: cls
+    for cls in list(globals().values())
+    if isinstance(cls, type) and issubclass(cls, Loss) and "name" in vars(cls)
+}
+"""Every loss by its name."""
+
+
+def get_loss(loss: str | Loss) -> Loss:
+    """Return the loss of this name, or the instance itself.
+
+    Parameters
+    ----------
+    loss : str or Loss
+
+    Returns
+    -------
+    loss : Loss
+
+    Raises
+    ------
+    ValueError
+        For an unknown name; the message says which one is close.
+
+    Examples
+    --------
+    >>> from sknneuron.losses import get_loss
+    >>> get_loss("huber")
+    Huber(delta=1.35)
+    """
+    if isinstance(loss, Loss):
+        return loss
+    if loss in LOSSES:
+        return LOSSES[loss]()
+    close = difflib.get_close_matches(str(loss), LOSSES, n=1)
+    hint = f" Did you mean {close[0]!r}?" if close else ""
+    raise ValueError(
+        f"The loss must be a Loss instance or one of {sorted(LOSSES)}. Got {loss!r} instead.{hint}"
+    )

@@ -1,0 +1,291 @@
+"""The training objective as a solver sees it: a function of a few numbers.
+
+    F = sum_i s_i sum_k loss(y_ik, f(x_i . w_k + b_k)) / sum_i s_i
+        + alpha * (l1_ratio * |W|_1 + (1 - l1_ratio) / 2 * |W|_2^2)
+
+Shape convention: parameters `theta` are (n_groups, group_size). Neurons that share no loss are
+problems of their own, solved side by side so that they share the reading of X: one group each, with
+its weights and then its bias. A softmax layer is one group that holds all neurons one after the
+other. Values are (n_groups,), gradients as theta, Hessians (n_groups, group_size, group_size).
+
+Solvers work in coordinates in which columns are centred and scaled: `theta` holds ``scale * w`` and
+``b + center . w``. Square feet beside a dummy then converge as surely as scaled columns do.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from .kernels import AbsoluteLoss, ColumnSums, CurvatureDiagonal, HessianProduct, LossSums
+from .pairs import Pair
+from .penalties import ElasticNet
+
+# Rows that a column's centre and scale are taken from: they steer the solver and need no precision.
+N_COORDINATE_ROWS = 4096
+# Rows on which dead and saturated neurons are counted at each iterate.
+N_WATCHED_ROWS = 1000
+# Past this ratio of a column's mean to its deviation, rows are centred before they are multiplied.
+FAR_FROM_ZERO = 1e5
+
+
+@dataclass(frozen=True)
+class Coordinates:
+    """Where a solver works: column j is ``(x_j - center_j) / scale_j``."""
+
+    center: np.ndarray
+    scale: np.ndarray
+    center_rows: bool = False
+
+    @classmethod
+    def of(cls, source, fit_intercept: bool) -> Coordinates:
+        """Centre and scale of the columns, from at most `N_COORDINATE_ROWS` evenly spaced rows."""
+        sample = source
+        if source.n_rows > N_COORDINATE_ROWS:
+            rows = np.linspace(0, source.n_rows - 1, N_COORDINATE_ROWS).astype(np.intp)
+            sample = source.take(rows)
+        ones = np.ones(sample.n_rows)
+        center = np.zeros(sample.n_features)
+        if fit_intercept:
+            center = ColumnSums()(sample.X, None, ones)[0] / sample.n_rows
+        if sample.is_sparse:
+            mean_square = ColumnSums()(sample.X, None, ones)[1] / sample.n_rows
+            variance = mean_square - center**2
+        else:
+            variance = ColumnSums(center)(sample.X, None, ones)[1] / sample.n_rows
+        scale = np.sqrt(np.maximum(variance, 0))
+        size = np.abs(center)
+        # A column constant in the sample has no deviation to go by; its size will do.
+        constant = ~(scale > 1e-12 * size)
+        scale[constant] = np.where(size[constant] > 0, size[constant], 1.0)
+        center_rows = not sample.is_sparse and bool(np.any(size > FAR_FROM_ZERO * scale))
+        return cls(center, scale, center_rows)
+
+
+class Objective:
+    """The objective over the rows of a source, its derivatives and what a solver plans with.
+
+    Parameters
+    ----------
+    source : source of rows
+    pair : Pair
+        The loss as a function of z.
+    penalty : ElasticNet
+    n_neurons : int
+    fit_intercept : bool, default=True
+    coordinates : Coordinates, default=None
+        None takes them from the rows.
+
+    Notes
+    -----
+    `value`, `value_and_gradient` and the rest are of the smooth part: loss and L2. The L1 part is
+    `l1_value`, with strengths `l1` per coordinate, for the solvers that can take it.
+    """
+
+    def __init__(self, source, pair: Pair, penalty: ElasticNet, n_neurons: int, *,
+                 fit_intercept=True, coordinates: Coordinates | None = None):
+        self.source = source
+        self.pair = pair
+        self.penalty = penalty
+        self.n_neurons = n_neurons
+        self.fit_intercept = fit_intercept
+        self.coordinates = coordinates or Coordinates.of(source, fit_intercept)
+        self.n_features = source.n_features
+        self.neuron_size = self.n_features + bool(fit_intercept)
+        self.shape = ((1, n_neurons * self.neuron_size) if pair.coupled
+                      else (n_neurons, self.neuron_size))
+        per_neuron = np.zeros(self.neuron_size)
+        per_neuron[: self.n_features] = 1 / self.coordinates.scale
+        per_group = np.tile(per_neuron, self.shape[1] // self.neuron_size)
+        self.l1 = penalty.l1 * per_group
+        self.l2 = penalty.l2 * per_group**2
+
+    # -- parameters ------------------------------------------------------------------------------
+
+    def to_weights(self, theta):
+        """Return coef (n_neurons, n_features) and intercept (n_neurons,) of `theta`."""
+        theta = theta.reshape(self.n_neurons, self.neuron_size)
+        coef = theta[:, : self.n_features] / self.coordinates.scale
+        if not self.fit_intercept:
+            return coef, np.zeros(self.n_neurons)
+        return coef, theta[:, -1] - coef @ self.coordinates.center
+
+    def from_weights(self, coef, intercept):
+        """Return the `theta` of these weights and biases."""
+        theta = np.empty((self.n_neurons, self.neuron_size))
+        theta[:, : self.n_features] = coef * self.coordinates.scale
+        if self.fit_intercept:
+            theta[:, -1] = intercept + coef @ self.coordinates.center
+        return theta.reshape(self.shape)
+
+    def _params(self, theta):
+        """What a kernel is called with: weights and bias, the bias of centred rows if it centres."""
+        coef, intercept = self.to_weights(theta)
+        if self.coordinates.center_rows and self.fit_intercept:
+            intercept = theta.reshape(self.n_neurons, self.neuron_size)[:, -1]
+        return coef, np.ascontiguousarray(intercept)
+
+    def _kernel(self, order, gauss_newton=False):
+        centers = self.fit_intercept and not self.source.is_sparse
+        center = self.coordinates.center if centers else None
+        return LossSums(self.pair, order, gauss_newton, center, self.coordinates.center_rows)
+
+    def _to_gradient(self, raw):
+        """A kernel's sums (n_neurons, n_features + 1) as a gradient in theta, a mean over rows."""
+        g = raw[:, : self.neuron_size] / self.source.total_weight
+        if self.fit_intercept and not self.coordinates.center_rows:
+            g[:, :-1] -= g[:, -1:] * self.coordinates.center
+        g[:, : self.n_features] /= self.coordinates.scale
+        return g.reshape(self.shape)
+
+    def _to_hessian(self, raw):
+        n, size, p = self.shape[1] // self.neuron_size, self.neuron_size, self.n_features
+        H = raw.reshape(len(raw), n, p + 1, n, p + 1)[:, :, :size, :, :size]
+        H = H / self.source.total_weight
+        if self.source.is_sparse and self.fit_intercept:
+            # Rows were left sparse, so the centring is done on the sums.
+            H[:, :, :-1] -= self.coordinates.center[:, None, None] * H[:, :, -1:]
+            H[..., :-1] -= self.coordinates.center * H[..., -1:]
+        H[:, :, :p] /= self.coordinates.scale[:, None, None]
+        H[..., :p] /= self.coordinates.scale
+        H = H.reshape(len(raw), self.shape[1], self.shape[1])
+        index = np.arange(self.shape[1])
+        H[:, index, index] += self.l2
+        return H
+
+    # -- the objective and its derivatives --------------------------------------------------------
+
+    def value(self, theta):
+        """Smooth part of the objective, (n_groups,)."""
+        (loss,) = self.source.map_sum(self._kernel(0), *self._params(theta))
+        return loss / self.source.total_weight + self.l2_value(theta)
+
+    def value_and_gradient(self, theta):
+        """Smooth part and its gradient."""
+        loss, gradient = self.source.map_sum(self._kernel(1), *self._params(theta))
+        value = loss / self.source.total_weight + self.l2_value(theta)
+        return value, self._to_gradient(gradient) + self.l2 * theta
+
+    def value_gradient_hessian(self, theta, gauss_newton=False):
+        """Smooth part, its gradient and its Hessian (of convex type with `gauss_newton`)."""
+        loss, gradient, hessian = self.source.map_sum(
+            self._kernel(2, gauss_newton), *self._params(theta))
+        value = loss / self.source.total_weight + self.l2_value(theta)
+        return value, self._to_gradient(gradient) + self.l2 * theta, self._to_hessian(hessian)
+
+    def hessian_vector(self, theta, direction, gauss_newton=False):
+        """The Hessian at `theta` times `direction`, both in theta's shape."""
+        coef, intercept = self.to_weights(theta)
+        (raw,) = self.source.map_sum(HessianProduct(self.pair, gauss_newton),
+                                     coef, intercept, *self.to_weights(direction))
+        g = raw[:, : self.neuron_size] / self.source.total_weight
+        if self.fit_intercept:
+            g[:, :-1] -= g[:, -1:] * self.coordinates.center
+        g[:, : self.n_features] /= self.coordinates.scale
+        return g.reshape(self.shape) + self.l2 * direction
+
+    def curvature_diagonal(self, theta):
+        """Diagonal of the (Gauss-Newton) Hessian, in theta's shape."""
+        d0, d1, d2 = self.source.map_sum(CurvatureDiagonal(self.pair), *self.to_weights(theta))
+        center, scale = self.coordinates.center, self.coordinates.scale
+        diagonal = np.empty((self.n_neurons, self.neuron_size))
+        d0 = d0[:, None]
+        columns = (d2 - 2 * center * d1 + center**2 * d0) / scale**2
+        # A column far from zero loses the difference to rounding; its scale stands in.
+        diagonal[:, : self.n_features] = np.maximum(columns, 1e-6 * d0)
+        if self.fit_intercept:
+            diagonal[:, -1:] = d0
+        return diagonal.reshape(self.shape) / self.source.total_weight + self.l2
+
+    def l2_value(self, theta):
+        return 0.5 * ((self.l2 * theta) * theta).sum(axis=1)
+
+    def l1_value(self, theta):
+        return np.abs(theta) @ self.l1
+
+    def total(self, theta):
+        """The whole objective, a number."""
+        return float(self.value(theta).sum() + self.l1_value(theta).sum())
+
+    def weight_gradient_norm(self, gradient):
+        """Euclidean norm of the gradient in weights and biases, from the one in theta."""
+        g = gradient.reshape(self.n_neurons, self.neuron_size)
+        weights = g[:, : self.n_features] * self.coordinates.scale
+        if self.fit_intercept:
+            weights = weights + g[:, -1:] * self.coordinates.center
+            return float(np.sqrt(np.sum(weights**2) + np.sum(g[:, -1] ** 2)))
+        return float(np.sqrt(np.sum(weights**2)))
+
+    # -- what solvers plan with --------------------------------------------------------------------
+
+    def null(self):
+        """`theta` of the best neuron with a bias alone (zero without a bias)."""
+        theta = np.zeros((self.n_neurons, self.neuron_size))
+        if self.fit_intercept:
+            theta[:, -1] = self.pair.null_bias(self.source.y, self.source.sample_weight)
+        return theta.reshape(self.shape)
+
+    @cached_property
+    def rounding(self) -> float:
+        """What rounding may add to the objective: a few eps times the mean absolute loss term."""
+        (total,) = self.source.map_sum(AbsoluteLoss(self.pair), *self.to_weights(self.null()))
+        return 4 * np.finfo(float).eps * float(total.sum()) / self.source.total_weight
+
+    def dispersion(self, theta) -> float:
+        """Dispersion of the targets about the neurons' levels, from the watched rows."""
+        rows = self.watched
+        level = self.pair.level(self.pre_activation(theta))
+        return float(np.mean(self.pair.loss.dispersion(rows.y, level, rows.sample_weight)))
+
+    def subsample(self, rows, sample_weight=None) -> Objective:
+        """The objective over these rows alone, in the same coordinates.
+
+        `sample_weight` replaces their weights: inverse inclusion probabilities, say.
+        """
+        return self.over(self.source.take(rows, sample_weight))
+
+    def over(self, source) -> Objective:
+        """The same objective over the rows of another source."""
+        return Objective(source, self.pair, self.penalty, self.n_neurons,
+                         fit_intercept=self.fit_intercept, coordinates=self.coordinates)
+
+    def with_pair(self, pair: Pair) -> Objective:
+        """The same rows and penalty under another loss."""
+        return Objective(self.source, pair, self.penalty, self.n_neurons,
+                         fit_intercept=self.fit_intercept, coordinates=self.coordinates)
+
+    def sample_rows(self, n_rows: int):
+        """At most `n_rows` evenly spaced row numbers."""
+        if self.source.n_rows <= n_rows:
+            return np.arange(self.source.n_rows)
+        return np.linspace(0, self.source.n_rows - 1, n_rows).astype(np.intp)
+
+    @cached_property
+    def watched(self):
+        """At most `N_WATCHED_ROWS` of the rows, evenly spaced."""
+        rows = self.sample_rows(N_WATCHED_ROWS)
+        return self.source if len(rows) == self.source.n_rows else self.source.take(rows)
+
+    def largest_shift(self, step) -> float:
+        """Largest change of z that `step` makes on the watched rows."""
+        return float(np.abs(self.pre_activation(step)).max(initial=0.0))
+
+    def pre_activation(self, theta):
+        """z of the watched rows, (n_rows, n_neurons)."""
+        coef, intercept = self.to_weights(theta)
+        return self.watched.X @ coef.T + intercept
+
+    def row_curvature(self, theta):
+        """Weighted curvature of each row's loss in z, summed over neurons. Dense rows only."""
+        source = self.source
+        coef, intercept = self.to_weights(theta)
+        z = source.X @ coef.T + intercept
+        d = self.pair.derivatives(source.y, z, 2, True)[2]
+        d = (d * (1 - d) if self.pair.coupled else d).sum(axis=1)
+        return d if source.sample_weight is None else d * source.sample_weight
+
+    def flat_fraction(self, theta):
+        """Share of (at most `N_WATCHED_ROWS`) rows on which each neuron's derivative vanishes."""
+        return self.pair.activation.is_flat(self.pre_activation(theta)).mean(axis=0)

@@ -1,0 +1,428 @@
+"""The loss as a function of the weighted sum z: activation and loss taken together.
+
+`ChainRule` composes any two. Where a closed form is known it stands here as a class of its own,
+equal to the chain rule but right far out, where the composition would overflow or cancel, and
+faster: terms, slope and curvature share what they have in common.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import numpy as np
+from scipy import special
+
+from .activations import ACTIVATIONS, Activation, get_activation
+from .losses import LOSSES, Loss, get_loss
+
+LOG_2PI_HALF = 0.5 * float(np.log(2 * np.pi))
+
+
+class Pair:
+    """The loss as a function of z.
+
+    Parameters
+    ----------
+    activation : Activation
+    loss : Loss
+    convex : bool
+        Whether the loss is convex in z.
+
+    Notes
+    -----
+    `z` is (n_rows, n_neurons) and `y` alike, except for a softmax layer, whose `y` is (n_rows,)
+    class codes.
+    """
+
+    coupled: ClassVar[bool] = False
+
+    def __init__(self, activation: Activation, loss: Loss, convex: bool = False):
+        self.activation = activation
+        self.loss = loss
+        self.convex = convex
+
+    @property
+    def smooth(self) -> bool:
+        """Whether the loss in z has a derivative everywhere (kinks of relu apart)."""
+        return self.loss.smooth
+
+    @property
+    def quadratic_pieces(self) -> bool:
+        """Whether the second derivative jumps."""
+        return self.loss.quadratic_pieces
+
+    def derivatives(self, y, z, order: int, gauss_newton: bool = False):
+        """Return (loss, slope, curvature) in z, element by element.
+
+        Parameters
+        ----------
+        y, z : ndarray
+        order : {0, 1, 2}
+            What is asked for; the rest is None.
+        gauss_newton : bool
+            Leave out the activation's curvature, so that a convex loss gives none below zero.
+            Convex pairs have no need of that and ignore it.
+        """
+        raise NotImplementedError
+
+    def level(self, z):
+        """Return the activation level."""
+        return self.activation(z)
+
+    def probability(self, z):
+        """Return the level rescaled to (0, 1), for a classifier."""
+        return self.activation(z)
+
+    @property
+    def threshold(self) -> float:
+        """Return the z at which a classifier's probability is one half."""
+        return 0.0
+
+    def null_bias(self, y, sample_weight):
+        """Return the bias of the best neuron with zero weights, one per neuron."""
+        return self.activation.inverse(self.loss.optimal_level(y, sample_weight))
+
+    def smoothed(self, width: float) -> Pair:
+        """Return the pair with the loss's Moreau envelope; itself if the loss is smooth."""
+        if self.loss.smooth:
+            return self
+        return type(self)(self.activation, self.loss.smoothed(width), self.convex)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.activation!r}, {self.loss!r})"
+
+
+class ChainRule(Pair):
+    """Any loss of any activation: ``loss'(y, f(z)) f'(z)`` and so on."""
+
+    def derivatives(self, y, z, order, gauss_newton=False):
+        f = self.activation
+        with np.errstate(all="ignore"):
+            a = f(z)
+            terms = self.loss(y, a)
+            if order == 0:
+                return terms, None, None
+            slope_a, f1 = self.loss.derivative(y, a), f.derivative(z)
+            slope = slope_a * f1
+            if order == 1:
+                return terms, slope, None
+            curvature = self.loss.second_derivative(y, a) * f1 * f1
+            if not gauss_newton:
+                curvature += slope_a * f.second_derivative(z)
+        return terms, slope, curvature
+
+
+class IdentityPair(Pair):
+    """The identity with any loss: z is the level."""
+
+    def derivatives(self, y, z, order, gauss_newton=False):
+        loss = self.loss
+        return (
+            loss(y, z),
+            loss.derivative(y, z) if order else None,
+            loss.second_derivative(y, z) if order == 2 else None,
+        )
+
+
+class Rescaled(Activation):
+    """A bounded activation's level moved to (0, 1): a classifier's probability."""
+
+    def __init__(self, activation: Activation):
+        self.activation = activation
+        self.low, high = activation.range
+        self.width = high - self.low
+
+    range = (0.0, 1.0)
+
+    def __call__(self, z):
+        return (self.activation(z) - self.low) / self.width
+
+    def derivative(self, z):
+        return self.activation.derivative(z) / self.width
+
+    def second_derivative(self, z):
+        return self.activation.second_derivative(z) / self.width
+
+    def inverse(self, a):
+        return self.activation.inverse(self.low + self.width * np.asarray(a))
+
+
+class ClassifierChainRule(ChainRule):
+    """A bounded activation in a classifier: the loss acts on the level rescaled to (0, 1)."""
+
+    def __init__(self, activation: Activation, loss: Loss, convex: bool = False):
+        super().__init__(activation, loss, convex)
+        self._rule = ChainRule(Rescaled(activation), loss, convex)
+
+    def derivatives(self, y, z, order, gauss_newton=False):
+        return self._rule.derivatives(y, z, order, gauss_newton)
+
+    def probability(self, z):
+        return self._rule.activation(z)
+
+    @property
+    def threshold(self) -> float:
+        return float(self._rule.activation.inverse(0.5))
+
+    def null_bias(self, y, sample_weight):
+        return self._rule.activation.inverse(self.loss.optimal_level(y, sample_weight))
+
+
+class SigmoidLogLoss(Pair):
+    """``log(1 + exp(z)) - y z``, from ``exp(-|z|)`` so that nothing overflows or cancels."""
+
+    def derivatives(self, y, z, order, gauss_newton=False):
+        e = np.abs(z)
+        np.negative(e, out=e)
+        np.exp(e, out=e)
+        terms = np.log1p(e)
+        terms += np.maximum(z, 0)
+        terms -= y * z
+        if order == 0:
+            return terms, None, None
+        q = e + 1
+        np.reciprocal(q, out=q)
+        e *= q
+        # q is the sigmoid of |z|, and e that of -|z|.
+        slope = np.where(z >= 0, q, e)
+        slope -= y
+        if order == 1:
+            return terms, slope, None
+        e *= q
+        return terms, slope, e
+
+
+class TanhLogLoss(SigmoidLogLoss):
+    """A classifier's tanh: rescaled to (0, 1) it is the sigmoid of 2z."""
+
+    def derivatives(self, y, z, order, gauss_newton=False):
+        terms, slope, curvature = super().derivatives(y, 2 * z, order)
+        if slope is not None:
+            slope *= 2
+        if curvature is not None:
+            curvature *= 4
+        return terms, slope, curvature
+
+    def probability(self, z):
+        return special.expit(2 * z)
+
+    def null_bias(self, y, sample_weight):
+        level = self.loss.optimal_level(y, sample_weight)
+        return self.activation.inverse(2 * level - 1)
+
+
+class SoftmaxLogLoss(Pair):
+    """``log sum_k exp(z_k) - z_y`` over the neurons of a layer; the curvature given is p itself."""
+
+    coupled = True
+
+    def derivatives(self, y, z, order, gauss_newton=False):
+        rows = np.arange(len(z))
+        e = z - z.max(axis=1, keepdims=True)
+        at_class = e[rows, y]
+        np.exp(e, out=e)
+        total = e.sum(axis=1)
+        terms = (np.log(total) - at_class)[:, None]
+        if order == 0:
+            return terms, None, None
+        e /= total[:, None]
+        slope = e.copy()
+        slope[rows, y] -= 1
+        return terms, slope, e if order == 2 else None
+
+    def null_bias(self, y, sample_weight):
+        n_classes = int(y.max()) + 1 if self._n_classes is None else self._n_classes
+        share = np.bincount(y, sample_weight, n_classes) / (
+            len(y) if sample_weight is None else sample_weight.sum()
+        )
+        z = np.log(np.maximum(share, 1e-12))
+        return z - z.mean()
+
+    _n_classes: int | None = None
+
+    def of_classes(self, n_classes: int) -> SoftmaxLogLoss:
+        """The same pair, told of classes that some rows may lack."""
+        pair = SoftmaxLogLoss(self.activation, self.loss, self.convex)
+        pair._n_classes = n_classes
+        return pair
+
+
+class ProbitLogLoss(Pair):
+    """``-y log Phi(z) - (1 - y) log Phi(-z)``, by the scaled complementary error function."""
+
+    def derivatives(self, y, z, order, gauss_newton=False):
+        terms = -(y * special.log_ndtr(z) + (1 - y) * special.log_ndtr(-z))
+        if order == 0:
+            return terms, None, None
+        up, down = _hazard(z), _hazard(-z)
+        slope = (1 - y) * down - y * up
+        if order == 1:
+            return terms, slope, None
+        curvature = y * up * (z + up) + (1 - y) * down * (down - z)
+        return terms, slope, np.maximum(curvature, 0)
+
+
+class CLogLogLogLoss(Pair):
+    """``-y log(1 - exp(-u)) + (1 - y) u`` with ``u = exp(z)``."""
+
+    def derivatives(self, y, z, order, gauss_newton=False):
+        with np.errstate(over="ignore", under="ignore", divide="ignore", invalid="ignore"):
+            u = np.exp(z)
+            small = u < 1e-4
+            log_level = np.where(small, z - u / 2 + u * u / 24, np.log(-np.expm1(-u)))
+            silent = (1 - y) * np.where(y == 1, 0.0, u)
+            terms = silent - y * log_level
+            if order == 0:
+                return terms, None, None
+            capped = np.minimum(u, 600.0)
+            q = np.where(small, 1 - u / 2, capped / np.expm1(np.maximum(capped, 1e-4)))
+            slope = silent - y * q
+            if order == 1:
+                return terms, slope, None
+            rest = np.where(small, u / 2 + u * u / 12, capped + q - 1)
+        return terms, slope, silent + y * q * rest
+
+    @property
+    def threshold(self) -> float:
+        return float(np.log(np.log(2)))
+
+
+class ExpTweedie(Pair):
+    """``exp((2-p) z) / (2-p) - y exp((1-p) z) / (1-p)``; poisson and gamma are p = 1 and 2."""
+
+    @property
+    def _power(self) -> float:
+        return {"poisson": 1.0, "gamma": 2.0}.get(self.loss.name) or float(self.loss.power)
+
+    def derivatives(self, y, z, order, gauss_newton=False):
+        p = self._power
+        with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+            if p == 1:
+                e = np.exp(z)
+                return e - y * z, e - y if order else None, e if order == 2 else None
+            if p == 2:
+                v = y * np.exp(-z)
+                return z + v, 1 - v if order else None, v if order == 2 else None
+            u, v = np.exp((2 - p) * z), y * np.exp((1 - p) * z)
+            terms = u / (2 - p) - v / (1 - p)
+            slope = u - v if order else None
+            curvature = (2 - p) * u - (1 - p) * v if order == 2 else None
+        return terms, slope, curvature
+
+
+def _hazard(z):
+    """``phi(z) / Phi(z)``."""
+    with np.errstate(over="ignore"):
+        return np.sqrt(2 / np.pi) / special.erfcx(-z / np.sqrt(2.0))
+
+
+CLOSED_FORMS: dict[tuple[str, str], type[Pair]] = {
+    ("sigmoid", "log_loss"): SigmoidLogLoss,
+    ("softmax", "log_loss"): SoftmaxLogLoss,
+    ("probit", "log_loss"): ProbitLogLoss,
+    ("cloglog", "log_loss"): CLogLogLogLoss,
+    ("exp", "poisson"): ExpTweedie,
+    ("exp", "gamma"): ExpTweedie,
+    ("exp", "tweedie"): ExpTweedie,
+    **{("identity", loss): IdentityPair for loss in LOSSES},
+}
+CLASSIFIER_CLOSED_FORMS = {**CLOSED_FORMS, ("tanh", "log_loss"): TanhLogLoss}
+CONVEX_WITH_IDENTITY = {
+    "squared_error", "absolute_error", "huber", "quantile", "hinge", "squared_hinge",
+}
+
+
+def make_pair(activation, loss, *, classifier: bool = False) -> Pair:
+    """Return the pair of an activation and a loss, or refuse it.
+
+    Parameters
+    ----------
+    activation : str or Activation
+    loss : str or Loss
+    classifier : bool, default=False
+        Whether levels are to become probabilities.
+
+    Returns
+    -------
+    pair : Pair
+
+    Raises
+    ------
+    ValueError
+        For a pair that makes no sense; the message lists what would do.
+
+    Examples
+    --------
+    >>> from sknneuron.pairs import make_pair
+    >>> make_pair("exp", "poisson").convex
+    True
+    """
+    activation, loss = get_activation(activation), get_loss(loss)
+    suits = _suits_classifier if classifier else _suits_regressor
+    if not suits(activation, loss):
+        raise ValueError(_refusal(activation, loss, suits, classifier))
+    key = activation.name, loss.name
+    convex = _is_convex(activation, loss, classifier)
+    if classifier:
+        cls = CLASSIFIER_CLOSED_FORMS.get(key, ClassifierChainRule)
+    else:
+        cls = CLOSED_FORMS.get(key, ChainRule)
+    # A subclass of the user's is not what the closed forms were derived for.
+    if type(activation) is not ACTIVATIONS.get(activation.name) or (
+        type(loss) is not LOSSES.get(loss.name)
+    ):
+        cls, convex = (ClassifierChainRule if classifier else ChainRule), False
+    return cls(activation, loss, convex)
+
+
+def _is_convex(activation: Activation, loss: Loss, classifier: bool) -> bool:
+    if activation.name == "identity":
+        return loss.name in CONVEX_WITH_IDENTITY
+    if loss.name == "log_loss":
+        return activation.name in ("sigmoid", "softmax", "probit", "cloglog") or (
+            classifier and activation.name == "tanh"
+        )
+    if activation.name == "exp":
+        return loss.name in ("poisson", "gamma") or (
+            loss.name == "tweedie" and 1 <= loss.get_params()["power"] <= 2
+        )
+    # softplus is log-concave, so -y log softplus(z) is convex as softplus itself is.
+    return activation.name == "softplus" and loss.name == "poisson"
+
+
+def _suits_regressor(activation: Activation, loss: Loss) -> bool:
+    low, high = activation.range
+    least, most = loss.level_range
+    inside = low > least or np.isinf(least) or (low == least and not activation.attains_low)
+    return bool(inside and high <= most and not loss.margin and not activation.coupled)
+
+
+def _suits_classifier(activation: Activation, loss: Loss) -> bool:
+    if loss.margin:
+        return activation.name == "identity"
+    if activation.coupled:
+        return loss.name == "log_loss"
+    return bool(np.all(np.isfinite(activation.range))) and loss.name in (
+        "log_loss", "squared_error",
+    )
+
+
+def _refusal(activation: Activation, loss: Loss, suits, classifier: bool) -> str:
+    task = "NeuronClassifier" if classifier else "NeuronRegressor"
+    losses = [name for name, cls in LOSSES.items() if suits(activation, cls())]
+    activations = [name for name, cls in ACTIVATIONS.items() if suits(cls(), loss)]
+    low, high = activation.range
+    reason = f"its levels lie between {low:g} and {high:g}"
+    if loss.margin:
+        reason = "a hinge acts on the margin of a classifier"
+    elif activation.coupled:
+        reason = "a softmax layer is for the log_loss of a classifier"
+    elif classifier:
+        reason += ", which makes them no probabilities" if np.isinf(high) else ""
+    else:
+        reason += f" and the loss needs levels in {loss.level_range}"
+    return (
+        f"activation='{activation.name}' with loss='{loss.name}' makes no sense in {task}: {reason}. "
+        f"With activation='{activation.name}' use one of the losses {losses or 'of the other task'}; "
+        f"with loss='{loss.name}' use one of the activations {activations or 'of the other task'}."
+    )

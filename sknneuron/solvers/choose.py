@@ -1,0 +1,89 @@
+"""Which solver serves which problem."""
+
+from __future__ import annotations
+
+from ..objective import Objective
+from .base import Solver
+from .lbfgs import LBFGS
+from .least_squares import LeastSquares
+from .levenberg_marquardt import LevenbergMarquardt
+from .newton import Newton
+from .proximal_newton import ProximalNewton
+from .smoothing import Smoothed
+from .stochastic import SGD, Adam
+
+SOLVERS: dict[str, type[Solver]] = {
+    solver.name: solver
+    for solver in (LeastSquares, Newton, LBFGS, ProximalNewton, LevenbergMarquardt, SGD, Adam)
+}
+# A Hessian larger than this costs more to factor than L-BFGS takes in all.
+MAX_NEWTON_SIZE = 1000
+MAX_SPARSE_NEWTON_SIZE = 200
+MAX_HESSIAN_BYTES = 4 << 30
+
+
+def make_solver(name: str, objective: Objective, **options) -> Solver:
+    """Return the solver of this name for this problem, or the best one for "auto".
+
+    Parameters
+    ----------
+    name : str
+        A key of `SOLVERS`, or "auto".
+    objective : Objective
+    **options
+        Settings of stochastic solvers: batch_size, learning_rate_init, momentum.
+
+    Raises
+    ------
+    ValueError
+        If the solver cannot serve the loss or the penalty; the message says which can.
+    """
+    name = best_solver(objective) if name == "auto" else name
+    cls = SOLVERS[name]
+    refusal = _refusal(cls, objective)
+    if refusal:
+        raise ValueError(f"solver='{name}' {refusal}")
+    if cls.is_stochastic:
+        return cls(**{key: options[key] for key in cls.options if key in options})
+    solver = cls()
+    return solver if objective.pair.smooth else Smoothed(solver)
+
+
+def best_solver(objective: Objective) -> str:
+    """Name the solver that "auto" takes: by penalty, convexity, size and sparsity."""
+    pair = objective.pair
+    if objective.penalty.l1 > 0:
+        return "proximal_newton"
+    if not pair.convex:
+        return "levenberg_marquardt"
+    if is_least_squares(pair):
+        return "least_squares"
+    limit = MAX_SPARSE_NEWTON_SIZE if objective.source.is_sparse else MAX_NEWTON_SIZE
+    return "newton" if objective.shape[1] <= limit else "lbfgs"
+
+
+def is_least_squares(pair) -> bool:
+    return pair.activation.name == "identity" and pair.loss.name == "squared_error"
+
+
+def _refusal(cls: type[Solver], objective: Objective) -> str | None:
+    pair, penalty = objective.pair, objective.penalty
+    if cls.needs_smooth_penalty and penalty.l1 > 0:
+        return (
+            f"needs a smooth penalty; l1_ratio={penalty.l1_ratio} has a kink at 0. "
+            "Use solver='proximal_newton' or 'auto'."
+        )
+    if cls is LeastSquares and not is_least_squares(pair):
+        return (
+            "solves activation='identity' with loss='squared_error' only; got "
+            f"activation='{pair.activation.name}' with loss='{pair.loss.name}'. Use solver='auto'."
+        )
+    if cls in (Newton, LevenbergMarquardt):
+        n_groups, size = objective.shape
+        needed = 8 * n_groups * size**2
+        if needed > MAX_HESSIAN_BYTES:
+            return (
+                f"needs a Hessian of {size} x {size} per neuron, {needed / 2**30:.0f} GiB in all. "
+                "Use solver='lbfgs' or 'auto'."
+            )
+    return None

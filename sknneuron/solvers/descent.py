@@ -1,0 +1,149 @@
+"""Quasi-Newton descent on a second-order preconditioner that is renewed when it serves badly.
+
+An inverse Hessian, from a subsample or from an earlier point, is a good guess of the one needed.
+L-BFGS mends it from the gradients of each pass. Each step then costs one pass for value and
+gradient, a fraction of what a Hessian costs; where the measured contraction says that a Hessian
+would pay, the next pass brings one along.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..objective import Objective
+from .base import Iterate
+from .line_search import backtrack
+from .linear_algebra import SpdSolver, dot
+from .memory import Memory
+
+# Contraction past which the preconditioner is worth a second thought.
+POOR = 0.05
+MAX_STEPS = 200
+
+
+@dataclass
+class Descent:
+    """Minimise a smooth convex objective from a start.
+
+    Parameters
+    ----------
+    objective : Objective
+    target : callable
+        Takes the objective's value and theta, returns the gap to stop at.
+    factor : SpdSolver, default=None
+        Preconditioner to begin with; None takes the Hessian at the start.
+    prior : float, default=0.5
+        Contraction of the decrement expected of the first step.
+    hessian_cost : float, default=0
+        Price of a pass with a Hessian beyond one without, in passes without.
+    probe : Objective, default=None
+        Rows on which a step's largest change of z is looked up; None for those of `objective`.
+    """
+
+    objective: Objective
+    target: Callable[[float, np.ndarray], float]
+    factor: SpdSolver | None = None
+    prior: float = 0.5
+    hessian_cost: float = 0.0
+    probe: Objective | None = None
+
+    def __post_init__(self):
+        self.fresh = False
+        self.previous: float | None = None
+        self.memory = Memory()
+
+    def iterate(self, theta) -> Iterator[Iterate]:
+        """Yield iterates; the last one is flagged, and its gap says what is left.
+
+        The last step is taken without a pass to look at its end: its value is that of the
+        quadratic model, whose error is a fraction of the gap allowed.
+        """
+        objective = self.objective
+        if self.factor is None:
+            value, gradient, hessian = objective.value_gradient_hessian(theta)
+            self._renew(hessian)
+        else:
+            value, gradient = objective.value_and_gradient(theta)
+        step_size = np.nan
+        for _ in range(MAX_STEPS):
+            step = -self.memory.inverse_hessian_product(gradient, self.factor)
+            decrement = -0.5 * dot(gradient, step)
+            total = float(decrement.sum())
+            norm = objective.weight_gradient_norm(gradient)
+            current = Iterate(theta, float(value.sum()), norm, objective, step_size)
+            allowed = self.target(current.value, theta)
+            ratio = None if self.previous is None else total / self.previous
+            expected = self._expected_contraction(ratio)
+            if total * expected <= allowed:
+                expected = max(expected, self._curvature_change(step))
+            yield current
+            if total * expected <= allowed or total <= 1e-3 * objective.rounding:
+                end = theta + step
+                yield Iterate(
+                    end, current.value - total, np.nan, objective, 1.0, total * expected, last=True
+                )
+                return
+            order = 2 if self._hessian_would_pay(total, allowed, ratio) else 1
+            found = backtrack(objective, theta, step, value, decrement, order=order)
+            if found is None:
+                if self.fresh:
+                    current.last = True
+                    current.gap = total if total <= 1e4 * objective.rounding else np.nan
+                    current.message = "the line search found no lower point"
+                    yield current
+                    return
+                value, gradient, hessian = objective.value_gradient_hessian(theta)
+                self._renew(hessian)
+                self.previous = None
+                continue
+            new, value, new_gradient, hessian, taken = found
+            step_size = float(taken.max())
+            self.previous = total if taken.min() >= 0.5 else None
+            if hessian is not None:
+                self._renew(hessian)
+            else:
+                self.fresh = False
+                self.memory.remember(new - theta, new_gradient - gradient)
+            theta, gradient = new, new_gradient
+
+    def _renew(self, hessian) -> None:
+        self.factor = newton_solver(self.objective, hessian)
+        self.memory = Memory()
+        self.fresh = True
+
+    def _expected_contraction(self, ratio: float | None) -> float:
+        """What the decrement will shrink by in the next step, from what the last one did."""
+        if ratio is None:
+            return min(self.prior, POOR) if self.fresh else self.prior
+        return min(1.0, (2 if ratio < POOR else 3) * ratio)
+
+    def _curvature_change(self, step) -> float:
+        """Contraction that the change of curvature along the step alone allows."""
+        shift = (self.probe or self.objective).largest_shift(step)
+        return min(1.0, shift**2)
+
+    def _hessian_would_pay(self, decrement, allowed, ratio) -> bool:
+        if ratio is None or ratio <= POOR:
+            return False
+        to_go = np.log(max(decrement / allowed, 1.01))
+        passes = to_go / -np.log(min(ratio, 0.95))
+        passes_with = max(1.0, to_go / -np.log(0.01))
+        return passes - 1 > self.hessian_cost + passes_with
+
+
+def newton_solver(objective: Objective, hessian) -> SpdSolver:
+    """Factor of the Hessian, with a softmax layer's direction without curvature filled in.
+
+    Adding the same to every class changes no probability: along that direction the loss is flat and
+    its gradient zero. Filling it in keeps the factor sound and the sums over classes at zero.
+    """
+    if objective.pair.coupled:
+        n, size = objective.n_neurons, objective.neuron_size
+        blocks = hessian.reshape(n, size, n, size)
+        flat = np.einsum("kiki->i", blocks) / n**2
+        for i in range(size):
+            blocks[:, i, :, i] += flat[i]
+    return SpdSolver(hessian)

@@ -1,0 +1,118 @@
+"""L-BFGS with a preconditioner, for many features and for sparse ones."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..objective import Objective
+from .base import Iterate, Solver
+from .descent import Descent
+from .line_search import backtrack
+from .linear_algebra import dot
+from .memory import Memory
+from .staged import StagedStart, hessian_cost, stages_pay
+
+# The curvature's diagonal is taken anew after this many steps, while it still changes much.
+REFRESH = 25
+# Aim for a share of the gap allowed: what is left is an estimate.
+STOP_SHARE = 0.5
+
+
+class LBFGS(Solver):
+    """Limited-memory BFGS whose first guess of the inverse Hessian is a preconditioner.
+
+    References
+    ----------
+    Nocedal and Wright, Numerical Optimization, algorithm 7.4.
+    """
+
+    name = "lbfgs"
+
+    def iterate(self, objective, start, goal, rng):
+        if stages_pay(objective):
+            yield from self._iterate_staged(objective, start, goal)
+        else:
+            yield from self._iterate_diagonal(objective, start)
+
+    def _iterate_staged(self, objective, start, goal):
+        """Dense rows, many more than parameters: the subsample's Hessian as preconditioner."""
+        stages = StagedStart(objective, goal)
+        yield from stages.iterate(start)
+        descent = Descent(
+            objective,
+            lambda value, theta: STOP_SHARE * goal.target(value, theta),
+            factor=stages.factor,
+            prior=stages.prior,
+            hessian_cost=hessian_cost(objective.shape[1]),
+            probe=stages.probe,
+        )
+        yield from descent.iterate(stages.theta)
+
+    def _iterate_diagonal(self, objective, start):
+        """Sparse or wide: the Hessian's diagonal as preconditioner."""
+        theta = start
+        value, gradient = objective.value_and_gradient(theta)
+        precondition = diagonal_preconditioner(objective, theta)
+        memory = Memory()
+        step_size = np.nan
+        decrements: list[float] = []
+        failed = False
+        while True:
+            step = -memory.inverse_hessian_product(gradient, precondition)
+            decrement = 0.5 * -dot(gradient, step)
+            decrements.append(float(decrement.sum()))
+            current = Iterate(
+                theta,
+                float(value.sum()),
+                objective.weight_gradient_norm(gradient),
+                objective,
+                step_size,
+                remaining(decrements),
+            )
+            current.last = decrements[-1] <= 1e-3 * objective.rounding
+            yield current
+            if not failed and len(decrements) % REFRESH == 0:
+                precondition = diagonal_preconditioner(objective, theta)
+            found = backtrack(objective, theta, step, value, decrement, order=1)
+            if found is None:
+                if failed:
+                    current.last = True
+                    if decrements[-1] > 1e3 * objective.rounding:
+                        current.gap = np.nan
+                    current.message = "the line search found no lower point"
+                    yield current
+                    return
+                # What was remembered may mislead: forget it, once, and look down the slope.
+                failed = True
+                memory = Memory()
+                precondition = diagonal_preconditioner(objective, theta)
+                continue
+            failed = False
+            new_theta, value, new_gradient, _, taken = found
+            memory.remember(new_theta - theta, new_gradient - gradient)
+            theta, gradient = new_theta, new_gradient
+            step_size = float(np.max(taken))
+
+
+def diagonal_preconditioner(objective: Objective, theta):
+    """Divide by the Hessian's diagonal."""
+    diagonal = objective.curvature_diagonal(theta)
+    largest = np.maximum(diagonal.max(axis=1, keepdims=True), np.finfo(float).tiny)
+    inverse = 1 / np.maximum(diagonal, 1e-12 * largest)
+    return lambda g: g * inverse
+
+
+def remaining(decrements: list[float]) -> float:
+    """Estimate what is left from how the decrements have been falling.
+
+    A quasi-Newton decrement is not the gap: it sees only the directions it has learnt. Falling by a
+    factor r a step, the steps to come add up to ``decrement / (1 - r)``; r is the worst that the
+    last steps show.
+    """
+    if len(decrements) < 6:
+        return np.nan
+    recent = decrements[-6:]
+    rate = (recent[-1] / max(recent[0], np.finfo(float).tiny)) ** 0.2
+    if rate >= 0.98:
+        return np.nan
+    return 2 * max(recent[-3:]) / (1 - rate)

@@ -1,0 +1,69 @@
+"""Backtracking along a step, each group with its own step length."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..objective import Objective
+
+SUFFICIENT_DECREASE = 1e-4
+MAX_TRIALS = 40
+
+
+def backtrack(objective: Objective, theta, step, value, decrement, *, order, gauss_newton=False):
+    """Find a step length that lowers the objective enough (Armijo), group by group.
+
+    Parameters
+    ----------
+    objective : Objective
+    theta, step : ndarray of shape (n_groups, size)
+    value : ndarray of shape (n_groups,)
+        Smooth objective at `theta`.
+    decrement : ndarray of shape (n_groups,)
+        Half the slope along the step, as a positive number.
+    order : {1, 2}
+        What to evaluate at the new point: its Hessian too with 2.
+    gauss_newton : bool
+
+    Returns
+    -------
+    tuple or None
+        (theta, value, gradient, hessian or None, step length per group); None if no group can go
+        lower.
+    """
+
+    def evaluate(at):
+        if order == 2:
+            return objective.value_gradient_hessian(at, gauss_newton)
+        return *objective.value_and_gradient(at), None
+
+    rounding = objective.rounding + 1e-15 * np.abs(value)
+    length = np.ones(len(theta))
+    trial = theta + step
+    # The full step is nearly always right: evaluate there at once all that the next step needs.
+    result = evaluate(trial)
+    for _ in range(MAX_TRIALS):
+        new = result[0]
+        enough = new <= value - 2 * SUFFICIENT_DECREASE * length * decrement + rounding
+        short = ~(enough & np.isfinite(new))
+        if not short.any():
+            break
+        length = np.where(short, length * _shrink(length, value, new, decrement), length)
+        trial = theta + length[:, None] * step
+        result = (objective.value(trial),)
+    else:
+        length = np.where(short, 0.0, length)
+        if not length.any():
+            return None
+        trial = theta + length[:, None] * step
+    if len(result) == 1:
+        result = evaluate(trial)
+    return trial, *result, length
+
+
+def _shrink(length, value, new, decrement):
+    """Factor to the minimum of the parabola through what is known, kept within [0.1, 0.5]."""
+    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+        slope = 2 * decrement * length
+        factor = slope / (2 * (new - value + slope))
+    return np.where(np.isfinite(new), np.clip(np.nan_to_num(factor, nan=0.1), 0.1, 0.5), 0.1)

@@ -1,0 +1,86 @@
+"""Damped Newton on all rows: few passes, each with a Hessian."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..objective import Objective
+from .base import Iterate, Solver
+from .descent import newton_solver
+from .line_search import backtrack
+from .linear_algebra import dot
+
+
+class Newton(Solver):
+    """Newton's method with a Cholesky factor and a backtracking line search.
+
+    Neurons that share no loss are stepped side by side, each with its own Hessian and step length.
+    For a pair that is not convex the Gauss-Newton curvature is used, which leads to a stationary
+    point near the start.
+
+    References
+    ----------
+    Boyd and Vandenberghe, Convex Optimization, 9.5: the decrement ``g . H^-1 g / 2`` as an estimate
+    of what is left.
+    """
+
+    name = "newton"
+
+    def iterate(self, objective, start, goal, rng):
+        gauss_newton = not objective.pair.convex
+        theta = start
+        value, gradient, hessian = objective.value_gradient_hessian(theta, gauss_newton)
+        step_size = np.nan
+        ratio = 1.0
+        previous = np.nan
+        while True:
+            if hessian is not None:
+                solve = newton_solver(objective, hessian)
+            step = -solve(gradient)
+            decrement = -0.5 * dot(gradient, step)
+            total = float(decrement.sum())
+            if total < previous:
+                ratio = total / previous
+            gap = trusted_gap(objective, step, total, ratio)
+            current = Iterate(
+                theta,
+                float(value.sum()),
+                objective.weight_gradient_norm(gradient),
+                objective,
+                step_size,
+                gap,
+            )
+            # What is left is less than what rounding does to the objective.
+            current.last = total <= 1e-3 * objective.rounding
+            yield current
+            if hessian is None:
+                # The factor was an old one and what it said was not enough: take a new one here.
+                value, gradient, hessian = objective.value_gradient_hessian(theta, gauss_newton)
+                previous = np.nan
+                continue
+            target = goal.target(float(value.sum()), theta)
+            order = 1 if total * min(1.0, 3 * ratio) <= target else 2
+            found = backtrack(
+                objective, theta, step, value, decrement, order=order, gauss_newton=gauss_newton
+            )
+            if found is None:
+                current.last = True
+                current.gap = min(gap, total) if total <= 1e3 * objective.rounding else np.nan
+                current.message = "the line search found no lower point"
+                yield current
+                return
+            theta, value, gradient, hessian, taken = found
+            step_size = float(np.max(taken))
+            previous = total if step_size == 1 else np.nan
+
+
+def trusted_gap(objective: Objective, step, decrement: float, ratio: float) -> float:
+    """The decrement as an estimate of what is left, or nan where it cannot be relied on.
+
+    It is the gap of the quadratic model. The model holds if the last steps contracted as Newton's
+    do, or if the step moves no row's z far enough to change the curvature.
+    """
+    shift = objective.largest_shift(step)
+    if shift <= 1.0 or ratio <= 0.1:
+        return decrement * (1 + min(shift, 1.0))
+    return np.nan

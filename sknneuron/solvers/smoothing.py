@@ -1,0 +1,127 @@
+"""Losses with a kink: smooth them, drive the smoothing to zero, and say what is left.
+
+A loss with a kink (absolute error, quantile, hinge) is replaced by its Moreau envelope, which is
+smooth, lies below it, and differs only near the kink. Its minimiser is found by a smooth solver,
+for smaller and smaller widths of the smoothing. The residuals' slopes in the envelope are feasible
+in the dual of the original problem, so each stage knows how far from the optimum it can be.
+
+References
+----------
+Madsen and Nielsen, A finite smoothing algorithm for linear l1 estimation, SIAM J. Optim. 3 (1993):
+the path of minimisers is piecewise linear in the width, so it can be extrapolated to zero.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from ..kernels import EnvelopeGap
+from ..objective import Objective
+from .base import Goal, Iterate, Solver
+
+SHRINK = 0.2
+MAX_STAGES = 60
+
+
+class Smoothed(Solver):
+    """Solve a problem with a kinked loss by a solver for smooth ones.
+
+    Parameters
+    ----------
+    solver : Solver
+        Solves the smoothed stages.
+    """
+
+    def __init__(self, solver: Solver):
+        self.solver = solver
+        self.name = solver.name
+        self.needs_smooth_penalty = solver.needs_smooth_penalty
+
+    def iterate(self, objective, start, goal, rng):
+        theta = start
+        yield measured(objective, theta)
+        width = first_width(objective, theta)
+        path: list[tuple[float, np.ndarray]] = []
+        best = np.inf
+        for _ in range(MAX_STAGES):
+            theta, inner_gap = yield from self._stage(objective, self._extrapolated(path, width, theta),
+                                                      width, goal, rng)
+            path = [*path[-1:], (width, theta)]
+            gap = max(inner_gap, 0.0) + envelope_gap(objective, theta, width)
+            final = measured(objective, theta, gap=gap)
+            yield final
+            value = objective.total(theta)
+            best = min(best, value)
+            if gap <= goal.target(value, theta):
+                return
+            finish = self._finish(objective, path, value, gap)
+            if finish is not None:
+                yield finish
+                if finish.gap <= goal.target(objective.total(finish.theta), finish.theta):
+                    return
+            width *= SHRINK
+        final.last = True
+        final.message = "the smoothing of the loss could not be made narrower"
+        yield final
+
+    def _stage(self, objective, theta, width, goal, rng):
+        """Solve at one width; yields iterates measured on the true loss."""
+        smooth = objective.with_pair(objective.pair.smoothed(width))
+        stage_goal = replace(goal, objective=smooth)
+        gap = np.nan
+        first = True
+        for iterate in self.solver.iterate(smooth, theta, stage_goal, rng):
+            theta, gap = iterate.theta, iterate.gap
+            value = iterate.value + float(smooth.l1_value(theta).sum())
+            if gap <= 0.1 * goal.target(value, theta) or iterate.last:
+                break
+            if not first:
+                yield measured(objective, theta, step_size=iterate.step_size)
+            first = False
+        return theta, float(np.nan_to_num(gap, nan=np.inf))
+
+    @staticmethod
+    def _extrapolated(path, width, theta):
+        """Follow the path of minimisers, linear in the width, on to the next width."""
+        if len(path) < 2:
+            return theta
+        (wide, at_wide), (narrow, at_narrow) = path
+        return at_narrow + (width - narrow) / (narrow - wide) * (at_narrow - at_wide)
+
+    def _finish(self, objective: Objective, path, value, gap) -> Iterate | None:
+        """The path's end at width zero, if it is lower than where we are."""
+        if len(path) < 2:
+            return None
+        theta = self._extrapolated(path, 0.0, path[-1][1])
+        at_zero = objective.total(theta)
+        if not at_zero < value:
+            return None
+        return measured(objective, theta, gap=max(gap - (value - at_zero), 0.0))
+
+
+def measured(objective: Objective, theta, *, gap=np.nan, step_size=np.nan) -> Iterate:
+    """An iterate with the value of the true, kinked objective."""
+    value, gradient = objective.value_and_gradient(theta)
+    norm = objective.weight_gradient_norm(gradient)
+    return Iterate(theta, float(value.sum()), norm, objective, step_size, gap)
+
+
+def first_width(objective: Objective, theta) -> float:
+    """A width of about the typical loss at the start, where the smoothed problem is easy."""
+    loss = float((objective.value(theta) - objective.l2_value(theta)).sum()) / objective.n_neurons
+    return max(loss, 1e-300)
+
+
+def envelope_gap(objective: Objective, theta, width) -> float:
+    """Duality gap of the minimiser of the smoothed objective: a mean over rows.
+
+    A pair that is not convex has no dual; there it is what the smoothing changes at this point.
+    """
+    if not objective.pair.convex:
+        smooth = objective.with_pair(objective.pair.smoothed(width))
+        return float((objective.value(theta) - smooth.value(theta)).sum())
+    kernel = EnvelopeGap(objective.pair, objective.pair.smoothed(width), width)
+    (total,) = objective.source.map_sum(kernel, *objective.to_weights(theta))
+    return float(total.sum()) / objective.source.total_weight

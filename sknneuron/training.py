@@ -1,0 +1,246 @@
+"""The one training loop: a solver's iterates in, the trained weights and their history out."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from .history import History
+from .objective import Objective
+from .solvers.base import Goal, Iterate, Solver
+
+STOCHASTIC_TOL = 1e-4
+
+
+@dataclass
+class Outcome:
+    """What a training came to.
+
+    Parameters
+    ----------
+    coef : ndarray of shape (n_neurons, n_features)
+    intercept : ndarray of shape (n_neurons,)
+    objective : float
+        The objective on all rows, penalty included.
+    n_iter : int
+        Iterates after the start, those of a warm start on a subsample included.
+    converged : bool
+    reason : str
+        Why the training ended, in words for a warning.
+    interrupted : bool
+        Ctrl-C: the weights are those of the last good iterate.
+    """
+
+    coef: np.ndarray
+    intercept: np.ndarray
+    objective: float
+    n_iter: int
+    converged: bool
+    reason: str
+    interrupted: bool = False
+
+
+@dataclass
+class Stopping:
+    """When to end a training.
+
+    Parameters
+    ----------
+    max_iter : int
+    tol : float or "auto"
+    n_iter_no_change : int
+        Patience, in iterates, of stochastic solvers and of early stopping.
+    early_stopping : bool
+        Stop when the validation loss no longer falls, and keep the best iterate.
+    """
+
+    max_iter: int
+    tol: float | str
+    n_iter_no_change: int
+    early_stopping: bool
+
+    @property
+    def progress(self) -> float:
+        """Least relative improvement that counts as one."""
+        return STOCHASTIC_TOL if self.tol == "auto" else self.tol
+
+
+class Patience:
+    """Counts how long a curve has not fallen by a share of what it fell so far.
+
+    Parameters
+    ----------
+    share : float
+    n_iter : int
+    """
+
+    def __init__(self, share: float, n_iter: int):
+        self.share = share
+        self.n_iter = n_iter
+        self.first: float | None = None
+        self.best = np.inf
+        self.waited = 0
+
+    def runs_out(self, value: float) -> bool:
+        """Take the next value; True once `n_iter` in a row brought no improvement."""
+        if self.first is None:
+            self.first = self.best = value
+            return False
+        improved = value < self.best - self.share * (self.first - self.best)
+        self.waited = 0 if improved else self.waited + 1
+        self.best = min(self.best, value)
+        return self.waited >= self.n_iter
+
+
+class Training:
+    """One training: takes a solver's iterates, records them, and decides when to end.
+
+    Parameters
+    ----------
+    objective : Objective
+        On all training rows.
+    stopping : Stopping
+    history : History
+    validation : Objective, default=None
+        On the validation rows; only its loss is used.
+    on_iterate : callable, default=None
+        Called as ``on_iterate(coef, intercept)`` after each; True asks to stop.
+    verbose : int, default=0
+        1 prints a line an iterate.
+    name : str, default=""
+        Whose training it is, for what is printed.
+    """
+
+    def __init__(
+        self,
+        objective: Objective,
+        stopping: Stopping,
+        history: History,
+        *,
+        validation: Objective | None = None,
+        on_iterate: Callable[[np.ndarray, np.ndarray], bool] | None = None,
+        verbose: int = 0,
+        name: str = "",
+    ):
+        self.objective = objective
+        self.stopping = stopping
+        self.history = history
+        self.validation = validation
+        self.on_iterate = on_iterate
+        self.verbose = verbose
+        self.name = name
+        self._flat_key = {"dead": "dead_fraction", "saturated": "saturated_fraction"}.get(
+            objective.pair.activation.flat or ""
+        )
+        self._best: tuple[float, Iterate] | None = None
+
+    def run(self, solver: Solver, start: np.ndarray, rng: np.random.Generator) -> Outcome:
+        """Train from `start` and return what came of it."""
+        goal = Goal(self.stopping.tol, self.objective.total(self.objective.null()), self.objective)
+        progress = Patience(self.stopping.progress, self.stopping.n_iter_no_change)
+        patience = Patience(self.stopping.progress, self.stopping.n_iter_no_change)
+        began = time.perf_counter()
+        last: Iterate | None = None
+        n_iter, reason, converged, interrupted = -1, "", False, False
+        try:
+            for iterate in solver.iterate(self.objective, start, goal, rng):
+                is_new = last is None or iterate.theta is not last.theta
+                last = iterate
+                on_all_rows = iterate.objective is self.objective
+                if is_new:
+                    n_iter += 1
+                    stop, validation_loss = self._record(iterate, n_iter, began)
+                    if stop:
+                        reason = "a callback asked to stop"
+                        break
+                    if self._stops_early(iterate, validation_loss, patience):
+                        reason, converged = "the validation loss no longer falls", True
+                        break
+                if on_all_rows:
+                    ended = self._ended(solver, iterate, goal, progress)
+                    if ended is not None:
+                        converged, reason = ended
+                        break
+                if n_iter >= self.stopping.max_iter:
+                    reason = f"max_iter={self.stopping.max_iter} was reached"
+                    break
+        except KeyboardInterrupt:
+            if last is None:
+                raise
+            interrupted, reason = True, "the training was interrupted"
+        final = self._best[1] if self._best is not None else last
+        coef, intercept = final.objective.to_weights(final.theta)
+        value = final.value + float(final.objective.l1_value(final.theta).sum())
+        return Outcome(coef, intercept, value, max(n_iter, 0), converged, reason, interrupted)
+
+    def _ended(self, solver, iterate, goal, progress) -> tuple[bool, str] | None:
+        """Whether the optimum is reached or the solver can do no better: (converged, reason)."""
+        value = iterate.value + float(iterate.objective.l1_value(iterate.theta).sum())
+        if not np.isfinite(value):
+            return False, "the objective is no longer finite: the training diverged"
+        if solver.is_stochastic:
+            if progress.runs_out(value) and not self.stopping.early_stopping:
+                return True, "the objective no longer falls"
+        elif iterate.gap <= goal.target(value, iterate.theta):
+            return True, "the optimum is reached"
+        if iterate.last:
+            reached = not iterate.message and not np.isnan(iterate.gap)
+            return reached, iterate.message or "the solver can do no better"
+        return None
+
+    def _stops_early(self, iterate, validation_loss, patience) -> bool:
+        if not self.stopping.early_stopping or validation_loss is None:
+            return False
+        if self._best is None or validation_loss < self._best[0]:
+            self._best = (validation_loss, iterate)
+        return patience.runs_out(validation_loss)
+
+    def _record(self, iterate: Iterate, n_iter: int, began: float) -> tuple[bool, float | None]:
+        """Keep, print and hand on one iterate; return (asked to stop, validation loss)."""
+        objective, theta = iterate.objective, iterate.theta
+        coef, intercept = objective.to_weights(theta)
+        l2, l1 = float(objective.l2_value(theta).sum()), float(objective.l1_value(theta).sum())
+        entry = {
+            "iteration": n_iter,
+            "n_rows": objective.source.n_rows,
+            "elapsed": time.perf_counter() - began,
+            "loss": iterate.value - l2,
+            "penalty": l1 + l2,
+            "objective": iterate.value + l1,
+            "gradient_norm": iterate.gradient_norm,
+            "step_size": iterate.step_size,
+            "coef": coef,
+            "intercept": intercept,
+        }
+        validation_loss = None
+        if self.validation is not None:
+            validation_loss = self._validation_loss(coef, intercept)
+            entry["validation_loss"] = validation_loss
+        if self._flat_key is not None and self.history.record is not False:
+            entry[self._flat_key] = self.objective.flat_fraction(theta)
+        self.history.append(entry)
+        if self.verbose:
+            self._print(entry, iterate)
+        stop = self.on_iterate(coef, intercept) if self.on_iterate is not None else False
+        return bool(stop), validation_loss
+
+    def _validation_loss(self, coef, intercept) -> float:
+        theta = self.validation.from_weights(coef, intercept)
+        return float((self.validation.value(theta) - self.validation.l2_value(theta)).sum())
+
+    def _print(self, entry: dict, iterate: Iterate) -> None:
+        words = [
+            f"[{self.name}] iteration {entry['iteration']}",
+            f"objective {entry['objective']:.8g}",
+            f"gradient {entry['gradient_norm']:.2g}",
+        ]
+        if np.isfinite(iterate.gap):
+            words.append(f"to the optimum {iterate.gap:.2g}")
+        if iterate.objective is not self.objective:
+            words.append(f"on {entry['n_rows']} rows")
+        if "validation_loss" in entry:
+            words.append(f"validation loss {entry['validation_loss']:.6g}")
+        print("  ".join(words), flush=True)

@@ -2,10 +2,9 @@
 
 from . import activations as _activations
 from . import losses as _losses
+from ._version import __version__
 from .exceptions import NeuronWarning
 from .neuron import NeuronClassifier, NeuronRegressor
-
-__version__ = "0.1.0"
 
 #: Names of every public class of ours that a saved model can hold, for
 #: ``skops.io.load(path, trusted=sknneuron.TRUSTED_TYPES)``.

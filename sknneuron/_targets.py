@@ -128,8 +128,8 @@ class ClassEncoder:
         return 1 if one_will_do else len(self.classes)
 
 
-def find_classes(y, name: str):
-    """Return (classes, is_multilabel) of a classifier's labels.
+def find_classes(y, name: str, classes=None):
+    """Return (classes, is_multilabel) of a classifier's labels, or of those named in `classes`.
 
     Raises
     ------
@@ -146,7 +146,7 @@ def find_classes(y, name: str):
         )
     y = column_or_1d(y, warn=True)
     check_classification_targets(y)
-    classes = np.unique(y)
+    classes = np.unique(y if classes is None else classes)
     if len(classes) < 2:
         raise ValueError(
             f"{name} needs samples of at least 2 classes in the data, but y contains only one "

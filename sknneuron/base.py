@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from abc import ABCMeta, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
@@ -21,10 +22,10 @@ from ._targets import ClassEncoder, ValueEncoder
 from .history import History
 from .objective import Coordinates, Objective
 from .penalties import ElasticNet
-from .solvers import make_solver
+from .solvers import SOLVERS, Iterate, Solver, make_solver
 from .sources import ArraySource
 from .sources._blas import available_threads, single_threaded_blas
-from .training import Outcome, Stopping, Training
+from .training import Outcome, Stopping, Training, describe
 
 # Entries of X below which threads cost more than they bring, ours or those of BLAS.
 SMALL = 8192
@@ -45,7 +46,7 @@ class BaseNeuron(
     # -- what regressor and classifier differ in ---------------------------------------------------
 
     @abstractmethod
-    def _learn_targets(self, y) -> ValueEncoder | ClassEncoder:
+    def _learn_targets(self, y, classes=None) -> ValueEncoder | ClassEncoder:
         """Look at y for the first time, and at the pair that parameters and y ask for."""
 
     @abstractmethod
@@ -88,7 +89,7 @@ class BaseNeuron(
         NeuronWarning
             If the neuron is dead, predicts a constant, or a penalty acts on columns in small units.
         """
-        with _keeping_earlier_fit(self):
+        with keeping_earlier_fit(self):
             check_parameters(self, self._constraints)
             outcome = self._fit(X, y, sample_weight, (X_val, y_val, sample_weight_val))
         if outcome.interrupted:
@@ -112,14 +113,7 @@ class BaseNeuron(
         with nullcontext() if small else single_threaded_blas():
             objective = self._objective(source, targets.pair, targets.n_neurons)
             start = self._start(objective)
-            solver = make_solver(
-                self.solver,
-                objective,
-                batch_size=self.batch_size,
-                learning_rate_init=self.learning_rate_init,
-                momentum=self.momentum,
-            )
-            seed = check_random_state(self.random_state).randint(np.iinfo(np.int32).max)
+            solver = make_solver(self.solver, objective, **self._solver_options())
             callbacks = self._callbacks(X_given, y_given, sample_weight, targets)
             outcome = Training(
                 objective,
@@ -129,12 +123,65 @@ class BaseNeuron(
                 on_iterate=callbacks,
                 verbose=int(self.verbose),
                 name=type(self).__name__,
-            ).run(solver, start, np.random.default_rng(seed))
+            ).run(solver, start, np.random.default_rng(self._seed()))
             self._store(outcome, history, targets, solver.name)
+            # Momentum and rates of an earlier partial_fit belong to weights that are gone.
+            vars(self).pop("optimizer_state_", None)
             if callbacks is not None:
                 callbacks.end(outcome.coef, outcome.intercept)
             warn_of_bad_fit(self, objective, outcome, stacklevel=5)
         return outcome
+
+    def _partial_fit(self, X, y, sample_weight, classes=None):
+        """One epoch over these rows alone, going on from where the last call ended."""
+        check_parameters(self, self._constraints)
+        first = not hasattr(self, "coef_")
+        X, y = validate_data(
+            self, X, y, accept_sparse="csr", dtype=DTYPES, multi_output=True, reset=first
+        )
+        if sample_weight is not None:
+            sample_weight = _checked_weight(sample_weight, X, "sample_weight")
+        targets = self._learn_targets(y, classes) if first else self._fitted_targets()
+        weight = self._weight_classes(y, sample_weight)
+        source = ArraySource(X, targets.encode(y), weight)
+        state = getattr(self, "optimizer_state_", None)
+        coordinates = None if state is None else Coordinates(state["center"], state["scale"])
+        objective = self._objective(source, targets.pair, targets.n_neurons, coordinates)
+        name = self.solver if SOLVERS.get(self.solver, Solver).is_stochastic else "adam"
+        solver = make_solver(name, objective, **self._solver_options())
+        n_epochs = 0 if first else self.n_iter_
+        rng = np.random.default_rng([self._seed(), n_epochs])
+        began = time.perf_counter()
+        start = objective.null() if first else objective.from_weights(*self._weights_2d())
+        theta, self.optimizer_state_ = solver.epoch(objective, start, state, rng)
+        if not np.all(np.isfinite(theta)):
+            raise ValueError(
+                f"partial_fit diverged with learning_rate_init={self.learning_rate_init!r}: lower "
+                "it, or leave it at 'auto'. The weights are as they were before this call."
+            )
+        history = History(self.record, getattr(self, "history_", None))
+        value, gradient = objective.value_and_gradient(theta)
+        norm = objective.weight_gradient_norm(gradient)
+        entry = describe(Iterate(theta, float(value.sum()), norm, objective))
+        history.append({**entry, "iteration": 0, "elapsed": time.perf_counter() - began})
+        coef, intercept = objective.to_weights(theta)
+        outcome = Outcome(coef, intercept, entry["objective"], n_epochs + 1, False, "")
+        self._store(outcome, history, targets, name)
+        return self
+
+    def _solver_options(self) -> dict:
+        return {
+            "batch_size": self.batch_size,
+            "learning_rate_init": self.learning_rate_init,
+            "momentum": self.momentum,
+        }
+
+    def _seed(self) -> int:
+        return check_random_state(self.random_state).randint(np.iinfo(np.int32).max)
+
+    def _weights_2d(self):
+        """coef_ and intercept_ as (n_neurons, n_features) and (n_neurons,)."""
+        return np.atleast_2d(self.coef_), np.atleast_1d(self.intercept_)
 
     def _objective(self, source, pair, n_neurons, coordinates: Coordinates | None = None):
         penalty = ElasticNet(self.alpha, self.l1_ratio)
@@ -147,7 +194,7 @@ class BaseNeuron(
                 fit_intercept=self.fit_intercept,
                 coordinates=coordinates,
             )
-            at_null = objective.total(objective.null())
+            at_null = objective.null_value
         if not (np.isfinite(at_null) and np.all(np.isfinite(objective.coordinates.scale))):
             raise ValueError(
                 "The loss is not finite even with all weights at zero: X or y holds values too "
@@ -159,14 +206,13 @@ class BaseNeuron(
     def _start(self, objective: Objective):
         if not (self.warm_start and hasattr(self, "coef_")):
             return objective.null()
-        coef = np.atleast_2d(np.asarray(self.coef_, dtype=np.float64))
+        coef, intercept = self._weights_2d()
         expected = (objective.n_neurons, objective.n_features)
         if coef.shape != expected:
             raise ValueError(
                 f"warm_start=True goes on from weights of shape {coef.shape}, but these data need "
                 f"{expected}. Fit a fresh estimator, or set warm_start=False."
             )
-        intercept = np.atleast_1d(np.asarray(self.intercept_, dtype=np.float64))
         return objective.from_weights(coef, intercept)
 
     def _earlier_history(self):
@@ -219,7 +265,7 @@ class BaseNeuron(
         rows, validation_rows = train_test_split(
             np.arange(X.shape[0]),
             test_size=n_validation,
-            random_state=check_random_state(self.random_state).randint(np.iinfo(np.int32).max),
+            random_state=self._seed(),
             stratify=self._strata(y, n_validation),
         )
 
@@ -271,9 +317,9 @@ class BaseNeuron(
         return self._weighted_sum(X)
 
     def _weighted_sum(self, X):
-        coef = np.atleast_2d(self.coef_).astype(X.dtype, copy=False)
-        z = X @ coef.T
-        z += np.asarray(self.intercept_, dtype=X.dtype)
+        coef, intercept = self._weights_2d()
+        z = X @ coef.astype(X.dtype, copy=False).T
+        z += intercept.astype(X.dtype, copy=False)
         return z
 
     def transform(self, X):
@@ -315,7 +361,7 @@ def _checked_weight(weight, X, name):
 
 
 @contextmanager
-def _keeping_earlier_fit(estimator) -> Iterator[None]:
+def keeping_earlier_fit(estimator) -> Iterator[None]:
     """Put the fitted attributes back as they were if what is inside fails."""
     before = {name: value for name, value in vars(estimator).items() if _is_fitted_name(name)}
     try:

@@ -59,24 +59,15 @@ class LossSums:
             X = X - self.center
         z = X @ weights.T
         z += bias
-        terms, r, d = self.pair.derivatives(y, z, self.order, self.gauss_newton)
-        if sample_weight is None:
-            loss = terms.sum(axis=0)
-        else:
-            loss = sample_weight @ terms
+        loss, r, d = self.pair.sums(y, z, sample_weight, self.order, self.gauss_newton)
         if self.order == 0:
             return (loss,)
-        s = None if sample_weight is None else sample_weight[:, None]
-        if s is not None:
-            r = s * r
         gradient = _gradient(X, r)
         if self.order == 1:
             return loss, gradient
         shift = None if self.center_rows else self.center
         if self.pair.coupled:
-            return loss, gradient, _softmax_hessian(X, d, s, shift)
-        if s is not None:
-            d = s * d
+            return loss, gradient, _softmax_hessian(X, d, sample_weight, shift)
         return loss, gradient, _separable_hessian(X, d, shift)
 
 
@@ -123,16 +114,20 @@ class HessianProduct:
 
 
 @dataclass(frozen=True)
-class AbsoluteLoss:
-    """Sum of |loss terms|: the yardstick for what rounding does to the loss."""
+class NullLoss:
+    """Sum of the loss, and of its absolute terms, of neurons without weights: X is not read.
+
+    The absolute terms are the yardstick for what rounding does to the loss.
+    """
 
     pair: Pair
 
-    def __call__(self, X, y, sample_weight, weights, bias):
-        z = _float64(X) @ weights.T
-        z += bias
-        terms = np.abs(self.pair.derivatives(y, z, 0)[0])
-        return (terms.sum(axis=0) if sample_weight is None else sample_weight @ terms,)
+    def __call__(self, X, y, sample_weight, bias):
+        z = np.broadcast_to(bias, (X.shape[0], len(bias)))
+        terms = self.pair.derivatives(y, z, 0)[0]
+        if sample_weight is None:
+            return terms.sum(axis=0), np.abs(terms).sum(axis=0)
+        return sample_weight @ terms, sample_weight @ np.abs(terms)
 
 
 @dataclass(frozen=True)
@@ -192,7 +187,7 @@ def _separable_hessian(X, d, center):
     return hessian
 
 
-def _softmax_hessian(X, probability, s, center):
+def _softmax_hessian(X, probability, sample_weight, center):
     """Blocks ``[X 1].T @ diag(p_k (delta_kl - p_l)) @ [X 1]`` as one matrix, neuron by neuron."""
     n_neurons = probability.shape[1]
     if sparse.issparse(X):
@@ -202,7 +197,7 @@ def _softmax_hessian(X, probability, s, center):
     X1 = np.empty((X.shape[0], X.shape[1] + 1))
     X1[:, :-1] = X
     X1[:, -1] = 1
-    root = np.ones((X.shape[0], 1)) if s is None else np.sqrt(s)
+    root = np.ones(1) if sample_weight is None else np.sqrt(sample_weight)[:, None]
     size = X1.shape[1]
     # One product for all the blocks: -A.T @ A with A = [p_1 X1, ..., p_K X1].
     A = ((root * probability)[:, :, None] * X1[:, None, :]).reshape(len(X1), n_neurons * size)

@@ -10,7 +10,7 @@ from sklearn.utils.metaestimators import available_if
 from ._parameters import CLASSIFIER_CONSTRAINTS, CONSTRAINTS
 from ._targets import ClassEncoder, ValueEncoder, class_weighted, find_classes, numeric
 from .activations import get_activation
-from .base import BaseNeuron
+from .base import BaseNeuron, keeping_earlier_fit
 from .pairs import make_pair
 
 
@@ -166,6 +166,26 @@ class NeuronRegressor(RegressorMixin, BaseNeuron):
         self.n_jobs = n_jobs
         self.verbose = verbose
 
+    def partial_fit(self, X, y, sample_weight=None):
+        """Train for one stochastic epoch on these rows, going on from the last call.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+        sample_weight : array-like of shape (n_samples,), default=None
+
+        Returns
+        -------
+        self : object
+
+        Notes
+        -----
+        The rule of a step is `solver` if that is "sgd" or "adam", else that of "adam".
+        """
+        with keeping_earlier_fit(self):
+            return self._partial_fit(X, y, sample_weight)
+
     def predict(self, X):
         """Activation levels as predictions.
 
@@ -181,7 +201,7 @@ class NeuronRegressor(RegressorMixin, BaseNeuron):
         levels = self._levels(X)
         return levels[:, 0] if self.coef_.ndim == 1 else levels
 
-    def _learn_targets(self, y):
+    def _learn_targets(self, y, classes=None):
         y = numeric(y)
         n_neurons = 1 if y.ndim == 1 else y.shape[1]
         return ValueEncoder(make_pair(self.activation, self.loss), n_neurons, y.ndim == 1)
@@ -378,6 +398,28 @@ class NeuronClassifier(ClassifierMixin, BaseNeuron):
         self.verbose = verbose
         self.class_weight = class_weight
 
+    def partial_fit(self, X, y, classes=None, sample_weight=None):
+        """Train for one stochastic epoch on these rows, going on from the last call.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+        classes : array-like of shape (n_classes,), default=None
+            All labels that will ever come; needed in the first call.
+        sample_weight : array-like of shape (n_samples,), default=None
+
+        Returns
+        -------
+        self : object
+
+        Notes
+        -----
+        The rule of a step is `solver` if that is "sgd" or "adam", else that of "adam".
+        """
+        with keeping_earlier_fit(self):
+            return self._partial_fit(X, y, sample_weight, classes)
+
     def decision_function(self, X):
         """Distance of z from where the probability is one half.
 
@@ -487,8 +529,8 @@ class NeuronClassifier(ClassifierMixin, BaseNeuron):
             get_activation(chosen), loss if self.loss == "auto" else self.loss, classifier=True
         )
 
-    def _learn_targets(self, y):
-        classes, is_multilabel = find_classes(y, type(self).__name__)
+    def _learn_targets(self, y, classes=None):
+        classes, is_multilabel = find_classes(y, type(self).__name__, classes)
         return ClassEncoder(self._pair(len(classes), is_multilabel), classes, is_multilabel)
 
     def _fitted_targets(self):

@@ -19,7 +19,7 @@ from functools import cached_property
 
 import numpy as np
 
-from .kernels import AbsoluteLoss, ColumnSums, CurvatureDiagonal, HessianProduct, LossSums
+from .kernels import ColumnSums, CurvatureDiagonal, HessianProduct, LossSums, NullLoss
 from .pairs import Pair
 from .penalties import ElasticNet
 
@@ -228,10 +228,24 @@ class Objective:
         return theta.reshape(self.shape)
 
     @cached_property
+    def _at_null(self) -> tuple[float, float]:
+        """Objective of the best neuron with a bias alone, and its mean absolute loss term."""
+        bias = self.null().reshape(self.n_neurons, -1)[:, -1]
+        if not self.fit_intercept:
+            bias = np.zeros(self.n_neurons)
+        loss, absolute = self.source.map_sum(NullLoss(self.pair), bias)
+        total = self.source.total_weight
+        return float(loss.sum()) / total, float(absolute.sum()) / total
+
+    @property
+    def null_value(self) -> float:
+        """Objective of the best neuron with a bias alone."""
+        return self._at_null[0]
+
+    @property
     def rounding(self) -> float:
         """What rounding may add to the objective: a few eps times the mean absolute loss term."""
-        (total,) = self.source.map_sum(AbsoluteLoss(self.pair), *self.to_weights(self.null()))
-        return 4 * np.finfo(float).eps * float(total.sum()) / self.source.total_weight
+        return 4 * np.finfo(float).eps * self._at_null[1]
 
     def dispersion(self, theta) -> float:
         """Dispersion of the targets about the neurons' levels, from the watched rows."""

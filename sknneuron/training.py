@@ -139,7 +139,7 @@ class Training:
 
     def run(self, solver: Solver, start: np.ndarray, rng: np.random.Generator) -> Outcome:
         """Train from `start` and return what came of it."""
-        goal = Goal(self.stopping.tol, self.objective.total(self.objective.null()), self.objective)
+        goal = Goal(self.stopping.tol, self.objective.null_value, self.objective)
         progress = Patience(self.stopping.progress, self.stopping.n_iter_no_change)
         patience = Patience(self.stopping.progress, self.stopping.n_iter_no_change)
         began = time.perf_counter()
@@ -200,21 +200,13 @@ class Training:
 
     def _record(self, iterate: Iterate, n_iter: int, began: float) -> tuple[bool, float | None]:
         """Keep, print and hand on one iterate; return (asked to stop, validation loss)."""
-        objective, theta = iterate.objective, iterate.theta
-        coef, intercept = objective.to_weights(theta)
-        l2, l1 = float(objective.l2_value(theta).sum()), float(objective.l1_value(theta).sum())
+        theta = iterate.theta
         entry = {
             "iteration": n_iter,
-            "n_rows": objective.source.n_rows,
             "elapsed": time.perf_counter() - began,
-            "loss": iterate.value - l2,
-            "penalty": l1 + l2,
-            "objective": iterate.value + l1,
-            "gradient_norm": iterate.gradient_norm,
-            "step_size": iterate.step_size,
-            "coef": coef,
-            "intercept": intercept,
+            **describe(iterate),
         }
+        coef, intercept = entry["coef"], entry["intercept"]
         validation_loss = None
         if self.validation is not None:
             validation_loss = self._validation_loss(coef, intercept)
@@ -244,3 +236,20 @@ class Training:
         if "validation_loss" in entry:
             words.append(f"validation loss {entry['validation_loss']:.6g}")
         print("  ".join(words), flush=True)
+
+
+def describe(iterate: Iterate) -> dict:
+    """What history keeps of an iterate, time and number apart."""
+    objective, theta = iterate.objective, iterate.theta
+    coef, intercept = objective.to_weights(theta)
+    l2, l1 = float(objective.l2_value(theta).sum()), float(objective.l1_value(theta).sum())
+    return {
+        "n_rows": objective.source.n_rows,
+        "loss": iterate.value - l2,
+        "penalty": l1 + l2,
+        "objective": iterate.value + l1,
+        "gradient_norm": iterate.gradient_norm,
+        "step_size": iterate.step_size,
+        "coef": coef,
+        "intercept": intercept,
+    }

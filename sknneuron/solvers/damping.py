@@ -2,34 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
-from ..objective import Objective
 from .linear_algebra import dot
 
 # Least share of the predicted decrease that makes a step worth taking.
 ACCEPT = 1e-4
-# Below this share of the diagonal the damping is dropped: the step is the full one.
+# Damping below this share of the diagonal is dropped: the step is the full one.
 NEGLIGIBLE = 1e-7
 MAX_DAMPING = 1e12
 
+Evaluate = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray, np.ndarray]]
+
 
 class DampedDescent:
-    """Damped Gauss-Newton (or Newton) steps of several neurons side by side.
+    """Damped Gauss-Newton or Newton steps of several groups side by side.
 
-    Every group has its own damping, and goes where it can while the others stay: one pass over the
+    Every group has its own damping, and steps where it can while the others stay: one pass over the
     rows serves all.
 
     Parameters
     ----------
-    objective : Objective
+    evaluate : callable
+        Takes theta (n_groups, size), returns values (n_groups,), gradients (n_groups, size) and
+        Hessians (n_groups, size, size).
     theta : ndarray of shape (n_groups, size)
-    gauss_newton : bool
-        Leave the activation's curvature out of the Hessian, which then is never negative.
-    damping : float
-        First damping, as a share of the Hessian's diagonal.
     rounding : float
         What rounding may add to a value.
+    damping : float or ndarray of shape (n_groups,), default=0
+        First damping, as a share of the Hessian's diagonal.
 
     Attributes
     ----------
@@ -49,29 +52,36 @@ class DampedDescent:
     Marquardt's method, IMM-REP-1999-05: how the damping follows the ratio.
     """
 
-    def __init__(self, objective: Objective, theta, *, gauss_newton: bool, damping: float,
-                 rounding: float):
-        self.objective = objective
+    _per_group = ("theta", "value", "gradient", "hessian", "damping", "predicted", "ratio",
+                  "accepted", "_growth")
+
+    def __init__(self, evaluate: Evaluate, theta, *, rounding: float, damping=0.0):
         self.rounding = rounding
         self.theta = theta
-        self.gauss_newton = gauss_newton
-        self.damping = np.full(len(theta), damping)
+        self.damping = np.full(len(theta), damping, dtype=np.float64)
         self.predicted = np.full(len(theta), np.inf)
         self.ratio = np.full(len(theta), np.nan)
         self.accepted = np.zeros(len(theta), dtype=bool)
         self._growth = np.full(len(theta), 4.0)
-        self.value, self.gradient, self.hessian = self._evaluate(theta)
+        self.evaluate_with(evaluate)
 
-    def _evaluate(self, theta):
-        with np.errstate(over="ignore", invalid="ignore"):
-            return self.objective.value_gradient_hessian(theta, self.gauss_newton)
+    def evaluate_with(self, evaluate: Evaluate) -> None:
+        """Go on with another evaluation of the same groups."""
+        self.evaluate = evaluate
+        self.value, self.gradient, self.hessian = evaluate(self.theta)
+
+    def keep(self, which, evaluate: Evaluate) -> None:
+        """Go on with some of the groups, which `evaluate` is for alone."""
+        self.evaluate = evaluate
+        for name in self._per_group:
+            setattr(self, name, getattr(self, name)[which])
 
     def advance(self) -> None:
         """Try one step for every group."""
         step, self.predicted = self.propose()
         trial = self.theta + step
-        value, gradient, hessian = self._evaluate(trial)
-        self.judge(value)
+        value, gradient, hessian = self.evaluate(trial)
+        self._judge(value)
         take = self.accepted
         self.theta = np.where(take[:, None], trial, self.theta)
         self.value = np.where(take, value, self.value)
@@ -79,49 +89,48 @@ class DampedDescent:
         self.hessian = np.where(take[:, None, None], hessian, self.hessian)
 
     def propose(self):
-        """Return the damped step and the decrease that the model promises of it."""
-        diagonal = np.einsum("gii->gi", self.hessian)
-        largest = np.maximum(diagonal.max(axis=1, keepdims=True), np.finfo(float).tiny)
-        inverse = 1 / np.sqrt(np.maximum(diagonal, 1e-12 * largest))
-        scaled = self.hessian * inverse[:, :, None] * inverse[:, None, :]
+        """Return the damped step of each group and the decrease that the model promises of it."""
+        scaled, inverse = self._scaled_hessian()
         g = self.gradient * inverse
-        self._make_positive(scaled)
-        index = np.arange(scaled.shape[1])
-        scaled[:, index, index] += 1e-14
-        damped = scaled.copy()
-        damped[:, index, index] += self.damping[:, None]
-        x = -np.linalg.solve(damped, g[:, :, None])[:, :, 0]
+        x = -np.linalg.solve(self._damped(scaled), g[:, :, None])[:, :, 0]
         predicted = -dot(g, x) - 0.5 * np.einsum("gi,gij,gj->g", x, scaled, x)
         return x * inverse, predicted
 
-    def _make_positive(self, scaled) -> None:
-        """Raise the damping where a full Hessian is not positive definite."""
-        if self.gauss_newton:
-            return
+    def _scaled_hessian(self):
+        """The Hessian with a unit diagonal, and what its rows and columns were multiplied by."""
+        diagonal = np.abs(np.einsum("gii->gi", self.hessian))
+        largest = np.maximum(diagonal.max(axis=1, keepdims=True), 1e-200)
+        inverse = 1 / np.sqrt(np.maximum(diagonal, 1e-12 * largest))
+        scaled = self.hessian * inverse[:, :, None] * inverse[:, None, :]
+        index = np.arange(scaled.shape[1])
+        scaled[:, index, index] += 1e-13
+        return scaled, inverse
+
+    def _damped(self, scaled):
+        """Add the damping, and raise it first where the Hessian is not positive definite."""
+        damped = scaled.copy()
+        index = np.arange(scaled.shape[1])
+        damped[:, index, index] += self.damping[:, None]
         try:
-            np.linalg.cholesky(scaled)
+            np.linalg.cholesky(damped)
         except np.linalg.LinAlgError:
             least = np.linalg.eigvalsh(scaled)[:, 0]
-            needed = np.where(least < 1e-10, 1e-6 - 1.5 * np.minimum(least, 0.0), 0.0)
+            needed = np.where(least < 1e-12, 1e-6 - 1.5 * np.minimum(least, 0.0), 0.0)
+            damped[:, index, index] += np.maximum(needed - self.damping, 0.0)[:, None]
             self.damping = np.maximum(self.damping, needed)
+        return damped
 
-    def judge(self, value) -> None:
+    def _judge(self, value) -> None:
         """Accept or refuse each group's step by its value, and adapt its damping."""
         rounding = self.rounding + 1e-15 * np.abs(self.value)
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             ratio = (self.value - value + rounding) / (self.predicted + rounding)
         self.ratio = np.where(np.isfinite(value), ratio, -np.inf)
         self.accepted = self.ratio > ACCEPT
-        shrink = np.clip(1 - (2 * self.ratio - 1) ** 3, 0.1, 2.0)
-        damping = np.where(self.accepted, self.damping * shrink,
-                           np.maximum(self.damping, 1e-3) * self._growth)
+        shrink = np.clip(1 - (2 * np.clip(self.ratio, 0, 1) - 1) ** 3, 0.1, 2.0)
+        damping = np.where(
+            self.accepted, self.damping * shrink, np.maximum(self.damping, 1e-3) * self._growth
+        )
         damping[damping < NEGLIGIBLE] = 0.0
         self.damping = np.minimum(damping, MAX_DAMPING)
         self._growth = np.where(self.accepted, 4.0, 2 * self._growth)
-
-    def keep(self, which, objective: Objective) -> None:
-        """Go on with some of the groups; `objective` is theirs alone."""
-        self.objective = objective
-        for name in ("theta", "damping", "predicted", "ratio", "accepted", "_growth", "value",
-                     "gradient", "hessian"):
-            setattr(self, name, getattr(self, name)[which])

@@ -6,6 +6,7 @@ import numpy as np
 
 from .base import Iterate, Solver
 from .damping import DampedDescent
+from .kinks import KinkedDescent
 from .newton import trusted_gap
 from .starts import search
 
@@ -32,8 +33,11 @@ class LevenbergMarquardt(Solver):
         yield from self._descend(objective, theta, goal)
 
     def _descend(self, objective, theta, goal):
-        down = DampedDescent(objective, theta, gauss_newton=False, damping=0.0,
-                             rounding=objective.rounding)
+        if objective.pair.activation.kinks:
+            down = KinkedDescent(objective, theta)
+        else:
+            down = DampedDescent(objective.value_gradient_hessian, theta,
+                                 rounding=objective.rounding)
         previous, ratio, refusals = np.nan, 1.0, 0
         while True:
             step, predicted = down.propose()

@@ -13,13 +13,11 @@ the path of minimisers is piecewise linear in the width, so it can be extrapolat
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 
 from ..kernels import EnvelopeGap
 from ..objective import Objective
-from .base import Goal, Iterate, Solver
+from .base import Iterate, Solver
 
 SHRINK = 0.2
 MAX_STAGES = 60
@@ -69,10 +67,9 @@ class Smoothed(Solver):
     def _stage(self, objective, theta, width, goal, rng):
         """Solve at one width; yields iterates measured on the true loss."""
         smooth = objective.with_pair(objective.pair.smoothed(width))
-        stage_goal = replace(goal, objective=smooth)
         gap = np.nan
         first = True
-        for iterate in self.solver.iterate(smooth, theta, stage_goal, rng):
+        for iterate in self.solver.iterate(smooth, theta, goal, rng):
             theta, gap = iterate.theta, iterate.gap
             value = iterate.value + float(smooth.l1_value(theta).sum())
             if gap <= 0.1 * goal.target(value, theta) or iterate.last:

@@ -1,0 +1,1 @@
+def iterate_conjugate_gradient(objective, start): raise NotImplementedError

@@ -1,0 +1,96 @@
+"""Least squares without iterations: one pass over the rows, and a second one where digits ask."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from ..objective import Objective
+from .base import Iterate, Solver
+from .conjugate_gradient import iterate_conjugate_gradient
+from .dual import solve_dual
+from .frame import Frame, LinearFit
+from .householder import solve_refined, solve_stacked
+from .normal_equations import NormalEquations
+
+# Most columns (or rows, where those are fewer) of a matrix that is factored.
+MAX_DIRECT = 4000
+MAX_DIRECT_SPARSE = 1000
+# Rows times squared columns up to which an orthogonal factor costs next to nothing.
+SMALL = 4e6
+# Condition of the scaled columns up to which the normal equations lose no digit worth a pass. On
+# small problems a better factor is cheap, so there every digit is worth it.
+GOOD_CONDITION = 300.0
+GOOD_CONDITION_SMALL = 3.0
+# Past this condition the normal equations are too rough to be mended by refinement.
+POOR_CONDITION = 1e6
+
+
+class LeastSquares(Solver):
+    """Identity activation with squared error, without penalty or with an L2 one, solved directly.
+
+    The normal equations are summed in one pass over the rows, centred, and solved by Cholesky with
+    the columns scaled. The factor tells the condition of the columns. Where they squared too much
+    of it, the exact residuals are taken in a second pass and the solution is refined; where even
+    that is hopeless, an orthogonal factor of all rows is built instead, block by block. Without a
+    unique solution it is the one with weights of least norm. With more features than rows the
+    normal equations of the rows serve, and where neither can be factored, conjugate gradients.
+
+    All neurons share the factor.
+
+    References
+    ----------
+    Bjorck, Numerical Methods for Least Squares Problems, SIAM 1996: 2.4 (QR), 2.9 (refinement by
+    the augmented system), 6.6.5 (corrected seminormal equations).
+    Demmel, Grigori, Hoemmen and Langou, Communication-optimal parallel and sequential QR and LU
+    factorizations, SIAM J. Sci. Comput. 34 (2012): QR factors of row blocks, merged.
+    """
+
+    name = "least_squares"
+
+    def iterate(self, objective, start, goal, rng):
+        source = objective.source
+        most = MAX_DIRECT_SPARSE if source.is_sparse else MAX_DIRECT
+        if min(source.n_rows, source.n_features) > most:
+            yield from iterate_conjugate_gradient(objective, start)
+        elif source.n_rows < source.n_features:
+            yield from self._iterate_wide(objective, start)
+        else:
+            yield from self._iterate_tall(objective, start)
+
+    def _iterate_tall(self, objective: Objective, start) -> Iterator[Iterate]:
+        frame = Frame.of(objective)
+        equations = NormalEquations.of(objective, frame)
+        yield equations.iterate(start, step_size=np.nan)
+        fit = equations.solve()
+        source = objective.source
+        small = source.n_rows * source.n_features**2 <= SMALL and not source.is_sparse
+        if fit.condition <= (GOOD_CONDITION_SMALL if small else GOOD_CONDITION):
+            theta = frame.to_theta(objective, fit)
+            yield equations.iterate(theta, step_size=1.0, gap=fit.gap, last=True)
+        elif small:
+            yield _solution(objective, frame, solve_refined(objective, frame))
+        elif fit.condition <= POOR_CONDITION:
+            yield equations.refine(fit)
+        elif source.is_sparse:
+            yield equations.refine(equations.solve_singular())
+        else:
+            yield _solution(objective, frame, solve_stacked(objective, frame))
+
+    def _iterate_wide(self, objective: Objective, start) -> Iterator[Iterate]:
+        value, gradient = objective.value_and_gradient(start)
+        norm = objective.weight_gradient_norm(gradient)
+        yield Iterate(start, float(value.sum()), norm, objective)
+        frame = Frame.of(objective)
+        yield _solution(objective, frame, solve_dual(objective, frame))
+
+
+def _solution(objective: Objective, frame: Frame, fit: LinearFit) -> Iterate:
+    """The last iterate, measured by a pass over the rows."""
+    theta = frame.to_theta(objective, fit)
+    value, gradient = objective.value_and_gradient(theta)
+    norm = objective.weight_gradient_norm(gradient)
+    return Iterate(
+        theta, float(value.sum()), norm, objective, 1.0, fit.gap, last=True, message=fit.message
+    )

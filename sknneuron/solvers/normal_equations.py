@@ -1,0 +1,236 @@
+"""The normal equations of a linear neuron: summed in one pass over the rows, solved by Cholesky."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import linalg, sparse
+from scipy.linalg import lapack
+
+from ..objective import Objective
+from .base import Iterate
+from .frame import Frame, LinearFit
+from .least_norm import doubtful_rank, least_norm, taking_part
+
+EPS = np.finfo(float).eps
+# A column's mean may be this many deviations from zero before the rows are centred one by one.
+FAR_MEAN = 4.0
+# Centring may magnify the rounding of the sums by this before they are summed about better centres.
+LOST_TO_CENTER = 1e4
+# Eigenvalues of the scaled matrix below this share (times the size) of the largest are zero. Between
+# the other two it is not sure.
+ZERO_EIGENVALUE = 1e-14
+DOUBTLESS_EIGENVALUE = 1e-15
+DOUBTFUL_EIGENVALUE = 1e-13
+MAX_REFINEMENTS = 10
+
+
+@dataclass(frozen=True)
+class Products:
+    """Sums of the products of ``[X - center, y - target_center, 1]`` with one another.
+
+    Parameters
+    ----------
+    center : ndarray of shape (n_features,) or None
+        None leaves the rows as they are.
+    target_center : ndarray of shape (n_neurons,)
+
+    Returns
+    -------
+    gram : (n_features, n_features), sparse for sparse rows
+    cross : (n_features, n_neurons + 1)
+    right : (n_neurons + 1, n_neurons + 1)
+    """
+
+    center: np.ndarray | None
+    target_center: np.ndarray
+
+    def __call__(self, X, y, sample_weight):
+        right = np.empty((X.shape[0], len(self.target_center) + 1))
+        np.subtract(y, self.target_center, out=right[:, :-1])
+        right[:, -1] = 1
+        if sparse.issparse(X):
+            return self._sparse(X, right, sample_weight)
+        X = X if X.dtype == np.float64 else X.astype(np.float64)
+        if self.center is not None:
+            X = X - self.center
+        if sample_weight is not None:
+            root = np.sqrt(sample_weight)[:, None]
+            X = X * root
+            right *= root
+        return X.T @ X, (right.T @ X).T, right.T @ right
+
+    @staticmethod
+    def _sparse(X, right, sample_weight):
+        X = X.astype(np.float64, copy=False)
+        weighted, scaled = right, X
+        if sample_weight is not None:
+            weighted = sample_weight[:, None] * right
+            scaled = sparse.diags_array(sample_weight) @ X
+        return X.T @ scaled, X.T @ weighted, right.T @ weighted
+
+
+class NormalEquations:
+    """Products of columns and targets about their means, and what follows from them.
+
+    Parameters
+    ----------
+    objective : Objective
+    frame : Frame
+    sums : tuple
+        What `Products` returns.
+    center : ndarray of shape (n_features,)
+        Where the rows of `sums` were centred.
+    """
+
+    def __init__(self, objective: Objective, frame: Frame, sums, center):
+        gram, cross, right = sums
+        self.objective = objective
+        self.frame = frame
+        self.total_weight = objective.source.total_weight
+        n = objective.n_neurons
+        offset, self.target_mean = np.zeros(objective.n_features), np.zeros(n)
+        if objective.fit_intercept:
+            offset, self.target_mean = cross[:, n] / right[n, n], right[:n, n] / right[n, n]
+        self.mean = center + offset
+        self.raw_diagonal = gram.diagonal().copy()
+        self.gram = gram - right[n, n] * np.outer(offset, offset)
+        self.cross = cross[:, :n] - np.outer(offset, right[:n, n])
+        squares = right[:n, :n].diagonal() - right[n, n] * self.target_mean**2
+        self.squares = np.maximum(squares, 0.0)
+        self.l2 = self.total_weight * objective.penalty.l2
+        self._null_space = np.empty((objective.n_features, 0))
+
+    @classmethod
+    def of(cls, objective: Objective, frame: Frame) -> NormalEquations:
+        """Sum them over all rows."""
+        far = np.abs(frame.center) > FAR_MEAN * frame.scale
+        if objective.source.is_sparse or not far.any():
+            return cls._summed(objective, frame, None)
+        equations = cls._summed(objective, frame, frame.center)
+        if objective.fit_intercept and np.max(equations.lost()) > LOST_TO_CENTER:
+            # The sample that the centres are from was not like the rest: now the means are known.
+            equations = cls._summed(objective, frame, equations.mean)
+        return equations
+
+    @classmethod
+    def _summed(cls, objective, frame, center):
+        kernel = Products(center, frame.target_center)
+        gram, cross, right = objective.source.map_sum(kernel)
+        if sparse.issparse(gram):
+            gram = gram.toarray()
+        center = np.zeros(objective.n_features) if center is None else center
+        return cls(objective, frame, (gram, cross, right), center)
+
+    def lost(self):
+        """Per column, what centring the sums has magnified rounding by."""
+        left = np.maximum(self.gram.diagonal() + self.l2, EPS * self.raw_diagonal)
+        return np.where(left > 0, self.raw_diagonal / np.where(left > 0, left, 1.0), 1.0)
+
+    # -- measuring ---------------------------------------------------------------------------------
+
+    def iterate(self, theta, **facts) -> Iterate:
+        """An iterate measured by the sums alone; `facts` are its other fields."""
+        coef, bias = self.frame.from_theta(self.objective, theta)
+        # The bias's distance from its best value for these weights.
+        off = bias + coef @ (self.mean - self.frame.center) - self.target_mean
+        product = coef @ self.gram
+        squares = np.sum((product - 2 * self.cross.T) * coef, axis=1) + self.squares
+        loss = 0.5 * np.maximum(squares, 0.0) + 0.5 * self.total_weight * off**2
+        value = float(loss.sum() + 0.5 * self.l2 * np.sum(coef**2)) / self.total_weight
+        slope = (product - self.cross.T + self.l2 * coef) / self.total_weight
+        if self.objective.fit_intercept:
+            slope += np.outer(off, self.mean)
+        else:
+            off = np.zeros_like(off)
+        norm = float(np.sqrt(np.sum(slope**2) + np.sum(off**2)))
+        return Iterate(theta, value, norm, self.objective, **facts)
+
+    # -- solving -----------------------------------------------------------------------------------
+
+    def solve(self) -> LinearFit:
+        """Solve by Cholesky; a condition of inf says that there was no factor."""
+        diagonal = self.gram.diagonal() + self.l2
+        constant = ~(diagonal > EPS * self.raw_diagonal)
+        self._inverse_size = np.where(constant, 0.0, 1 / np.sqrt(np.where(constant, 1.0, diagonal)))
+        # Scaled to a unit diagonal; a constant column is left out, and its weight is zero.
+        self._matrix = self.gram * self._inverse_size * self._inverse_size[:, None]
+        np.fill_diagonal(self._matrix, 1.0)
+        factor, info = lapack.dpotrf(self._matrix, lower=1)
+        if info != 0:
+            return self._fit(np.zeros((len(self.squares), len(diagonal))), np.inf)
+        rcond, _ = lapack.dpocon(factor, np.abs(self._matrix).sum(axis=0).max(), uplo="L")
+        self._inverse = lambda right: lapack.dpotrs(factor, right, lower=1)[0]
+        lost = float(np.max(self.lost(), where=~constant, initial=1.0))
+        condition = np.sqrt(max(1 / max(rcond, EPS**2), lost))
+        return self._fit(self._times_inverse(self.cross).T, condition)
+
+    def solve_singular(self) -> LinearFit:
+        """Solve by eigenvalues: the weights of least norm where there is no unique solution."""
+        values, vectors = linalg.eigh(self._matrix)
+        kept = values > ZERO_EIGENVALUE * len(values) * values[-1]
+        doubtful = values < DOUBTFUL_EIGENVALUE * len(values) * values[-1]
+        doubtful &= values > DOUBTLESS_EIGENVALUE * len(values) * values[-1]
+        message = doubtful_rank(taking_part(vectors[:, doubtful])) if doubtful.any() else ""
+        basis, inverses = vectors[:, kept], 1 / values[kept]
+        self._inverse = lambda right: basis @ (inverses[:, None] * (basis.T @ right))
+        self._null_space = vectors[:, ~kept]
+        condition = float(np.sqrt(values[-1] / values[kept][0]))
+        return self._fit(self._times_inverse(self.cross).T, condition, message)
+
+    def _times_inverse(self, right):
+        """The inverse of the centred, penalised products times (n_features, k)."""
+        return self._inverse(right * self._inverse_size[:, None]) * self._inverse_size[:, None]
+
+    def _fit(self, coef, condition, message="") -> LinearFit:
+        # What rounding of the products does to the solution, and that to the objective.
+        size = np.sqrt(np.maximum(self.gram.diagonal(), 0.0))
+        terms = np.abs(coef) @ size + np.sqrt(self.squares)
+        error = 4 * EPS * np.sqrt(len(size)) * terms * condition
+        gap = float(0.5 * np.sum(error**2) / self.total_weight)
+        return LinearFit(coef, self._best_bias(coef), gap, condition, message)
+
+    def _best_bias(self, coef):
+        bias = self.target_mean - coef @ (self.mean - self.frame.center)
+        return bias if self.objective.fit_intercept else np.zeros_like(bias)
+
+    # -- refining ----------------------------------------------------------------------------------
+
+    def refine(self, fit: LinearFit) -> Iterate:
+        """Correct the fit by exact residuals, a pass over the rows for each round."""
+        objective = self.objective
+        theta = self.frame.to_theta(objective, fit)
+        # The relative error of the solution, and what an orthogonal factor would leave of it.
+        error = min(EPS * fit.condition**2, 0.1)
+        n_rounds = max(1, int(np.ceil(np.log(EPS * fit.condition) / np.log(error))) - 1)
+        for _ in range(min(n_rounds, MAX_REFINEMENTS)):
+            value, gradient = objective.value_and_gradient(theta)
+            step = self._newton_step(gradient)
+            decrement = -0.5 * float(np.sum(step * gradient))
+            theta = theta + step
+        if self._null_space.shape[1]:
+            theta = self._least_norm(theta)
+        gap = decrement * error**2 + EPS * objective.rounding
+        return Iterate(theta, float(value.sum()) - decrement, np.nan, objective, 1.0, gap, last=True,
+                       message=fit.message)
+
+    def _newton_step(self, gradient):
+        """The step to the optimum from the exact gradient in theta."""
+        coordinates, p = self.objective.coordinates, self.objective.n_features
+        slope = gradient[:, :p] * coordinates.scale
+        shift = coordinates.center - self.mean
+        step = np.empty_like(gradient)
+        if self.objective.fit_intercept:
+            slope = slope + gradient[:, -1:] * shift
+        coef = -self.total_weight * self._times_inverse(slope.T).T
+        step[:, :p] = coef * coordinates.scale
+        if self.objective.fit_intercept:
+            step[:, -1] = coef @ shift - gradient[:, -1]
+        return step
+
+    def _least_norm(self, theta):
+        """Move along the null space to the weights of least norm."""
+        coef, _ = self.frame.from_theta(self.objective, theta)
+        coef = least_norm(coef, self._null_space * self._inverse_size[:, None])
+        return self.frame.to_theta(self.objective, LinearFit(coef, self._best_bias(coef), np.nan))

@@ -1,0 +1,326 @@
+"""The same objective, the same weights: ours beside scikit-learn, statsmodels and a reference.
+
+Weights are compared in units of their columns' deviations, against the largest: a weight in dollars
+per acre is not worth more digits than one in dollars per square foot. Where a peer stops early the
+reference of `references/newton.py` judges, and the peer has to lie near it: that shows the
+objective to be the same.
+"""
+
+import warnings
+from functools import cache
+
+import numpy as np
+import pytest
+from references import newton as reference
+from references.datasets import NAMES, all_rows
+from sklearn import linear_model, svm
+
+from sknneuron import NeuronClassifier, NeuronRegressor
+from sknneuron.losses import Huber, Tweedie
+
+TOL = 1e-14
+SAME = 1e-6
+NEAR = 2e-2  # what a peer that stops early may be off
+
+# Which way a test goes about its peer: it stays quiet on small units, which these tests are not of.
+pytestmark = pytest.mark.filterwarnings("ignore:The penalty supplies more than half")
+
+
+def rows_of(name):
+    return all_rows()[name]
+
+
+def flat(rows, coef, intercept, sample_weight=None):
+    """Weights in units of their columns' deviations, and biases at the columns' means."""
+    X, s = rows.X64, sample_weight
+    coef, intercept = np.atleast_2d(coef), np.atleast_1d(intercept)
+    mean = np.average(X, axis=0, weights=s)
+    scale = np.sqrt(np.average((X - mean) ** 2, axis=0, weights=s))
+    return np.column_stack([coef * scale, intercept + coef @ mean]).astype(float)
+
+
+def off(ours, theirs):
+    """Largest difference, relative to the largest weight."""
+    return np.abs(ours - theirs).max() / np.abs(theirs).max()
+
+
+def fitted(estimator, *args, **kwargs):
+    """A peer that may complain of its own end: it is judged by its weights."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return estimator.fit(*args, **kwargs)
+
+
+def check(rows, ours, expected, peer=None, sample_weight=None, near=NEAR):
+    """Ours against the reference's weights, and the peer near them."""
+    assert ours.converged_
+    expected = flat(rows, *expected, sample_weight)
+    assert off(flat(rows, ours.coef_, ours.intercept_, sample_weight), expected) <= SAME
+    if peer is not None:
+        assert off(flat(rows, peer.coef_, peer.intercept_, sample_weight), expected) <= near
+
+
+def solved(loss, rows, y, bias=0.0, **kwargs):
+    """Weights and bias of the reference."""
+    problem = reference.Problem(loss, rows.X64, y, **kwargs)
+    return problem.weights(problem.solve(bias))
+
+
+# -- log loss --------------------------------------------------------------------------------------
+
+
+def logistic_peer(alpha, total, **kwargs):
+    return linear_model.LogisticRegression(
+        C=1 / (alpha * total), solver="newton-cholesky", tol=1e-12, max_iter=1000, **kwargs
+    )
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("name", NAMES)
+def test_logistic_regression(name, weighted):
+    rows = rows_of(name)
+    y = rows.binary()
+    s = rows.sample_weight() if weighted else np.ones(len(y))
+    ours = NeuronClassifier(alpha=rows.alpha, tol=TOL).fit(rows.X, y, s if weighted else None)
+    peer = fitted(logistic_peer(rows.alpha, s.sum()), rows.X64, y, s)
+    expected = solved(reference.logistic, rows, y, alpha=rows.alpha, sample_weight=s)
+    check(rows, ours, expected, peer, s)
+
+
+@pytest.mark.parametrize("class_weight", ["balanced", {0: 1.0, 1: 7.5}])
+@pytest.mark.parametrize("name", NAMES)
+def test_logistic_regression_with_class_weights(name, class_weight):
+    rows = rows_of(name)
+    y = rows.binary()
+    each = np.bincount(y)
+    by_class = len(y) / (2 * each) if class_weight == "balanced" else np.array([1.0, 7.5])
+    s = by_class[y]
+    ours = NeuronClassifier(alpha=rows.alpha, tol=TOL, class_weight=class_weight).fit(rows.X, y)
+    peer = logistic_peer(rows.alpha, s.sum(), class_weight=class_weight)
+    peer = fitted(peer, rows.X64, y)
+    expected = solved(reference.logistic, rows, y, alpha=rows.alpha, sample_weight=s)
+    check(rows, ours, expected, peer, s)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("name", NAMES)
+def test_multinomial(name, weighted):
+    rows = rows_of(name)
+    y = rows.classes(3)
+    s = rows.sample_weight() if weighted else np.ones(len(y))
+    ours = NeuronClassifier(alpha=rows.alpha, tol=TOL).fit(rows.X, y, s if weighted else None)
+    peer = fitted(logistic_peer(rows.alpha, s.sum()), rows.X64, y, s)
+    problem = reference.SoftmaxProblem(rows.X64, y, alpha=rows.alpha, sample_weight=s)
+    check(rows, ours, problem.weights(problem.solve()), sample_weight=s)
+    # The peer leaves the biases' common part, which changes nothing, as it comes.
+    peer.intercept_ -= peer.intercept_.mean()
+    weights = flat(rows, ours.coef_, ours.intercept_, s)
+    assert off(flat(rows, peer.coef_, peer.intercept_, s), weights) <= NEAR
+
+
+@pytest.mark.parametrize("solver", ["newton", "lbfgs"])
+def test_ten_digits(solver):
+    rows = rows_of("digits")
+    from sklearn.datasets import load_digits
+
+    y = load_digits().target
+    ours = NeuronClassifier(alpha=rows.alpha, tol=TOL, solver=solver).fit(rows.X, y)
+    peer = fitted(logistic_peer(rows.alpha, len(y)), rows.X64, y)
+    peer.intercept_ -= peer.intercept_.mean()
+    ours, peer = (flat(rows, m.coef_, m.intercept_) for m in (ours, peer))
+    assert off(ours, peer) <= SAME
+
+
+@cache
+def standardised(name):
+    rows = rows_of(name)
+    X = rows.X64
+    return (X - X.mean(axis=0)) / X.std(axis=0)
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+@pytest.mark.parametrize("l1_ratio", [1.0, 0.4])
+@pytest.mark.parametrize("name", NAMES)
+def test_logistic_regression_with_l1(name, l1_ratio, n_classes):
+    """saga needs columns of one scale, and many passes: where it does not get there in those we
+    give it, the optimality conditions judge alone."""
+    rows = rows_of(name)
+    X = standardised(name)
+    y = rows.binary() if n_classes == 2 else rows.classes(3)
+    alpha = 0.02
+    ours = NeuronClassifier(alpha=alpha, l1_ratio=l1_ratio, tol=TOL).fit(X, y)
+    assert ours.converged_
+    probability = ours.predict_proba(X)
+    onehot = np.eye(n_classes)[y]
+    residual = (probability - onehot)[:, 1:] if n_classes == 2 else probability - onehot
+    assert least_subgradient(X, residual, ours, alpha, l1_ratio) <= 1e-7
+    assert np.any(ours.coef_ == 0)
+    peer = linear_model.LogisticRegression(
+        C=1 / (alpha * len(y)), l1_ratio=l1_ratio, solver="saga", tol=1e-12, max_iter=600,
+        random_state=0,
+    )
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        peer.fit(X, y)
+    if n_classes > 2:
+        peer.intercept_ -= peer.intercept_.mean()
+    theirs, mine = (np.column_stack([m.coef_, m.intercept_]) for m in (peer, ours))
+    assert off(mine, theirs) <= (NEAR if caught else SAME)
+
+
+def least_subgradient(X, residual, model, alpha, l1_ratio):
+    """Largest entry of the least subgradient: zero at the optimum and nowhere else."""
+    coef = np.atleast_2d(model.coef_)
+    smooth = residual.T @ X / len(X) + alpha * (1 - l1_ratio) * coef
+    l1 = alpha * l1_ratio
+    free = np.maximum(np.abs(smooth) - l1, 0)
+    least = np.where(coef == 0, free, np.abs(smooth + l1 * np.sign(coef)))
+    return max(least.max(), np.abs(residual.mean(axis=0)).max())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_elastic_net(name):
+    rows = rows_of(name)
+    X, y = standardised(name), rows.numbers()
+    ours = NeuronRegressor(alpha=0.05, l1_ratio=0.7, tol=TOL).fit(X, y)
+    peer = linear_model.ElasticNet(alpha=0.05, l1_ratio=0.7, tol=1e-13, max_iter=200_000)
+    fitted(peer, X, y)
+    residual = (ours.predict(X) - y)[:, None]
+    assert ours.converged_
+    assert least_subgradient(X, residual, ours, 0.05, 0.7) <= 1e-7
+    theirs, mine = (np.append(m.coef_, m.intercept_) for m in (peer, ours))
+    assert off(mine, theirs) <= SAME
+
+
+# -- squared error and its kin ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("alpha", [0.0, 1e-3, 10.0])
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("name", NAMES)
+def test_ridge(name, weighted, alpha):
+    rows = rows_of(name)
+    if alpha == 0 and name in ("wide", "one_hot"):
+        pytest.skip("no unique solution without a penalty")
+    y = rows.numbers()
+    s = rows.sample_weight() if weighted else np.ones(len(y))
+    ours = NeuronRegressor(alpha=alpha, tol=TOL).fit(rows.X, y, s if weighted else None)
+    expected = solved(reference.squared_error, rows, y, alpha=alpha, sample_weight=s)
+    peer = None
+    if alpha:
+        peer = linear_model.Ridge(alpha=alpha * s.sum(), solver="cholesky")
+        peer.fit(rows.X64, y, s)
+    check(rows, ours, expected, peer, s, near=SAME)
+
+
+@pytest.mark.parametrize("name", ["linnerud", "diabetes", "wide", "one_hot"])
+def test_ridge_of_several_targets(name):
+    rows = rows_of(name)
+    Y = np.column_stack([rows.numbers(), 100 * rows.positive(), rows.counts() + 1e3])
+    ours = NeuronRegressor(alpha=0.1, tol=TOL).fit(rows.X, Y)
+    peer = linear_model.Ridge(alpha=0.1 * len(Y), solver="cholesky").fit(rows.X64, Y)
+    for k in range(3):
+        mine, theirs = (flat(rows, m.coef_[k], m.intercept_[k]) for m in (ours, peer))
+        assert off(mine, theirs) <= SAME
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_huber(name):
+    rows = rows_of(name)
+    y = rows.numbers() + 30 * (rows.rng("outliers").random(len(rows.signal)) < 0.05)
+    expected = solved(reference.huber(1.35), rows, y, alpha=rows.alpha, bias=np.median(y))
+    ours = NeuronRegressor(loss=Huber(delta=1.35), alpha=rows.alpha, tol=TOL).fit(rows.X, y)
+    check(rows, ours, expected)
+
+
+# -- exponential activation ------------------------------------------------------------------------
+
+LOG_LINKS = {
+    "poisson": ("poisson", reference.poisson, "counts", linear_model.PoissonRegressor()),
+    "gamma": ("gamma", reference.gamma, "positive", linear_model.GammaRegressor()),
+    "tweedie": (
+        Tweedie(power=1.5),
+        reference.tweedie(1.5),
+        "claims",
+        linear_model.TweedieRegressor(power=1.5, link="log"),
+    ),
+}
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("family", LOG_LINKS)
+@pytest.mark.parametrize("name", NAMES)
+def test_log_links(name, family, weighted):
+    loss, formula, target, peer = LOG_LINKS[family]
+    rows = rows_of(name)
+    y = getattr(rows, target)()
+    s = rows.sample_weight() if weighted else np.ones(len(y))
+    ours = NeuronRegressor("exp", loss, alpha=rows.alpha, tol=TOL)
+    ours.fit(rows.X, y, s if weighted else None)
+    peer = peer.set_params(alpha=rows.alpha, solver="newton-cholesky", tol=1e-10, max_iter=1000)
+    fitted(peer, rows.X64, y, s)
+    bias = np.log(np.average(y, weights=s))
+    expected = solved(formula, rows, y, alpha=rows.alpha, sample_weight=s, bias=bias)
+    check(rows, ours, expected, peer, s)
+
+
+# -- squared hinge ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("name", NAMES)
+def test_squared_hinge(name, weighted):
+    rows = rows_of(name)
+    y = 2 * rows.binary() - 1
+    s = rows.sample_weight() if weighted else np.ones(len(y))
+    ours = NeuronClassifier("identity", "squared_hinge", alpha=rows.alpha, tol=TOL)
+    ours.fit(rows.X, y, s if weighted else None)
+    expected = solved(reference.squared_hinge, rows, y, alpha=rows.alpha, sample_weight=s)
+    check(rows, ours, expected, sample_weight=s)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_linear_svc(name):
+    """LinearSVC penalises its bias: without one the objectives are the same."""
+    rows = rows_of(name)
+    X, y = standardised(name), 2 * rows.binary() - 1
+    alpha = max(rows.alpha, 1e-2)
+    ours = NeuronClassifier(
+        "identity", "squared_hinge", alpha=alpha, tol=TOL, fit_intercept=False
+    ).fit(X, y)
+    peer = svm.LinearSVC(
+        C=1 / (2 * alpha * len(y)) * 2, fit_intercept=False, tol=1e-10, max_iter=100_000, dual=False
+    )
+    fitted(peer, X, y)
+    assert off(ours.coef_, peer.coef_) <= SAME
+
+
+# -- probit and cloglog ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("activation", ["probit", "cloglog"])
+@pytest.mark.parametrize("name", NAMES)
+def test_probit_and_cloglog(name, activation, weighted):
+    import statsmodels.api as sm
+
+    rows = rows_of(name)
+    y = rows.binary()
+    s = rows.sample_weight() if weighted else np.ones(len(y))
+    # statsmodels has no L2 here; where no plane separates the classes it needs none.
+    alpha = rows.alpha if name in ("wide", "linnerud", "one_hot", "breast_cancer", "digits") else 0
+    ours = NeuronClassifier(activation, alpha=alpha, tol=TOL)
+    ours.fit(rows.X, y, s if weighted else None)
+    formula = getattr(reference, activation)
+    start = {"probit": 0.0, "cloglog": -0.5}[activation]
+    expected = solved(formula, rows, y, alpha=alpha, sample_weight=s, bias=start)
+    check(rows, ours, expected, sample_weight=s)
+    if alpha == 0:
+        link = {"probit": sm.families.links.Probit(), "cloglog": sm.families.links.CLogLog()}
+        family = sm.families.Binomial(link=link[activation])
+        X1 = sm.add_constant(rows.X64)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            peer = sm.GLM(y, X1, family=family, freq_weights=s).fit(maxiter=200, tol=1e-14)
+        theirs = flat(rows, peer.params[1:], peer.params[0], s)
+        assert off(flat(rows, ours.coef_, ours.intercept_, s), theirs) <= SAME

@@ -11,8 +11,8 @@ from functools import cache
 
 import numpy as np
 import pytest
-from references import newton as reference
-from references.datasets import NAMES, all_rows
+from .references import newton as reference
+from .references.datasets import NAMES, all_rows
 from sklearn import linear_model, svm
 
 from sknneuron import NeuronClassifier, NeuronRegressor

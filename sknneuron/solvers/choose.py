@@ -10,7 +10,9 @@ from .levenberg_marquardt import LevenbergMarquardt
 from .newton import Newton
 from .proximal_newton import ProximalNewton
 from .smoothing import Smoothed
+from .staged import stages_pay
 from .stochastic import SGD, Adam
+from .trust_region import TrustRegionNewton
 
 SOLVERS: dict[str, type[Solver]] = {
     solver.name: solver
@@ -45,8 +47,9 @@ def make_solver(name: str, objective: Objective, **options) -> Solver:
         raise ValueError(f"solver='{name}' {refusal}")
     if cls.is_stochastic:
         return cls(**{key: options[key] for key in cls.options if key in options})
-    solver = cls()
-    return solver if objective.pair.smooth else Smoothed(solver)
+    if objective.pair.smooth:
+        return cls()
+    return Smoothed(TrustRegionNewton() if cls is Newton else cls())
 
 
 def best_solver(objective: Objective) -> str:
@@ -58,6 +61,8 @@ def best_solver(objective: Objective) -> str:
         return "levenberg_marquardt"
     if is_least_squares(pair):
         return "least_squares"
+    if stages_pay(objective) and not pair.quadratic_pieces:
+        return "lbfgs"
     limit = MAX_SPARSE_NEWTON_SIZE if objective.source.is_sparse else MAX_NEWTON_SIZE
     return "newton" if objective.shape[1] <= limit else "lbfgs"
 

@@ -33,6 +33,8 @@ class DampedDescent:
         What rounding may add to a value.
     damping : float or ndarray of shape (n_groups,), default=0
         First damping, as a share of the Hessian's diagonal.
+    is_positive : bool, default=False
+        Whether the Hessians are never negative, as those of Gauss-Newton are.
 
     Attributes
     ----------
@@ -55,7 +57,9 @@ class DampedDescent:
     _per_group = ("theta", "value", "gradient", "hessian", "damping", "predicted", "ratio",
                   "accepted", "_growth")
 
-    def __init__(self, evaluate: Evaluate, theta, *, rounding: float, damping=0.0):
+    def __init__(
+        self, evaluate: Evaluate, theta, *, rounding: float, damping=0.0, is_positive: bool = False
+    ):
         self.rounding = rounding
         self.theta = theta
         self.damping = np.full(len(theta), damping, dtype=np.float64)
@@ -63,11 +67,12 @@ class DampedDescent:
         self.ratio = np.full(len(theta), np.nan)
         self.accepted = np.zeros(len(theta), dtype=bool)
         self._growth = np.full(len(theta), 4.0)
-        self.evaluate_with(evaluate)
+        self.evaluate_with(evaluate, is_positive)
 
-    def evaluate_with(self, evaluate: Evaluate) -> None:
+    def evaluate_with(self, evaluate: Evaluate, is_positive: bool = False) -> None:
         """Go on with another evaluation of the same groups."""
         self.evaluate = evaluate
+        self.is_positive = is_positive
         self.value, self.gradient, self.hessian = evaluate(self.theta)
 
     def keep(self, which, evaluate: Evaluate) -> None:
@@ -76,9 +81,11 @@ class DampedDescent:
         for name in self._per_group:
             setattr(self, name, getattr(self, name)[which])
 
-    def advance(self) -> None:
-        """Try one step for every group."""
-        step, self.predicted = self.propose()
+    def advance(self, step=None, predicted=None) -> None:
+        """Try one step for every group: the one proposed, which may be handed in."""
+        if step is None:
+            step, predicted = self.propose()
+        self.predicted = predicted
         trial = self.theta + step
         value, gradient, hessian = self.evaluate(trial)
         self._judge(value)
@@ -111,6 +118,8 @@ class DampedDescent:
         damped = scaled.copy()
         index = np.arange(scaled.shape[1])
         damped[:, index, index] += self.damping[:, None]
+        if self.is_positive:
+            return damped
         try:
             np.linalg.cholesky(damped)
         except np.linalg.LinAlgError:

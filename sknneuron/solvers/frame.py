@@ -79,4 +79,3 @@ class LinearFit:
     gap: float
     condition: float = 1.0
     message: str = ""
-

@@ -53,7 +53,7 @@ class LeastSquares(Solver):
         source = objective.source
         most = MAX_DIRECT_SPARSE if source.is_sparse else MAX_DIRECT
         if min(source.n_rows, source.n_features) > most:
-            yield from iterate_conjugate_gradient(objective, start)
+            yield from iterate_conjugate_gradient(objective, start, goal)
         elif source.n_rows < source.n_features:
             yield from self._iterate_wide(objective, start)
         else:

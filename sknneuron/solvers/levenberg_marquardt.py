@@ -1,59 +1,127 @@
-"""Levenberg-Marquardt with several starts, for pairs that are not convex."""
+"""Levenberg-Marquardt from the best of several starts, for pairs that are not convex."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
-from .base import Iterate, Solver
+from ..objective import Objective
+from .base import Goal, Iterate, Solver
 from .damping import DampedDescent
+from .descent import Descent
 from .kinks import KinkedDescent
+from .linear_algebra import SpdSolver
 from .newton import trusted_gap
-from .starts import search
+from .search import Search, measured, search
+from .staged import hessian_cost
 
+# A step that fulfils this much of its promise shows that the solution is near.
+NEAR = 0.7
 MAX_REFUSALS = 30
 
 
 class LevenbergMarquardt(Solver):
-    """Damped Gauss-Newton on sums over rows, from the best of several starts.
+    """Damped Gauss-Newton steps on sums over rows; several starts if the pair is not convex.
+
+    From the best neuron with a bias alone, several starts go down on a subsample and the best one
+    goes on, on all rows; from any other start it goes on from there. Near the solution the
+    activation's curvature, which Gauss-Newton leaves out, is taken in, and steps become Newton's.
+
+    Notes
+    -----
+    The gap of an iterate is the decrement of the local quadratic model, where its Hessian is
+    positive definite and the model has held: the distance to the minimum of this valley.
 
     References
     ----------
     Marquardt, An algorithm for least-squares estimation of nonlinear parameters, SIAM J. Appl.
-    Math. 11 (1963).
+    Math. 11 (1963). Dennis and Schnabel, Numerical Methods for Unconstrained Optimization and
+    Nonlinear Equations (1996), 10.3: when the second-order part may be left out.
     """
 
     name = "levenberg_marquardt"
 
     def iterate(self, objective, start, goal, rng):
-        theta = start
-        if not objective.pair.convex and np.array_equal(start, objective.null()):
-            found = search(objective, rng)
+        if objective.pair.convex or not self._needs_search(objective, start):
+            yield from self._go_down(objective, start, goal, is_near=objective.pair.convex)
+            return
+        searches, theta = search(objective, rng)
+        yield measured(searches[0].objective, start)
+        for found in searches:
             yield from found.iterates()
-            theta = found.best(objective)
-        yield from self._descend(objective, theta, goal)
+        factor = self._factor(searches[-1], theta)
+        if factor is not None and objective.source.n_rows > searches[-1].objective.source.n_rows:
+            theta = yield from self._follow(objective, theta, goal, factor)
+        if theta is not None:
+            yield from self._go_down(objective, theta, goal, is_near=True)
 
-    def _descend(self, objective, theta, goal):
+    @staticmethod
+    def _needs_search(objective: Objective, start) -> bool:
+        """Whether it is the start of a neuron that has learnt nothing, or one that is dead."""
+        is_null = np.array_equal(start, objective.null())
+        return is_null or bool(np.any(objective.flat_fraction(start) == 1))
+
+    @staticmethod
+    def _factor(found: Search, theta) -> SpdSolver | None:
+        """Factor of the sample's Hessian, if it is positive definite and says it all."""
+        sample = found.sample
+        if sample.pair.activation.kinks:
+            return None
+        hessian = sample.evaluate(theta, sample.y, sample.pair, gauss_newton=False)[2]
+        try:
+            np.linalg.cholesky(hessian)
+        except np.linalg.LinAlgError:
+            return None
+        return SpdSolver(hessian)
+
+    @staticmethod
+    def _follow(objective: Objective, theta, goal: Goal, factor: SpdSolver):
+        """Quasi-Newton steps on the sample's curvature; returns where it got stuck, or None."""
+        size = objective.shape[1]
+        prior = min(0.5, 0.02 + 8 * size / 2000)
+        cost = hessian_cost(size)
+        descent = Descent(objective, goal.target, factor=factor, prior=prior, hessian_cost=cost)
+        for iterate in descent.iterate(theta):
+            if iterate.last and iterate.message:
+                return iterate.theta
+            yield iterate
+        return None
+
+    @staticmethod
+    def _go_down(objective: Objective, theta, goal: Goal, *, is_near: bool) -> Iterator[Iterate]:
+        """Damped steps on all rows until the model promises nothing more."""
+
+        def full(theta):
+            return objective.value_gradient_hessian(theta)
+
+        def gauss_newton(theta):
+            return objective.value_gradient_hessian(theta, gauss_newton=True)
+
         if objective.pair.activation.kinks:
-            down = KinkedDescent(objective, theta)
+            down, is_near = KinkedDescent(objective, theta), True
         else:
-            down = DampedDescent(objective.value_gradient_hessian, theta,
-                                 rounding=objective.rounding)
-        previous, ratio, refusals = np.nan, 1.0, 0
+            evaluate = full if is_near else gauss_newton
+            down = DampedDescent(evaluate, theta, rounding=objective.rounding,
+                                 damping=0.0 if is_near else 1e-3, is_positive=not is_near)
+        previous, ratio, refusals, step_size = np.nan, 1.0, 0, np.nan
         while True:
             step, predicted = down.propose()
             total = float(predicted.sum())
             if total < previous:
                 ratio = total / previous
-            gap = np.nan
-            if not down.damping.any():
-                gap = trusted_gap(objective, step, total, ratio)
-            current = Iterate(down.theta, float(down.value.sum()),
-                              objective.weight_gradient_norm(down.gradient), objective,
-                              float(down.damping.max()), gap)
+            sound = is_near and not down.damping.any()
+            gap = trusted_gap(objective, step, total, ratio) if sound else np.nan
+            norm = objective.weight_gradient_norm(down.gradient)
+            current = Iterate(down.theta, float(down.value.sum()), norm, objective, step_size, gap)
             current.last = total <= 1e-3 * objective.rounding
             if refusals >= MAX_REFUSALS:
                 current.last, current.message = True, "no step finds a lower point"
             yield current
-            down.advance()
+            down.advance(step, predicted)
+            step_size = 1 / (1 + float(down.damping.max()))
             refusals = 0 if down.accepted.any() else refusals + 1
             previous = total if down.accepted.all() else np.nan
+            if not is_near and np.all(down.accepted & (down.ratio > NEAR)):
+                is_near = True
+                down.evaluate_with(full)

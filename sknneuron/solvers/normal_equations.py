@@ -212,8 +212,16 @@ class NormalEquations:
         if self._null_space.shape[1]:
             theta = self._least_norm(theta)
         gap = decrement * error**2 + EPS * objective.rounding
-        return Iterate(theta, float(value.sum()) - decrement, np.nan, objective, 1.0, gap, last=True,
-                       message=fit.message)
+        return Iterate(
+            theta,
+            float(value.sum()) - decrement,
+            np.nan,
+            objective,
+            1.0,
+            gap,
+            last=True,
+            message=fit.message,
+        )
 
     def _newton_step(self, gradient):
         """The step to the optimum from the exact gradient in theta."""

@@ -26,10 +26,12 @@ class ProximalNewton(Solver):
         value, gradient, hessian = objective.value_gradient_hessian(theta, gauss_newton)
         while True:
             target = goal.target(float(value.sum() + objective.l1_value(theta).sum()), theta)
-            ends = np.array([
-                L1Model(g, H, objective.l1, t).minimise(1e-3 * target)
-                for g, H, t in zip(gradient, hessian, theta, strict=True)
-            ])
+            ends = np.array(
+                [
+                    L1Model(g, H, objective.l1, t).minimise(1e-3 * target)
+                    for g, H, t in zip(gradient, hessian, theta, strict=True)
+                ]
+            )
             step = ends - theta
             slope = np.sum(gradient * step, axis=1)
             slope += objective.l1_value(ends) - objective.l1_value(theta)

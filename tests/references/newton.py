@@ -210,7 +210,9 @@ def minimize(problem, v):
                 if size < 1e-10:
                     raise RuntimeError("the reference's line search failed")
         v = v + size * step
-        if np.abs(step).max() <= 1e-13 * max(np.abs(v).max(), 1e-300):
+        # The decrement is what is left of the objective: far below what float64 can tell.
+        small = np.abs(step).max() <= 1e-13 * max(np.abs(v).max(), 1e-300)
+        if small or decrement <= 1e-24 * abs(value):
             return v
         value, gradient, hessian = problem.evaluate(v)
     raise RuntimeError(f"the reference did not converge: last step {np.abs(step).max():.1g}")

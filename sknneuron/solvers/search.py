@@ -1,0 +1,273 @@
+"""The best of many starts, for a pair that is not convex.
+
+Starts go down side by side on a sample of rows, each as a neuron of its own. Where rows are plenty
+they first do so on a smaller sample, and only the lowest ends go on.
+
+References
+----------
+Rinnooy Kan and Timmer, Stochastic global optimization methods, Math. Programming 39 (1987): local
+searches from many starts, ended once the lowest end has come up again and again. Lourenco, Martin
+and Stuetzle, Iterated local search, Handbook of Metaheuristics (2003): kicks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ..objective import Objective
+from .base import Iterate
+from .damping import DampedDescent
+from .kinks import SoftPair
+from .sample import Sample
+from .starts import Starts
+
+N_ROWS = 2000
+# Rows of the smaller sample: so many per weight, and at least so many; and how exact it is.
+SCREEN_PER_WEIGHT = 20
+LEAST_SCREEN = 400
+SCREEN_TOL = 1e-4
+TOL = 1e-8
+# Random starts of a round, a few on the smaller sample; and kicked ends of a round.
+N_RANDOM = 16
+N_RANDOM_SCREEN = 6
+N_KICKS = 16
+# The lowest end must have come up this often.
+ENOUGH_HITS = 3
+# Valleys are many where rows are few: for each of these numbers of rows per weight that there are
+# not, another round must have brought nothing lower.
+ROWS_PER_WEIGHT = (40, 25, 12, 12, 6, 6)
+MAX_ROUNDS = 16
+MAX_STEPS = 60
+# Steps after which the activation's curvature is no longer left out.
+GAUSS_NEWTON_STEPS = 8
+# After so many steps, those that are behind by more than this share of the gain are given up.
+RACE_STEPS = 12
+RACE_STEPS_SCREEN = 4
+RACE_SHARE = 0.2
+# Ends this close, as a share of the gain, are compared again where there are more rows.
+CLOSE_CALL = 0.05
+MAX_RIVALS = 3
+# Widths that kinks are rounded off over, as shares of the targets' spread, one after the other.
+SOFT_WIDTHS = (0.1, 0.01, 1e-3)
+
+
+@dataclass
+class End:
+    """Where a descent ended: one neuron, and the way there."""
+
+    theta: np.ndarray
+    value: float
+    path: list[np.ndarray] = field(repr=False)
+
+
+class Search:
+    """Descents from many starts on a sample of rows.
+
+    Parameters
+    ----------
+    objective : Objective
+        On the sample.
+    rng : Generator
+    tol : float
+        How close to its end a descent goes, as a share of the gain.
+
+    Attributes
+    ----------
+    ends : list of list of End
+        Per group, in the order found.
+    """
+
+    def __init__(self, objective: Objective, rng: np.random.Generator, tol: float = TOL):
+        self.objective = objective
+        self.sample = Sample(objective)
+        self.starts = Starts(self.sample, rng)
+        self.tol = tol
+        self.race_steps = RACE_STEPS if tol == TOL else RACE_STEPS_SCREEN
+        self.null = objective.null()
+        self.null_value = objective.value(self.null)
+        self.rounding = objective.rounding
+        self.ends: list[list[End]] = [[] for _ in self.null]
+
+    # -- the search --------------------------------------------------------------------------------
+
+    def run(self, n_random: int) -> None:
+        """Go down from more and more starts until nothing lower comes up."""
+        informed = np.concatenate([self.null[None], self.starts.informed()])
+        self.descend(informed, self.starts.random(n_random))
+        rows_per_weight = len(self.sample.X) / self.sample.size
+        patience = sum(rows_per_weight < bound for bound in ROWS_PER_WEIGHT)
+        if self.tol > TOL:
+            patience = 0
+        idle = 0
+        for _ in range(MAX_ROUNDS):
+            if idle >= patience and all(self._hits(k) >= ENOUGH_HITS for k in range(len(self.ends))):
+                return
+            before = [self.lowest(k).value - self._same(k) for k in range(len(self.ends))]
+            kicks = self.starts.kicks(N_KICKS, self.thetas(self.rivals(np.inf)))
+            self.descend(kicks, self.starts.random(N_RANDOM))
+            is_lower = any(self.lowest(k).value < value for k, value in enumerate(before))
+            idle = 0 if is_lower else idle + 1
+
+    def lowest(self, k: int) -> End:
+        """The lowest end of group k."""
+        return min(self.ends[k], key=lambda end: end.value)
+
+    def rivals(self, close: float) -> list[list[End]]:
+        """Per group: up to `MAX_RIVALS` different ends within a share of the gain, lowest first."""
+        rivals = []
+        for k, ends in enumerate(self.ends):
+            chosen: list[End] = []
+            limit = self.lowest(k).value + close * self._gain(k)
+            for end in sorted(ends, key=lambda end: end.value):
+                is_new = not chosen or end.value > chosen[-1].value + self._same(k)
+                if is_new and end.value <= limit and len(chosen) < MAX_RIVALS:
+                    chosen.append(end)
+            rivals.append(chosen)
+        return rivals
+
+    @staticmethod
+    def thetas(rivals) -> list[list[np.ndarray]]:
+        return [[end.theta for end in ends] for ends in rivals]
+
+    def _gain(self, k) -> float:
+        return max(self.null_value[k] - self.lowest(k).value, 0.0)
+
+    def _same(self, k) -> float:
+        """Ends of group k whose values differ by no more are one."""
+        return max(10 * self.tol, 1e-5) * self._gain(k) + 10 * self.rounding
+
+    def _hits(self, k) -> int:
+        limit = self.lowest(k).value + self._same(k)
+        return sum(end.value <= limit for end in self.ends[k])
+
+    # -- going down --------------------------------------------------------------------------------
+
+    def descend(self, good, wild=None) -> None:
+        """Take starts (n_starts, n_groups, size) down to their ends.
+
+        The wild ones go in small steps at first, and so end in the valley where they began.
+        """
+        damping = np.full(good.shape[:2], 1e-3)
+        starts = good
+        if wild is not None:
+            starts = np.concatenate([good, wild])
+            damping = np.concatenate([damping, np.ones(wild.shape[:2])])
+        owner = np.tile(np.arange(starts.shape[1]), len(starts))
+        theta, steps = starts.reshape(len(owner), -1), []
+        for pair in self._pairs():
+            theta = self._descend_on(pair, theta, damping.ravel(), owner, steps)
+        value = self.sample.evaluate(theta, self.sample.y[:, owner], self.sample.pair)[0]
+        for i, k in enumerate(owner):
+            if np.isfinite(value[i]):
+                path = [thetas[at[i]] for at, thetas in steps if at[i] >= 0]
+                self.ends[k].append(End(theta[i], float(value[i]), path))
+
+    def _pairs(self) -> list:
+        """The pair, or its stand-ins with narrower and narrower kinks."""
+        pair = self.sample.pair
+        if not pair.activation.kinks:
+            return [pair]
+        return [SoftPair(pair, share * float(self.sample.spread.mean())) for share in SOFT_WIDTHS]
+
+    def _descend_on(self, pair, theta, damping, owner, steps):
+        """Go down on one pair; adds (position of each start or -1, thetas) to `steps`."""
+        ends = theta.copy()
+        number = np.arange(len(owner))
+        found = [min((end.value for end in ends), default=np.inf) for ends in self.ends]
+
+        def evaluation(gauss_newton):
+            y = self.sample.y[:, owner[number]]
+            return lambda theta: self.sample.evaluate(theta, y, pair, gauss_newton)
+
+        down = DampedDescent(evaluation(True), theta, rounding=self.rounding, damping=damping,
+                             is_positive=True)
+        for step in range(MAX_STEPS):
+            if step == GAUSS_NEWTON_STEPS:
+                down.evaluate_with(evaluation(False))
+            at = np.full(len(owner), -1)
+            at[number] = np.arange(len(number))
+            steps.append((at, down.theta))
+            ends[number] = down.theta
+            live = ~self._has_ended(down, owner[number], np.array(found), step)
+            if not live.any():
+                break
+            if not live.all():
+                number = number[live]
+                down.keep(live, evaluation(step < GAUSS_NEWTON_STEPS))
+            down.advance()
+        return ends
+
+    def _has_ended(self, down, owner, lowest, step):
+        np.minimum.at(lowest, owner, np.where(np.isfinite(down.value), down.value, np.inf))
+        gain = np.maximum(self.null_value - lowest, 0.0)[owner]
+        small = self.tol * gain + 0.1 * self.rounding
+        ended = (down.predicted <= small) | (down.damping >= 1e8) | ~np.isfinite(down.value)
+        if step >= self.race_steps:
+            ended |= down.value > lowest[owner] + RACE_SHARE * gain
+        return ended
+
+    # -- what came of it ---------------------------------------------------------------------------
+
+    def iterates(self) -> Iterator[Iterate]:
+        """The way to the lowest end, measured on the sample."""
+        paths = [self.lowest(k).path for k in range(len(self.ends))]
+        for i in range(max(map(len, paths))):
+            theta = np.array([path[min(i, len(path) - 1)] for path in paths])
+            yield measured(self.objective, theta)
+
+
+def measured(objective: Objective, theta) -> Iterate:
+    """An iterate with its value and gradient on the rows of `objective`."""
+    value, gradient = objective.value_and_gradient(theta)
+    norm = objective.weight_gradient_norm(gradient)
+    return Iterate(theta, float(value.sum()), norm, objective)
+
+
+def search(objective: Objective, rng: np.random.Generator) -> tuple[list[Search], np.ndarray]:
+    """Search for the best start.
+
+    Parameters
+    ----------
+    objective : Objective
+        On all rows, of a pair that is not convex.
+    rng : Generator
+
+    Returns
+    -------
+    searches : list of Search
+        On a small sample first where rows are plenty.
+    theta : ndarray
+        The best end of each group.
+    """
+    n_rows = objective.source.n_rows
+    n_sample = min(n_rows, N_ROWS)
+    rows = np.arange(n_rows)
+    if n_sample < n_rows:
+        rows = np.sort(rng.choice(n_rows, n_sample, replace=False))
+    sub = objective.subsample(rows)
+    n_screen = max(LEAST_SCREEN, SCREEN_PER_WEIGHT * objective.neuron_size)
+    if n_sample < 2 * n_screen:
+        searches = [Search(sub, rng)]
+        searches[0].run(N_RANDOM)
+    else:
+        screened = rng.permutation(n_sample)[:n_screen]
+        screen = Search(sub.subsample(screened), rng, SCREEN_TOL)
+        screen.run(N_RANDOM_SCREEN)
+        searches = [screen, Search(sub, rng, SCREEN_TOL)]
+        rivals = _aligned(screen.thetas(screen.rivals(CLOSE_CALL)))
+        searches[1].descend(rivals)
+    rivals = _aligned(searches[-1].thetas(searches[-1].rivals(CLOSE_CALL)))
+    theta = rivals[0]
+    if len(rivals) > 1 and n_sample < n_rows:
+        value = np.array([objective.value(rival) for rival in rivals])
+        theta = rivals[value.argmin(axis=0), np.arange(len(theta))]
+    return searches, theta
+
+
+def _aligned(thetas: list[list[np.ndarray]]) -> np.ndarray:
+    """Rivals of all groups as (n_rivals, n_groups, size); who has fewer repeats the last one."""
+    n = max(map(len, thetas))
+    return np.array([[rivals[min(i, len(rivals) - 1)] for rivals in thetas] for i in range(n)])

@@ -1,0 +1,121 @@
+"""Losses with a kink reach their optimum: a linear or quadratic program says which it is."""
+
+import numpy as np
+import pytest
+from .references import programs
+from .references.datasets import all_rows
+
+from sknneuron import NeuronClassifier, NeuronRegressor
+from sknneuron.losses import Quantile
+
+SAME = 1e-6
+LEVELS = [0.05, 0.25, 0.5, 0.8, 0.95]
+# Small enough for the programs to be quick.
+NAMES = ("iris", "wine", "diabetes", "linnerud", "correlated", "float32", "nearly_equal", "skewed")
+
+pytestmark = pytest.mark.filterwarnings("ignore:The penalty supplies more than half")
+
+
+def check(estimator, terms, rows, best, sample_weight=None, alpha=0.0, l1=0.0):
+    """The objective reached is the program's, and is what the neuron says it is."""
+    coef, intercept = np.ravel(estimator.coef_), np.ravel(estimator.intercept_)[0]
+    reached = programs.objective(
+        terms, rows.X64, coef, intercept, sample_weight=sample_weight, alpha=alpha, l1=l1
+    )
+    assert estimator.converged_
+    assert best * (1 - 1e-8) <= reached <= best * (1 + SAME)
+    assert estimator.objective_ == pytest.approx(reached, rel=1e-9)
+
+
+def least(terms, rows, alpha, sample_weight=None):
+    """The least objective, and proof that it is."""
+    if alpha == 0:
+        return programs.linear_program(terms, rows.X64, sample_weight=sample_weight)
+    # The program is solved in columns of deviation 1, which takes the penalty along.
+    best, bound = programs.quadratic_program(terms, rows.X64, alpha, sample_weight=sample_weight)
+    assert 0 <= best - bound <= 1e-8 * best
+    return best
+
+
+def weights(rows, weighted):
+    return rows.sample_weight() if weighted else None
+
+
+@pytest.mark.parametrize("alpha", [0.0, 1e-3, 0.1])
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("name", NAMES)
+def test_quantile(name, level, weighted, alpha):
+    rows = all_rows()[name]
+    y, s = rows.numbers(), weights(rows, weighted)
+    terms = programs.quantile(y, level)
+    ours = NeuronRegressor(loss=Quantile(quantile=level), alpha=alpha).fit(rows.X, y, s)
+    check(ours, terms, rows, least(terms, rows, alpha, s), s, alpha)
+
+
+@pytest.mark.parametrize("alpha", [0.0, 1e-3, 0.1])
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("name", NAMES)
+def test_absolute_error(name, weighted, alpha):
+    rows = all_rows()[name]
+    y, s = rows.positive(), weights(rows, weighted)
+    terms = programs.absolute(y)
+    ours = NeuronRegressor(loss="absolute_error", alpha=alpha).fit(rows.X, y, s)
+    check(ours, terms, rows, least(terms, rows, alpha, s), s, alpha)
+
+
+@pytest.mark.parametrize("alpha", [0.0, 1e-3, 0.1])
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("name", [*NAMES, "breast_cancer", "one_hot"])
+def test_hinge(name, weighted, alpha):
+    rows = all_rows()[name]
+    y, s = 2 * rows.binary() - 1, weights(rows, weighted)
+    if name == "linnerud" and alpha == 0:
+        pytest.skip("separable: the least objective is 0, which nothing is relative to")
+    terms = programs.hinge(y)
+    ours = NeuronClassifier("identity", "hinge", alpha=alpha).fit(rows.X, y, s)
+    check(ours, terms, rows, least(terms, rows, alpha, s), s, alpha)
+
+
+@pytest.mark.parametrize("loss", ["absolute_error", "hinge"])
+@pytest.mark.parametrize("name", NAMES)
+def test_with_l1(name, loss):
+    rows = all_rows()[name]
+    y = rows.numbers() if loss == "absolute_error" else 2 * rows.binary() - 1
+    l1 = 0.02
+    if loss == "hinge":
+        terms, ours = programs.hinge(y), NeuronClassifier("identity", "hinge", l1_ratio=1, alpha=l1)
+    else:
+        terms, ours = programs.absolute(y), NeuronRegressor(loss=loss, l1_ratio=1, alpha=l1)
+    best = programs.linear_program(terms, rows.X64, l1=l1)
+    check(ours.fit(rows.X, y), terms, rows, best, l1=l1)
+
+
+@pytest.mark.parametrize("alpha", [0.0, 0.01])
+@pytest.mark.parametrize("name", ["diabetes", "wine", "correlated"])
+def test_several_outputs(name, alpha):
+    """Several targets, of different size: each neuron reaches its own optimum."""
+    rows = all_rows()[name]
+    Y = np.column_stack([rows.numbers(), 100 * rows.positive(), rows.counts() - 5])
+    ours = NeuronRegressor(loss=Quantile(quantile=0.8), alpha=alpha).fit(rows.X, Y)
+    assert ours.converged_
+    for y, coef, intercept in zip(Y.T, ours.coef_, ours.intercept_, strict=True):
+        terms = programs.quantile(y, 0.8)
+        reached = programs.objective(terms, rows.X64, coef, intercept, alpha=alpha)
+        assert reached <= least(terms, rows, alpha) * (1 + SAME)
+
+
+def test_a_perfect_fit_is_found():
+    """The kink's gap has no floor to hide behind where the least objective is zero."""
+    rows = all_rows()["tall"]
+    y = 3 + rows.signal
+    ours = NeuronRegressor(loss="absolute_error", alpha=0).fit(rows.X, y)
+    assert np.abs(ours.predict(rows.X) - y).max() <= 1e-6
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("name", ["breast_cancer", "digits", "tall", "one_hot"])
+def test_quantile_of_larger_problems(name, level):
+    test_quantile(name, level, True, 0.0)
+    test_quantile(name, level, False, 1e-3)

@@ -86,7 +86,7 @@ class ClassEncoder:
         if self.is_multilabel:
             indicator = self._indicator(y)
         else:
-            codes = self._codes(column_or_1d(y, warn=True))
+            codes = self._codes(y if np.ndim(y) == 1 else column_or_1d(y, warn=True))
             if self.pair.coupled:
                 return codes
             if len(self.classes) == 2:
@@ -136,7 +136,9 @@ def find_classes(y, name: str, classes=None):
     ValueError
         For continuous targets, several columns of classes, and a single class.
     """
-    kind = type_of_target(y, input_name="y", raise_unknown=True)
+    # Whole numbers, booleans and strings in a vector are classes without looking any closer.
+    is_plain = isinstance(y, np.ndarray) and y.ndim == 1 and y.dtype.kind in "biuU"
+    kind = "classes" if is_plain else type_of_target(y, input_name="y", raise_unknown=True)
     if kind == "multilabel-indicator":
         return np.arange(y.shape[1]), True
     if kind == "multiclass-multioutput":
@@ -144,8 +146,9 @@ def find_classes(y, name: str, classes=None):
             f"y has several columns of classes. Fit one {name} per column; "
             "sklearn.multioutput.MultiOutputClassifier does that."
         )
-    y = column_or_1d(y, warn=True)
-    check_classification_targets(y)
+    if not is_plain:
+        y = column_or_1d(y, warn=True)
+        check_classification_targets(y)
     classes = np.unique(y if classes is None else classes)
     if len(classes) < 2:
         raise ValueError(

@@ -41,7 +41,10 @@ class Activation(Parametrized):
     coupled : bool
         Whether a neuron's level depends on the others' z, as in a softmax layer.
     steepest : float
-        Supremum of |f'|, by which flatness is judged.
+        Supremum of |f'|.
+    responsive : tuple of float
+        The z between which |f'| is at least a hundredth of `steepest`, and past which it has all
+        but vanished; all z for those that never go flat.
     """
 
     name: ClassVar[str]
@@ -52,6 +55,7 @@ class Activation(Parametrized):
     flat: ClassVar[str | None] = None
     coupled: ClassVar[bool] = False
     steepest: ClassVar[float] = 1.0
+    responsive: ClassVar[tuple[float, float]] = (-INF, INF)
 
     def __call__(self, z):
         """Return the activation levels f(z)."""
@@ -71,9 +75,9 @@ class Activation(Parametrized):
 
     def is_flat(self, z):
         """Return a mask of where the derivative has all but vanished."""
-        if self.flat is None:
-            return np.zeros(np.shape(z), dtype=bool)
-        return np.abs(self.derivative(z)) < FLAT * self.steepest
+        low, high = self.responsive
+        z = np.asarray(z)
+        return (z <= low) | (z >= high)
 
     def _inside(self, a, margin: float = 1e-12):
         """Levels moved just inside the range."""
@@ -124,6 +128,7 @@ class Sigmoid(Activation):
     name = "sigmoid"
     range = (0.0, 1.0)
     flat = "saturated"
+    responsive = (-5.98645, 5.98645)
     steepest = 0.25
 
     def __call__(self, z):
@@ -154,6 +159,7 @@ class Tanh(Activation):
     name = "tanh"
     range = (-1.0, 1.0)
     flat = "saturated"
+    responsive = (-2.99322, 2.99322)
 
     def __call__(self, z):
         return np.tanh(z)
@@ -184,6 +190,7 @@ class ReLU(Activation):
     attains_low = True
     kinks = (0.0,)
     flat = "dead"
+    responsive = (0.0, INF)
 
     def __call__(self, z):
         return np.maximum(z, 0)
@@ -248,6 +255,7 @@ class ELU(Activation):
     name = "elu"
     range = (-1.0, INF)
     flat = "dead"
+    responsive = (-4.60517, INF)
 
     def __call__(self, z):
         z = np.asarray(z)
@@ -278,6 +286,7 @@ class Softplus(Activation):
     name = "softplus"
     range = (0.0, INF)
     flat = "dead"
+    responsive = (-4.59512, INF)
 
     def __call__(self, z):
         return np.log1p(np.exp(-np.abs(z))) + np.maximum(z, 0)
@@ -322,6 +331,7 @@ class GELU(_RisingBranch):
     """
 
     name = "gelu"
+    responsive = (-3.02166, INF)
     range = (-0.16997120747990369, INF)
     attains_low = True
     steepest = 1.1289
@@ -348,6 +358,7 @@ class SiLU(_RisingBranch):
     """
 
     name = "silu"
+    responsive = (-6.14294, INF)
     range = (-0.2784645427610738, INF)
     attains_low = True
     steepest = 1.0999
@@ -378,6 +389,7 @@ class Softsign(Activation):
     name = "softsign"
     range = (-1.0, 1.0)
     flat = "saturated"
+    responsive = (-9.0, 9.0)
 
     def __call__(self, z):
         return z / (1 + np.abs(z))
@@ -433,6 +445,7 @@ class Probit(Activation):
     name = "probit"
     range = (0.0, 1.0)
     flat = "saturated"
+    responsive = (-3.03485, 3.03485)
     steepest = INV_SQRT_2PI
 
     def __call__(self, z):
@@ -461,6 +474,7 @@ class CLogLog(Activation):
     name = "cloglog"
     range = (0.0, 1.0)
     flat = "saturated"
+    responsive = (-5.60147, 2.03315)
     steepest = float(np.exp(-1))
 
     def __call__(self, z):
@@ -500,6 +514,9 @@ class Softmax(Activation):
 
     def __call__(self, z):
         return special.softmax(z, axis=-1)
+
+    def is_flat(self, z):
+        return self.derivative(z) < FLAT * self.steepest
 
     def derivative(self, z):
         a = self(z)

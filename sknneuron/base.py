@@ -27,8 +27,10 @@ from .sources import ArraySource
 from .sources._blas import available_threads, single_threaded_blas
 from .training import Outcome, Stopping, Training, describe
 
-# Entries of X below which threads cost more than they bring, ours or those of BLAS.
+# Entries of X below which threads cost more than they bring.
 SMALL = 8192
+# Multiplications below which BLAS stays on one thread of itself.
+SMALL_PRODUCT = 200_000
 DTYPES = [np.float64, np.float32]
 
 
@@ -109,7 +111,8 @@ class BaseNeuron(
         if self.early_stopping and validation is None:
             X, y, weight, validation = self._split(X, y, weight)
         source = ArraySource(X, targets.encode(y), weight, n_threads=self._n_threads(X))
-        small = X.shape[0] * X.shape[1] <= SMALL
+        size = X.shape[1] * (targets.n_neurons if targets.pair.coupled else 1)
+        small = X.shape[0] * size**2 <= SMALL_PRODUCT
         with nullcontext() if small else single_threaded_blas():
             objective = self._objective(source, targets.pair, targets.n_neurons)
             start = self._start(objective)

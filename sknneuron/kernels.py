@@ -72,6 +72,80 @@ class LossSums:
 
 
 @dataclass(frozen=True)
+class WorkingSums:
+    """Loss, its whole gradient, and its Hessian in a few columns alone.
+
+    Parameters
+    ----------
+    pair : Pair
+    columns : tuple of ndarray of int
+        For each neuron, the features whose weights the Hessian is wanted for.
+    gauss_newton, center, center_rows
+        As in `LossSums`.
+
+    Returns
+    -------
+    loss, gradient
+        As from `LossSums`.
+    *hessians : ndarray
+        One matrix per neuron over its columns and its bias; a single one over those of all neurons,
+        one after the other, for a softmax layer.
+    """
+
+    pair: Pair
+    columns: tuple[np.ndarray, ...]
+    gauss_newton: bool = False
+    center: np.ndarray | None = None
+    center_rows: bool = False
+
+    def __call__(self, X, y, sample_weight, weights, bias):
+        X = _float64(X)
+        if self.center_rows:
+            X = X - self.center
+        z = X @ weights.T
+        z += bias
+        terms, r, d = self.pair.derivatives(y, z, 2, self.gauss_newton)
+        if sample_weight is not None:
+            terms, r = sample_weight[:, None] * terms, sample_weight[:, None] * r
+        sums = terms.sum(axis=0), _gradient(X, r)
+        if self.pair.coupled:
+            return *sums, self._coupled(X, d, sample_weight)
+        if sample_weight is not None:
+            d = sample_weight[:, None] * d
+        hessians = []
+        for k in range(len(self.columns)):
+            part, center = self._columns(X, k)
+            hessians.append(_separable_hessian(part, d[:, k : k + 1], center)[0])
+        return *sums, *hessians
+
+    def _columns(self, X, k):
+        """The columns of neuron k, and what they are to be centred on."""
+        columns = self.columns[k]
+        center = None if self.center_rows or self.center is None else self.center[columns]
+        return X if len(columns) == X.shape[1] else X[:, columns], center
+
+    def _coupled(self, X, probability, sample_weight):
+        parts = []
+        for k in range(len(self.columns)):
+            part, center = self._columns(X, k)
+            if sparse.issparse(part):
+                part = part.toarray()
+            elif center is not None:
+                part = part - center
+            parts.append(np.column_stack([part, np.ones(X.shape[0])]))
+        root = np.ones(X.shape[0]) if sample_weight is None else np.sqrt(sample_weight)
+        # One product for all the blocks: -A.T @ A with A = [p_1 X_1, ..., p_K X_K].
+        A = np.hstack([(root * p)[:, None] * x for p, x in zip(probability.T, parts, strict=True)])
+        hessian = -(A.T @ A)
+        end = 0
+        for p, x in zip(probability.T, parts, strict=True):
+            start, end = end, end + x.shape[1]
+            scaled = x * (root * np.sqrt(p))[:, None]
+            hessian[start:end, start:end] += scaled.T @ scaled
+        return hessian
+
+
+@dataclass(frozen=True)
 class CurvatureDiagonal:
     """Sums of ``d``, ``d * x`` and ``d * x**2``, from which the Hessian's diagonal follows."""
 

@@ -29,6 +29,8 @@ class Loss(Parametrized):
         Whether the loss has a derivative everywhere.
     quadratic_pieces : bool
         Whether its second derivative jumps, as Huber's does.
+    fixed_dispersion : bool
+        Whether `dispersion` is 1 whatever the levels.
     margin : bool
         Whether y is -1 or 1 and the loss acts on the margin ``y * z``.
     level_range : tuple of float
@@ -40,6 +42,7 @@ class Loss(Parametrized):
     name: ClassVar[str]
     smooth: ClassVar[bool] = True
     quadratic_pieces: ClassVar[bool] = False
+    fixed_dispersion: ClassVar[bool] = False
     margin: ClassVar[bool] = False
     level_range: ClassVar[tuple[float, float]] = (-INF, INF)
 
@@ -227,6 +230,7 @@ class Poisson(Loss):
     """
 
     name = "poisson"
+    fixed_dispersion = True
     level_range = (0.0, INF)
 
     @property
@@ -346,6 +350,7 @@ class LogLoss(Loss):
     """
 
     name = "log_loss"
+    fixed_dispersion = True
     level_range = (0.0, 1.0)
 
     @property
@@ -373,6 +378,7 @@ class Hinge(Loss):
     """
 
     name = "hinge"
+    fixed_dispersion = True
     smooth = False
     margin = True
 
@@ -408,6 +414,7 @@ class SquaredHinge(Loss):
     """
 
     name = "squared_hinge"
+    fixed_dispersion = True
     quadratic_pieces = True
     margin = True
 

@@ -19,7 +19,7 @@ from functools import cached_property
 
 import numpy as np
 
-from .kernels import ColumnSums, CurvatureDiagonal, HessianProduct, LossSums, NullLoss
+from .kernels import ColumnSums, CurvatureDiagonal, HessianProduct, LossSums, NullLoss, WorkingSums
 from .pairs import Pair
 from .penalties import ElasticNet
 
@@ -112,6 +112,19 @@ class Objective:
             return coef, np.zeros(self.n_neurons)
         return coef, theta[:, -1] - coef @ self.coordinates.center
 
+    def settled_weights(self, theta):
+        """`to_weights`, with what a softmax layer leaves open settled: sums of zero over classes.
+
+        Adding the same to every class changes no probability; where nothing penalises it, solvers
+        end wherever they come by.
+        """
+        coef, intercept = self.to_weights(theta)
+        if not self.pair.coupled:
+            return coef, intercept
+        if self.penalty.alpha == 0:
+            coef = coef - coef.mean(axis=0)
+        return coef, intercept - intercept.mean()
+
     def from_weights(self, coef, intercept):
         """Return the `theta` of these weights and biases."""
         theta = np.empty((self.n_neurons, self.neuron_size))
@@ -174,6 +187,61 @@ class Objective:
             self._kernel(2, gauss_newton), *self._params(theta))
         value = loss / self.source.total_weight + self.l2_value(theta)
         return value, self._to_gradient(gradient) + self.l2 * theta, self._to_hessian(hessian)
+
+    def value_gradient_working(self, theta, columns, gauss_newton=False):
+        """Smooth part, its whole gradient, and its Hessian in a few features of each neuron.
+
+        Parameters
+        ----------
+        theta : ndarray
+        columns : list of ndarray of int
+            Features of each neuron; its bias always belongs to them.
+
+        Returns
+        -------
+        value, gradient
+        hessians : list of ndarray
+            One per group, over the parameters that `working_index` names.
+        """
+        kernel = self._kernel(2)
+        kernel = WorkingSums(
+            self.pair, tuple(columns), gauss_newton, kernel.center, kernel.center_rows
+        )
+        loss, gradient, *raw = self.source.map_sum(kernel, *self._params(theta))
+        value = loss / self.source.total_weight + self.l2_value(theta)
+        gradient = self._to_gradient(gradient) + self.l2 * theta
+        of_groups = [columns] if self.pair.coupled else [[c] for c in columns]
+        hessians = [self._to_working(*pair) for pair in zip(raw, of_groups, strict=True)]
+        return value, gradient, hessians
+
+    def working_index(self, columns) -> list[np.ndarray]:
+        """Where the weights of these features, and the biases, stand in theta's groups."""
+        per_neuron = [
+            np.append(c, self.n_features) if self.fit_intercept else c for c in columns
+        ]
+        if not self.pair.coupled:
+            return per_neuron
+        return [np.concatenate([k * self.neuron_size + c for k, c in enumerate(per_neuron)])]
+
+    def _to_working(self, H, columns):
+        """A kernel's sums over some features of a group's neurons as a Hessian in theta."""
+        H = H / self.source.total_weight
+        features = np.concatenate([np.append(c, self.n_features) for c in columns])
+        is_bias = features == self.n_features
+        if self.source.is_sparse and self.fit_intercept:
+            # Rows were left sparse, so the centring is done on the sums.
+            center = np.append(self.coordinates.center, 0.0)[features]
+            bias = np.repeat(np.flatnonzero(is_bias), [len(c) + 1 for c in columns])
+            H = H - center[:, None] * H[bias]
+            H -= center * H[:, bias]
+        if not self.fit_intercept:
+            H, features = H[np.ix_(~is_bias, ~is_bias)], features[~is_bias]
+        inverse_scale = 1 / np.append(self.coordinates.scale, 1.0)[features]
+        H = H * inverse_scale * inverse_scale[:, None]
+        H[np.diag_indices(len(H))] += self.penalty.l2 * inverse_scale**2 * (
+            features < self.n_features
+        )
+        return H
 
     def hessian_vector(self, theta, direction, gauss_newton=False):
         """The Hessian at `theta` times `direction`, both in theta's shape."""
@@ -249,6 +317,8 @@ class Objective:
 
     def dispersion(self, theta) -> float:
         """Dispersion of the targets about the neurons' levels, from the watched rows."""
+        if self.pair.loss.fixed_dispersion:
+            return 1.0
         rows = self.watched
         level = self.pair.level(self.pre_activation(theta))
         return float(np.mean(self.pair.loss.dispersion(rows.y, level, rows.sample_weight)))

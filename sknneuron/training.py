@@ -172,7 +172,7 @@ class Training:
                 raise
             interrupted, reason = True, "the training was interrupted"
         final = self._best[1] if self._best is not None else last
-        coef, intercept = final.objective.to_weights(final.theta)
+        coef, intercept = final.objective.settled_weights(final.theta)
         value = final.value + float(final.objective.l1_value(final.theta).sum())
         return Outcome(coef, intercept, value, max(n_iter, 0), converged, reason, interrupted)
 
@@ -241,7 +241,7 @@ class Training:
 def describe(iterate: Iterate) -> dict:
     """What history keeps of an iterate, time and number apart."""
     objective, theta = iterate.objective, iterate.theta
-    coef, intercept = objective.to_weights(theta)
+    coef, intercept = objective.settled_weights(theta)
     l2, l1 = float(objective.l2_value(theta).sum()), float(objective.l1_value(theta).sum())
     return {
         "n_rows": objective.source.n_rows,

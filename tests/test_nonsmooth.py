@@ -2,18 +2,25 @@
 
 import numpy as np
 import pytest
-from .references import programs
-from .references.datasets import all_rows
 
 from sknneuron import NeuronClassifier, NeuronRegressor
 from sknneuron.losses import Quantile
 
+from .references import programs
+from .references.datasets import all_rows
+
 SAME = 1e-6
+SLOW_TOO = pytest.param(True, marks=pytest.mark.slow)
 LEVELS = [0.05, 0.25, 0.5, 0.8, 0.95]
+ALPHAS = [0.0, pytest.param(1e-3, marks=pytest.mark.slow), 0.1]
 # Small enough for the programs to be quick.
 NAMES = ("iris", "wine", "diabetes", "linnerud", "correlated", "float32", "nearly_equal", "skewed")
 
-pytestmark = pytest.mark.filterwarnings("ignore:The penalty supplies more than half")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:The penalty supplies more than half"),
+    # With few rows of one class the hinge's optimum is a constant.
+    pytest.mark.filterwarnings("ignore:NeuronClassifier predicts the same for every row"),
+]
 
 
 def check(estimator, terms, rows, best, sample_weight=None, alpha=0.0, l1=0.0):
@@ -23,7 +30,8 @@ def check(estimator, terms, rows, best, sample_weight=None, alpha=0.0, l1=0.0):
         terms, rows.X64, coef, intercept, sample_weight=sample_weight, alpha=alpha, l1=l1
     )
     assert estimator.converged_
-    assert best * (1 - 1e-8) <= reached <= best * (1 + SAME)
+    # Where a plane separates the classes the least objective is 0, which nothing is relative to.
+    assert best * (1 - 1e-8) - 1e-12 <= reached <= best * (1 + SAME) + 1e-9
     assert estimator.objective_ == pytest.approx(reached, rel=1e-9)
 
 
@@ -41,8 +49,8 @@ def weights(rows, weighted):
     return rows.sample_weight() if weighted else None
 
 
-@pytest.mark.parametrize("alpha", [0.0, 1e-3, 0.1])
-@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("alpha", ALPHAS)
+@pytest.mark.parametrize("weighted", [False, SLOW_TOO])
 @pytest.mark.parametrize("level", LEVELS)
 @pytest.mark.parametrize("name", NAMES)
 def test_quantile(name, level, weighted, alpha):
@@ -53,7 +61,7 @@ def test_quantile(name, level, weighted, alpha):
     check(ours, terms, rows, least(terms, rows, alpha, s), s, alpha)
 
 
-@pytest.mark.parametrize("alpha", [0.0, 1e-3, 0.1])
+@pytest.mark.parametrize("alpha", ALPHAS)
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("name", NAMES)
 def test_absolute_error(name, weighted, alpha):
@@ -64,14 +72,12 @@ def test_absolute_error(name, weighted, alpha):
     check(ours, terms, rows, least(terms, rows, alpha, s), s, alpha)
 
 
-@pytest.mark.parametrize("alpha", [0.0, 1e-3, 0.1])
+@pytest.mark.parametrize("alpha", ALPHAS)
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("name", [*NAMES, "breast_cancer", "one_hot"])
 def test_hinge(name, weighted, alpha):
     rows = all_rows()[name]
     y, s = 2 * rows.binary() - 1, weights(rows, weighted)
-    if name == "linnerud" and alpha == 0:
-        pytest.skip("separable: the least objective is 0, which nothing is relative to")
     terms = programs.hinge(y)
     ours = NeuronClassifier("identity", "hinge", alpha=alpha).fit(rows.X, y, s)
     check(ours, terms, rows, least(terms, rows, alpha, s), s, alpha)

@@ -12,11 +12,16 @@ from .proximal_newton import ProximalNewton
 from .smoothing import Smoothed
 from .staged import stages_pay
 from .stochastic import SGD, Adam
-from .trust_region import TrustRegionNewton
+from .trust_region import DampedProximalNewton, TrustRegionNewton
 
 SOLVERS: dict[str, type[Solver]] = {
     solver.name: solver
     for solver in (LeastSquares, Newton, LBFGS, ProximalNewton, LevenbergMarquardt, SGD, Adam)
+}
+# What solves the stages of a smoothed kink in their place.
+FOR_SMOOTHED: dict[type[Solver], type[Solver]] = {
+    Newton: TrustRegionNewton,
+    ProximalNewton: DampedProximalNewton,
 }
 # A Hessian larger than this costs more to factor than L-BFGS takes in all.
 MAX_NEWTON_SIZE = 1000
@@ -49,7 +54,7 @@ def make_solver(name: str, objective: Objective, **options) -> Solver:
         return cls(**{key: options[key] for key in cls.options if key in options})
     if objective.pair.smooth:
         return cls()
-    return Smoothed(TrustRegionNewton() if cls is Newton else cls())
+    return Smoothed(FOR_SMOOTHED.get(cls, cls)())
 
 
 def best_solver(objective: Objective) -> str:

@@ -24,7 +24,8 @@ ROWS_PER_WEIGHT = 8
 LEAST_ROWS = 50
 # Rows by whose z the band about the kink is chosen.
 N_WATCHED = 1000
-MAX_CHANGES = 60
+# A step that came true but for this share shows that the Hessian still serves.
+SERVES = 0.1
 
 
 class SoftPair(Pair):
@@ -133,8 +134,14 @@ class KinkedDescent(DampedDescent):
         self._watched = objective.subsample(objective.sample_rows(N_WATCHED))
         self._share = min(1.0, max(ROWS_PER_WEIGHT * objective.neuron_size, LEAST_ROWS) / n_rows)
         super().__init__(
-            objective.value_gradient_hessian, theta, rounding=objective.rounding, damping=damping
+            self._evaluate, theta, rounding=objective.rounding, damping=damping
         )
+
+    def _evaluate(self, theta):
+        # Rows that change sides change the curvature, but close to the end they are few.
+        if np.all(np.abs(self.ratio - 1) < SERVES) and not self.damping.any():
+            return *self.objective.value_and_gradient(theta), self.hessian
+        return self.objective.value_gradient_hessian(theta)
 
     def propose(self):
         scaled, inverse = self._scaled_hessian()
@@ -143,7 +150,7 @@ class KinkedDescent(DampedDescent):
         step, predicted = np.empty_like(self.theta), np.empty(len(self.theta))
         for k, (rows, t, jump) in enumerate(near):
             x, predicted[k] = step_over_kinks(
-                damped[k], self.gradient[k] * inverse[k], rows * inverse[k], t, jump
+                damped[k], self.gradient[k] * inverse[k], rows * inverse[k], t, jump, 1e-3 * self.rounding
             )
             step[k] = x * inverse[k]
         return step, predicted
@@ -169,7 +176,7 @@ class KinkedDescent(DampedDescent):
         return near
 
 
-def step_over_kinks(hessian, gradient, rows, t, jump):
+def step_over_kinks(hessian, gradient, rows, t, jump, rounding=0.0):
     """Minimise a quadratic model plus the convex kinks of some rows.
 
     .. math::
@@ -187,47 +194,91 @@ def step_over_kinks(hessian, gradient, rows, t, jump):
         a_i.
     t, jump : ndarrays of shape (n_rows,)
         t_i, and c_i > 0.
+    rounding : float, default=0
+        A decrease this small is none.
 
     Returns
     -------
     x : ndarray of shape (size,)
     decrease : float
 
+    Notes
+    -----
+    An active-set method: along each direction to the first minimum of a piecewise parabola; a row
+    whose kink it is stays there until its multiplier says on which side it would rather be.
+
     References
     ----------
-    Hintermueller, Ito and Kunisch, The primal-dual active set strategy as a semismooth Newton
-    method, SIAM J. Optim. 13 (2002).
+    Nocedal and Wright, Numerical Optimization, 16.5.
     """
     factor = linalg.cho_factor(hessian, lower=True, check_finite=False)
+    rows_solved = linalg.cho_solve(factor, rows.T, check_finite=False)
     base = gradient - (jump * (t > 0)) @ rows
-    towards_rows = linalg.cho_solve(factor, rows.T, check_finite=False)
-    free = -linalg.cho_solve(factor, base, check_finite=False)
-    Q = rows @ towards_rows
-    at_free = t + rows @ free
-    slope = _active_set(Q, at_free, np.sign(t), jump)
-    x = free - towards_rows @ slope
+    x = np.zeros(len(gradient))
+    side = t > 0
+    pinned: list[int] = []
+    enough = rounding
+    for _ in range(20 + 4 * len(t)):
+        slope = base + hessian @ x + (jump * side) @ rows
+        direction = -linalg.cho_solve(factor, slope, check_finite=False)
+        multiplier = np.empty(0)
+        if pinned:
+            among = rows[pinned] @ rows_solved[:, pinned]
+            multiplier = _solve(among, rows[pinned] @ direction)
+            direction -= rows_solved[:, pinned] @ multiplier
+            slope += multiplier @ rows[pinned]
+        steepness = -float(slope @ direction)
+        enough = max(enough, 1e-15 * steepness)
+        if steepness <= enough:
+            excess = np.maximum(-multiplier, multiplier - jump[pinned]) / jump[pinned]
+            if excess.max(initial=0.0) <= 1e-9:
+                break
+            worst = int(excess.argmax())
+            side[pinned[worst]] = multiplier[worst] > 0
+            del pinned[worst]
+            continue
+        x, side = _to_lowest(x, direction, steepness, rows, t, jump, side, pinned)
     kinked = jump @ (np.maximum(t + rows @ x, 0) - np.maximum(t, 0))
     return x, -float(base @ x + 0.5 * x @ hessian @ x + kinked)
 
 
-def _active_set(Q, at_free, side, jump):
-    """Slopes in [0, jump] of the rows at the minimum; those in between sit on the kink."""
-    side = np.where(side > 0, 1, -1)
-    small = 1e-13 * np.abs(at_free).max(initial=0.0)
-    for change in range(MAX_CHANGES):
-        on_kink = side == 0
-        slope = np.where(side > 0, jump, 0.0)
-        if on_kink.any():
-            among = Q[np.ix_(on_kink, on_kink)]
-            rest = at_free[on_kink] - Q[on_kink] @ slope
-            slope[on_kink] = np.linalg.lstsq(among, rest, rcond=1e-13)[0]
-        t = at_free - Q @ slope
-        # By how much each row's slope or side is wrong, in units of z.
-        too_low, too_high = -slope * np.diag(Q), (slope - jump) * np.diag(Q)
-        wrong = np.where(on_kink, np.maximum(too_low, too_high), -side * t)
-        if wrong.max(initial=0.0) <= small:
-            break
-        # All at once is fast but may go round in circles; one by one it does not for long.
-        flip = wrong > small if change < MAX_CHANGES // 2 else wrong == wrong.max()
-        side = np.where(flip, np.where(on_kink, np.where(too_high > too_low, 1, -1), 0), side)
-    return np.clip(slope, 0.0, jump)
+def _solve(matrix, right):
+    """Solve with a positive semi-definite matrix; equal rows on one kink make it singular."""
+    try:
+        factor = linalg.cho_factor(matrix, lower=True, check_finite=False)
+    except linalg.LinAlgError:
+        factor = None
+    if factor is not None:
+        pivots = np.diagonal(factor[0]) ** 2 / np.diagonal(matrix)
+        if pivots.min() > 1e-10:
+            return linalg.cho_solve(factor, right, check_finite=False)
+    return np.linalg.lstsq(matrix, right, rcond=1e-11)[0]
+
+
+def _to_lowest(x, direction, steepness, rows, t, jump, side, pinned):
+    """Go to the minimum along a direction; the row whose kink it lies on is added to `pinned`."""
+    rate = rows @ direction
+    rate[pinned] = 0.0
+    # A row that moves away from the kink, or along it, does not cross it.
+    crosses = np.where(side, rate < 0, rate > 0)
+    candidates = np.flatnonzero(crosses)
+    where = np.maximum(-(t + rows @ x)[candidates] / rate[candidates], 0.0)
+    order = np.argsort(where, kind="stable")
+    candidates, where = candidates[order], where[order]
+    # From kink to kink the slope rises linearly, and on each it jumps. The curvature along a
+    # Newton direction is its steepness.
+    rise = np.cumsum(jump[candidates] * np.abs(rate[candidates]))
+    before = -steepness * (1 - where) + np.concatenate([[0.0], rise[:-1]]) if len(rise) else rise
+    after = before + (rise - np.concatenate([[0.0], rise[:-1]])) if len(rise) else rise
+    side = side.copy()
+    stop = int(np.searchsorted(after, 0.0, side="left")) if len(rise) else 0
+    crossed = candidates[:stop]
+    if stop < len(candidates) and before[stop] <= 0:
+        length = where[stop]
+        pinned.append(int(candidates[stop]))
+        side[candidates[stop]] = False
+    else:
+        passed = rise[stop - 1] if stop else 0.0
+        length = (steepness - passed) / steepness
+    side[crossed] = ~side[crossed]
+    return x + length * direction, side

@@ -21,7 +21,7 @@ LEAST_PIVOT = 1e-11
 
 
 class L1Model:
-    """Minimise the quadratic with its L1 norm.
+    """The quadratic with its L1 norm.
 
     Parameters
     ----------
@@ -32,6 +32,7 @@ class L1Model:
     l1 : ndarray of shape (size,)
         Zero for what is not penalised.
     at : ndarray of shape (size,)
+        Where gradient and Hessian are from, and where the search begins.
 
     References
     ----------
@@ -52,7 +53,7 @@ class L1Model:
         self.gradient_at = gradient * self.scale
 
     def minimise(self, tol: float):
-        """Return the minimiser, to a decrease of the model below `tol`."""
+        """Return the minimiser, exact zeros included, to within `tol` of the model."""
         u = self.at.copy()
         slope = self.gradient_at.copy()
         for _ in range(MAX_ROUNDS):
@@ -133,6 +134,12 @@ class L1Model:
     def _value(self, u) -> float:
         change = u - self.at
         return float(change @ (self.gradient_at + 0.5 * (self.H @ change)) + self.l1 @ np.abs(u))
+
+
+def least_subgradient(gradient, theta, l1):
+    """The subgradient of least norm: zero at the optimum."""
+    shrunk = np.sign(gradient) * np.maximum(np.abs(gradient) - l1, 0.0)
+    return np.where(theta != 0, gradient + np.sign(theta) * l1, shrunk)
 
 
 def _shrink(x, threshold):

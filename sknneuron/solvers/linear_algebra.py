@@ -36,7 +36,7 @@ class SpdSolver:
         g = g * self._inverse_scale
         x = np.empty_like(g)
         for k, factor in enumerate(self._factors):
-            x[k] = linalg.cho_solve(factor, g[k], check_finite=False)
+            x[k] = linalg.lapack.dpotrs(factor, g[k], lower=1)[0]
         return x * self._inverse_scale
 
 
@@ -49,12 +49,10 @@ def _factor(H):
         if ridge:
             A = H.copy()
             A[index, index] += ridge
-        try:
-            factor = linalg.cho_factor(A, lower=True, check_finite=False)
-        except linalg.LinAlgError:
-            factor = None
-        if factor is not None:
-            pivots = np.diagonal(factor[0])
+        # LAPACK itself: its wrappers cost as much as a factor of ten columns.
+        factor, failed = linalg.lapack.dpotrf(A, lower=1)
+        if not failed:
+            pivots = factor[index, index]
             if not len(pivots) or np.min(pivots) ** 2 > max(LEAST_PIVOT, 0.1 * ridge):
                 return factor, ridge
             if ridge >= 1e-2:

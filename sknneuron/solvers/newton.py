@@ -41,15 +41,11 @@ class Newton(Solver):
             total = float(decrement.sum())
             if total < previous:
                 ratio = total / previous
-            gap = trusted_gap(objective, step, total, ratio)
-            current = Iterate(
-                theta,
-                float(value.sum()),
-                objective.weight_gradient_norm(gradient),
-                objective,
-                step_size,
-                gap,
-            )
+            now = float(value.sum())
+            target = goal.target(now, theta)
+            gap = trusted_gap(objective, step, total, ratio) if total <= target else np.nan
+            norm = objective.weight_gradient_norm(gradient)
+            current = Iterate(theta, now, norm, objective, step_size, gap)
             # What is left is less than what rounding does to the objective.
             current.last = total <= 1e-3 * objective.rounding
             yield current
@@ -58,14 +54,13 @@ class Newton(Solver):
                 value, gradient, hessian = objective.value_gradient_hessian(theta, gauss_newton)
                 previous = np.nan
                 continue
-            target = goal.target(float(value.sum()), theta)
             order = 1 if total * min(1.0, 3 * ratio) <= target else 2
             found = backtrack(
                 objective, theta, step, value, decrement, order=order, gauss_newton=gauss_newton
             )
             if found is None:
                 current.last = True
-                current.gap = min(gap, total) if total <= 1e3 * objective.rounding else np.nan
+                current.gap = total if total <= 1e3 * objective.rounding else np.nan
                 current.message = "the line search found no lower point"
                 yield current
                 return

@@ -30,10 +30,11 @@ SCREEN_PER_WEIGHT = 20
 LEAST_SCREEN = 400
 SCREEN_TOL = 1e-4
 TOL = 1e-8
-# Random starts of a round, a few on the smaller sample; and kicked ends of a round.
-N_RANDOM = 16
+# Random starts of a round and kicked ends as well: more where rows are few and all is cheap.
+LEAST_STARTS = 16
+MOST_STARTS = 48
+START_ROWS = 3000
 N_RANDOM_SCREEN = 6
-N_KICKS = 16
 # The lowest end must have come up this often.
 ENOUGH_HITS = 3
 # Valleys are many where rows are few: for each of these numbers of rows per weight that there are
@@ -52,6 +53,8 @@ CLOSE_CALL = 0.05
 MAX_RIVALS = 3
 # Widths that kinks are rounded off over, as shares of the targets' spread, one after the other.
 SOFT_WIDTHS = (0.1, 0.01, 1e-3)
+SOFT_WIDTHS_SCREEN = (0.1, 0.01)
+SOFT_WIDTHS_AFTER = (0.01,)
 
 
 @dataclass
@@ -73,6 +76,8 @@ class Search:
     rng : Generator
     tol : float
         How close to its end a descent goes, as a share of the gain.
+    widths : tuple of float
+        Of kinks that are rounded off, see `SOFT_WIDTHS`.
 
     Attributes
     ----------
@@ -80,11 +85,18 @@ class Search:
         Per group, in the order found.
     """
 
-    def __init__(self, objective: Objective, rng: np.random.Generator, tol: float = TOL):
+    def __init__(
+        self,
+        objective: Objective,
+        rng: np.random.Generator,
+        tol: float = TOL,
+        widths: tuple[float, ...] = SOFT_WIDTHS,
+    ):
         self.objective = objective
         self.sample = Sample(objective)
         self.starts = Starts(self.sample, rng)
         self.tol = tol
+        self.widths = widths
         self.race_steps = RACE_STEPS if tol == TOL else RACE_STEPS_SCREEN
         self.null = objective.null()
         self.null_value = objective.value(self.null)
@@ -93,8 +105,10 @@ class Search:
 
     # -- the search --------------------------------------------------------------------------------
 
-    def run(self, n_random: int) -> None:
+    def run(self) -> None:
         """Go down from more and more starts until nothing lower comes up."""
+        n_starts = int(np.clip(START_ROWS / len(self.sample.X), LEAST_STARTS, MOST_STARTS))
+        n_random = n_starts if self.tol == TOL else N_RANDOM_SCREEN
         informed = np.concatenate([self.null[None], self.starts.informed()])
         self.descend(informed, self.starts.random(n_random))
         rows_per_weight = len(self.sample.X) / self.sample.size
@@ -106,8 +120,8 @@ class Search:
             if idle >= patience and all(self._hits(k) >= ENOUGH_HITS for k in range(len(self.ends))):
                 return
             before = [self.lowest(k).value - self._same(k) for k in range(len(self.ends))]
-            kicks = self.starts.kicks(N_KICKS, self.thetas(self.rivals(np.inf)))
-            self.descend(kicks, self.starts.random(N_RANDOM))
+            kicks = self.starts.kicks(n_starts, self.thetas(self.rivals(np.inf)))
+            self.descend(kicks, self.starts.random(n_starts))
             is_lower = any(self.lowest(k).value < value for k, value in enumerate(before))
             idle = 0 if is_lower else idle + 1
 
@@ -170,13 +184,12 @@ class Search:
         pair = self.sample.pair
         if not pair.activation.kinks:
             return [pair]
-        return [SoftPair(pair, share * float(self.sample.spread.mean())) for share in SOFT_WIDTHS]
+        return [SoftPair(pair, share * float(self.sample.spread.mean())) for share in self.widths]
 
     def _descend_on(self, pair, theta, damping, owner, steps):
         """Go down on one pair; adds (position of each start or -1, thetas) to `steps`."""
-        ends = theta.copy()
-        number = np.arange(len(owner))
-        found = [min((end.value for end in ends), default=np.inf) for ends in self.ends]
+        ends, values = theta.copy(), np.full(len(owner), np.inf)
+        live, number = np.ones(len(owner), dtype=bool), np.arange(len(owner))
 
         def evaluation(gauss_newton):
             y = self.sample.y[:, owner[number]]
@@ -191,23 +204,39 @@ class Search:
             at[number] = np.arange(len(number))
             steps.append((at, down.theta))
             ends[number] = down.theta
-            live = ~self._has_ended(down, owner[number], np.array(found), step)
-            if not live.any():
+            values[number] = np.where(np.isfinite(down.value), down.value, np.inf)
+            lowest = self._lowest_values(values, owner)
+            live[number] = ~self._has_ended(down, owner[number], lowest, step)
+            if not live.any() or self._is_clear(values, owner, lowest, live):
                 break
-            if not live.all():
-                number = number[live]
-                down.keep(live, evaluation(step < GAUSS_NEWTON_STEPS))
+            still = live[number]
+            if not still.all():
+                number = number[still]
+                down.keep(still, evaluation(step < GAUSS_NEWTON_STEPS))
             down.advance()
         return ends
 
+    def _lowest_values(self, values, owner):
+        """Per group: the lowest value so far."""
+        lowest = np.array([min((end.value for end in ends), default=np.inf) for ends in self.ends])
+        np.minimum.at(lowest, owner, values)
+        return lowest
+
     def _has_ended(self, down, owner, lowest, step):
-        np.minimum.at(lowest, owner, np.where(np.isfinite(down.value), down.value, np.inf))
         gain = np.maximum(self.null_value - lowest, 0.0)[owner]
         small = self.tol * gain + 0.1 * self.rounding
         ended = (down.predicted <= small) | (down.damping >= 1e8) | ~np.isfinite(down.value)
         if step >= self.race_steps:
             ended |= down.value > lowest[owner] + RACE_SHARE * gain
         return ended
+
+    def _is_clear(self, values, owner, lowest, live) -> bool:
+        """On a small sample: whether the lowest end has come up often enough already."""
+        if self.tol == TOL:
+            return False
+        gain = np.maximum(self.null_value - lowest, 0.0)
+        hit = ~live & (values <= (lowest + 10 * self.tol * gain)[owner])
+        return bool(np.bincount(owner[hit], minlength=len(lowest)).min() >= ENOUGH_HITS)
 
     # -- what came of it ---------------------------------------------------------------------------
 
@@ -251,12 +280,12 @@ def search(objective: Objective, rng: np.random.Generator) -> tuple[list[Search]
     n_screen = max(LEAST_SCREEN, SCREEN_PER_WEIGHT * objective.neuron_size)
     if n_sample < 2 * n_screen:
         searches = [Search(sub, rng)]
-        searches[0].run(N_RANDOM)
+        searches[0].run()
     else:
         screened = rng.permutation(n_sample)[:n_screen]
-        screen = Search(sub.subsample(screened), rng, SCREEN_TOL)
-        screen.run(N_RANDOM_SCREEN)
-        searches = [screen, Search(sub, rng, SCREEN_TOL)]
+        screen = Search(sub.subsample(screened), rng, SCREEN_TOL, SOFT_WIDTHS_SCREEN)
+        screen.run()
+        searches = [screen, Search(sub, rng, SCREEN_TOL, SOFT_WIDTHS_AFTER)]
         rivals = _aligned(screen.thetas(screen.rivals(CLOSE_CALL)))
         searches[1].descend(rivals)
     rivals = _aligned(searches[-1].thetas(searches[-1].rivals(CLOSE_CALL)))

@@ -104,8 +104,11 @@ def all_rows():
         _drawn("tall", rng.standard_normal((4000, 5)) * [1, 3, 0.2, 1, 10] + [0, 5, 0, -2, 1]),
         _drawn("wide", rng.standard_normal((40, 120)), alpha=0.05),
         _drawn("correlated", 0.95 * shared + 0.3 * rng.standard_normal((400, 15))),
-        _drawn("nearly_equal", np.c_[near, near[:, :3] + 1e-3 * rng.standard_normal((300, 3))],
-               alpha=1e-4),
+        _drawn(
+            "nearly_equal",
+            np.c_[near, near[:, :3] + 1e-3 * rng.standard_normal((300, 3))],
+            alpha=1e-4,
+        ),
         _drawn("float32", (rng.standard_normal((600, 12)) + 2).astype(np.float32)),
         _drawn("one_hot", _one_hot(rng, 900, [30, 12, 5])),
         _drawn("imbalanced", rng.standard_normal((1500, 8))),

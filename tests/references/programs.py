@@ -39,7 +39,11 @@ def linear_program(terms, X, *, sample_weight=None, l1=0.0):
     A = sparse.hstack([X, -X, np.ones((n, 1)), -np.ones((n, 1)), -eye, eye], format="csc")
     cost = np.r_[np.full(2 * n_features, l1), 0, 0, s * p, s * q]
     found = optimize.linprog(
-        cost * n, A_eq=A, b_eq=t, bounds=(0, None), method="highs-ds",
+        cost * n,
+        A_eq=A,
+        b_eq=t,
+        bounds=(0, None),
+        method="highs-ds",
         options={"primal_feasibility_tolerance": 1e-10, "dual_feasibility_tolerance": 1e-10},
     )
     assert found.status == 0, found.message
@@ -81,8 +85,13 @@ def quadratic_program(terms, X, alpha, *, sample_weight=None):
         dslope = (A @ dx - h) / D
         du = mu / above - u + u / above * dslope
         dv = mu / below - v - v / below * dslope
-        step = min(1.0, 0.99 * _room(u, du), 0.99 * _room(v, dv), 0.99 * _room(above, -dslope),
-                   0.99 * _room(below, dslope))
+        step = min(
+            1.0,
+            0.99 * _room(u, du),
+            0.99 * _room(v, dv),
+            0.99 * _room(above, -dslope),
+            0.99 * _room(below, dslope),
+        )
         x, slope, u, v = x + step * dx, slope + step * dslope, u + step * du, v + step * dv
     return best / total, bound / total
 

@@ -570,9 +570,10 @@ def get_activation(activation: str | Activation) -> Activation:
     """
     if isinstance(activation, Activation):
         return activation
-    name = ALIASES.get(activation, activation)
-    if name in ACTIVATIONS:
-        return ACTIVATIONS[name]()
+    if isinstance(activation, str):
+        name = ALIASES.get(activation, activation)
+        if name in ACTIVATIONS:
+            return ACTIVATIONS[name]()
     names = [*ACTIVATIONS, *ALIASES]
     close = difflib.get_close_matches(str(activation), names, n=1)
     hint = f" Did you mean {close[0]!r}?" if close else ""

@@ -135,7 +135,8 @@ class Quantile(Loss):
 
     def derivative(self, y, a):
         below, above = self._slopes()
-        return np.where(a < y, below, np.where(a > y, above, 0.5 * (below + above)))
+        slope = np.where(a < y, below, np.where(a > y, above, 0.5 * (below + above)))
+        return slope.astype(np.result_type(a), copy=False)
 
     def second_derivative(self, y, a):
         return np.zeros_like(a)
@@ -429,7 +430,7 @@ class SquaredHinge(Loss):
         return -2 * y * np.maximum(0.0, 1 - y * a)
 
     def second_derivative(self, y, a):
-        return 2 * (y * a < 1) * np.ones_like(a)
+        return np.where(y * a < 1, 2.0, 0.0).astype(np.result_type(a), copy=False)
 
     def optimal_level(self, y, sample_weight=None):
         # Within [-1, 1] it is a squared error of y = -1 and 1.
@@ -456,7 +457,8 @@ class _SmoothedKink(Loss):
 
     def second_derivative(self, y, a):
         r = (a - y) / self.width
-        return ((r >= self.below) & (r <= self.above)) / self.width
+        near = (r >= self.below) & (r <= self.above)
+        return near.astype(np.result_type(a)) / self.width
 
 
 class _SmoothedHinge(Loss):
@@ -480,7 +482,8 @@ class _SmoothedHinge(Loss):
 
     def second_derivative(self, y, a):
         u = (1 - y * a) / self.width
-        return ((u >= 0) & (u <= 1)) / self.width
+        near = (u >= 0) & (u <= 1)
+        return near.astype(np.result_type(a)) / self.width
 
 
 def _weighted_mean(values, sample_weight):
@@ -547,7 +550,7 @@ def get_loss(loss: str | Loss) -> Loss:
     """
     if isinstance(loss, Loss):
         return loss
-    if loss in LOSSES:
+    if isinstance(loss, str) and loss in LOSSES:
         return LOSSES[loss]()
     close = difflib.get_close_matches(str(loss), LOSSES, n=1)
     hint = f" Did you mean {close[0]!r}?" if close else ""

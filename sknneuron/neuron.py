@@ -469,7 +469,7 @@ class NeuronClassifier(ClassifierMixin, BaseNeuron):
         pair = self._fitted_targets().pair
         probability = pair.probability(z)
         if self._is_binary():
-            return np.concatenate([1 - probability, probability], axis=1)
+            return np.concatenate([pair.complement(z), probability], axis=1)
         if self.multilabel_ or pair.coupled:
             return probability
         total = probability.sum(axis=1, keepdims=True)
@@ -489,11 +489,11 @@ class NeuronClassifier(ClassifierMixin, BaseNeuron):
         -------
         log_probability : ndarray of shape (n_samples, n_classes)
         """
+        z = self.pre_activation(X)
         activation = self._fitted_targets().pair.activation.name
         if activation == "softmax":
-            return special.log_softmax(self.pre_activation(X), axis=1)
+            return special.log_softmax(z, axis=1)
         if activation == "sigmoid" and self._is_binary():
-            z = self.pre_activation(X)
             return special.log_softmax(np.concatenate([np.zeros_like(z), z], axis=1), axis=1)
         with np.errstate(divide="ignore"):
             return np.log(self.predict_proba(X))

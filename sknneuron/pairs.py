@@ -88,6 +88,10 @@ class Pair:
         """Return the level rescaled to (0, 1), for a classifier."""
         return self.activation(z)
 
+    def complement(self, z):
+        """Return one minus the probability, without losing the digits of a small one."""
+        return 1 - self.probability(z)
+
     @property
     def threshold(self) -> float:
         """Return the z at which a classifier's probability is one half."""
@@ -218,6 +222,9 @@ class SigmoidLogLoss(Pair):
         e *= q
         return slope, e
 
+    def complement(self, z):
+        return self.probability(-z)
+
 
 class TanhLogLoss(SigmoidLogLoss):
     """A classifier's tanh: rescaled to (0, 1) it is the sigmoid of 2z."""
@@ -297,6 +304,9 @@ class ProbitLogLoss(Pair):
         curvature = y * up * (z + up) + (1 - y) * down * (down - z)
         return terms, slope, np.maximum(curvature, 0)
 
+    def complement(self, z):
+        return self.probability(-z)
+
 
 class CLogLogLogLoss(Pair):
     """``-y log(1 - exp(-u)) + (1 - y) u`` with ``u = exp(z)``."""
@@ -317,6 +327,10 @@ class CLogLogLogLoss(Pair):
                 return terms, slope, None
             rest = np.where(small, u / 2 + u * u / 12, capped + q - 1)
         return terms, slope, silent + y * q * rest
+
+    def complement(self, z):
+        with np.errstate(over="ignore", under="ignore"):
+            return np.exp(-np.exp(z))
 
     @property
     def threshold(self) -> float:

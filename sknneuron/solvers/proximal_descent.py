@@ -214,7 +214,7 @@ class ProximalDescent:
     def iterate(self, theta, columns=None) -> Iterator[Iterate]:
         """Yield iterates; the last one is flagged, and its gap says what is left."""
         objective = self.objective
-        point = self.begin(theta, columns)
+        point = self.point = self.begin(theta, columns)
         step_size, previous = np.nan, None
         for _ in range(MAX_STEPS):
             current = self._iterate(point, step_size)
@@ -239,7 +239,7 @@ class ProximalDescent:
                 yield current
                 return
             point, step_size = taken
-            point = self._completed(point)
+            point = self.point = self._completed(point)
             previous = step.decrement if step_size == 1 else None
         current.last, current.message = True, "the steps no longer lead anywhere"
         yield current

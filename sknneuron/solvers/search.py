@@ -5,9 +5,9 @@ they first do so on a smaller sample, and only the lowest ends go on.
 
 References
 ----------
-Rinnooy Kan and Timmer, Stochastic global optimization methods, Math. Programming 39 (1987): local
-searches from many starts, ended once the lowest end has come up again and again. Lourenco, Martin
-and Stuetzle, Iterated local search, Handbook of Metaheuristics (2003): kicks.
+Boender and Rinnooy Kan, Bayesian stopping rules for multistart global optimization methods, Math.
+Programming 37 (1987): w different ends of n starts let expect w (n - 1) / (n - w - 2) in all.
+Lourenco, Martin and Stuetzle, Iterated local search, Handbook of Metaheuristics (2003): kicks.
 """
 
 from __future__ import annotations
@@ -30,17 +30,18 @@ SCREEN_PER_WEIGHT = 20
 LEAST_SCREEN = 400
 SCREEN_TOL = 1e-4
 TOL = 1e-8
-# Random starts of a round and kicked ends as well: more where rows are few and all is cheap.
-LEAST_STARTS = 16
-MOST_STARTS = 48
-START_ROWS = 3000
+# Random starts of a round, a few on the smaller sample; and kicked ends of a round.
+N_RANDOM = 16
 N_RANDOM_SCREEN = 6
+N_KICKS = 16
 # The lowest end must have come up this often.
 ENOUGH_HITS = 3
-# Valleys are many where rows are few: for each of these numbers of rows per weight that there are
-# not, another round must have brought nothing lower.
-ROWS_PER_WEIGHT = (40, 25, 12, 12, 6, 6)
-MAX_ROUNDS = 16
+# Ends further apart than this share of the gain count as different valleys.
+DIFFERENT = 1e-3
+# Narrow valleys may hide where rows are few: for each of these numbers of rows per weight that there
+# are not, another round must have brought nothing lower.
+ROWS_PER_WEIGHT = (40, 25, 12)
+MAX_ROUNDS = 10
 MAX_STEPS = 60
 # Steps after which the activation's curvature is no longer left out.
 GAUSS_NEWTON_STEPS = 8
@@ -107,23 +108,35 @@ class Search:
 
     def run(self) -> None:
         """Go down from more and more starts until nothing lower comes up."""
-        n_starts = int(np.clip(START_ROWS / len(self.sample.X), LEAST_STARTS, MOST_STARTS))
-        n_random = n_starts if self.tol == TOL else N_RANDOM_SCREEN
+        is_screen = self.tol > TOL
         informed = np.concatenate([self.null[None], self.starts.informed()])
-        self.descend(informed, self.starts.random(n_random))
+        self.descend(informed, self.starts.random(N_RANDOM_SCREEN if is_screen else N_RANDOM))
         rows_per_weight = len(self.sample.X) / self.sample.size
-        patience = sum(rows_per_weight < bound for bound in ROWS_PER_WEIGHT)
-        if self.tol > TOL:
-            patience = 0
+        patience = 0 if is_screen else sum(rows_per_weight < bound for bound in ROWS_PER_WEIGHT)
         idle = 0
         for _ in range(MAX_ROUNDS):
-            if idle >= patience and all(self._hits(k) >= ENOUGH_HITS for k in range(len(self.ends))):
+            if idle >= patience and all(self._is_settled(k) for k in range(len(self.ends))):
                 return
             before = [self.lowest(k).value - self._same(k) for k in range(len(self.ends))]
-            kicks = self.starts.kicks(n_starts, self.thetas(self.rivals(np.inf)))
-            self.descend(kicks, self.starts.random(n_starts))
+            thetas = [[end.theta for end in ends] for ends in self.rivals(1.0)]
+            self.descend(self.starts.kicks(N_KICKS, thetas), self.starts.random(N_RANDOM))
             is_lower = any(self.lowest(k).value < value for k, value in enumerate(before))
             idle = 0 if is_lower else idle + 1
+
+    def _is_settled(self, k: int) -> bool:
+        """Whether more starts would hardly show a lower end.
+
+        The lowest one has come up several times, and by the number of starts and of different ends
+        that they reached, there are no others to be expected.
+        """
+        lowest, gain = self.lowest(k).value, self._gain(k)
+        values = np.sort([end.value for end in self.ends[k]])
+        hits = int(np.sum(values <= lowest + self._same(k)))
+        values = values[values <= lowest + RACE_SHARE * gain]
+        n = len(values)
+        different = 1 + int(np.sum(np.diff(values) > DIFFERENT * gain + 10 * self.rounding))
+        unseen = different * (n - 1) / max(n - different - 2, 1e-9) - different
+        return hits >= ENOUGH_HITS and unseen <= 0.5
 
     def lowest(self, k: int) -> End:
         """The lowest end of group k."""
@@ -142,20 +155,12 @@ class Search:
             rivals.append(chosen)
         return rivals
 
-    @staticmethod
-    def thetas(rivals) -> list[list[np.ndarray]]:
-        return [[end.theta for end in ends] for ends in rivals]
-
     def _gain(self, k) -> float:
         return max(self.null_value[k] - self.lowest(k).value, 0.0)
 
     def _same(self, k) -> float:
         """Ends of group k whose values differ by no more are one."""
         return max(10 * self.tol, 1e-5) * self._gain(k) + 10 * self.rounding
-
-    def _hits(self, k) -> int:
-        limit = self.lowest(k).value + self._same(k)
-        return sum(end.value <= limit for end in self.ends[k])
 
     # -- going down --------------------------------------------------------------------------------
 
@@ -286,9 +291,8 @@ def search(objective: Objective, rng: np.random.Generator) -> tuple[list[Search]
         screen = Search(sub.subsample(screened), rng, SCREEN_TOL, SOFT_WIDTHS_SCREEN)
         screen.run()
         searches = [screen, Search(sub, rng, SCREEN_TOL, SOFT_WIDTHS_AFTER)]
-        rivals = _aligned(screen.thetas(screen.rivals(CLOSE_CALL)))
-        searches[1].descend(rivals)
-    rivals = _aligned(searches[-1].thetas(searches[-1].rivals(CLOSE_CALL)))
+        searches[1].descend(_aligned(screen.rivals(CLOSE_CALL)))
+    rivals = _aligned(searches[-1].rivals(CLOSE_CALL))
     theta = rivals[0]
     if len(rivals) > 1 and n_sample < n_rows:
         value = np.array([objective.value(rival) for rival in rivals])
@@ -296,7 +300,7 @@ def search(objective: Objective, rng: np.random.Generator) -> tuple[list[Search]
     return searches, theta
 
 
-def _aligned(thetas: list[list[np.ndarray]]) -> np.ndarray:
+def _aligned(rivals: list[list[End]]) -> np.ndarray:
     """Rivals of all groups as (n_rivals, n_groups, size); who has fewer repeats the last one."""
-    n = max(map(len, thetas))
-    return np.array([[rivals[min(i, len(rivals) - 1)] for rivals in thetas] for i in range(n)])
+    n = max(map(len, rivals))
+    return np.array([[ends[min(i, len(ends) - 1)].theta for ends in rivals] for i in range(n)])

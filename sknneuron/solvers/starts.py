@@ -156,12 +156,12 @@ class Starts:
     def _towards_rows(self, theta, k):
         """The least change that takes one to three badly fitted rows to their targets, or past."""
         sample = self.sample
-        z = sample.X @ theta
-        loss = sample.pair.derivatives(sample.y[:, k : k + 1], z[:, None], 0)[0][:, 0]
-        chance = (loss - loss.min()) * sample.weight
+        y, z = sample.y[:, k : k + 1], (sample.X @ theta)[:, None]
+        margin = 0.05 * (sample.spread if self.is_open else self.high - self.low)
+        target = self._sent_back(margin)[:, k : k + 1]
+        gain = sample.pair.derivatives(y, z, 0)[0] - sample.pair.derivatives(y, target, 0)[0]
+        chance = np.maximum(gain[:, 0], 0.0) * sample.weight
         chance = chance + 1e-12 * chance.max() + 1e-300
         rows = self.rng.choice(len(z), self.rng.integers(1, 4), p=chance / chance.sum())
-        margin = 0.05 * (sample.spread[k] if self.is_open else self.high - self.low)
-        level = np.clip(sample.levels[rows, k], self.low + margin, self.high - margin)
-        change = self.rng.choice([1.0, 2.0]) * (self._inverse(level) - z[rows])
+        change = self.rng.choice([1.0, 2.0]) * (target - z)[rows, 0]
         return sample.least_change(rows, change)

@@ -151,7 +151,7 @@ class Problem:
 
 
 class SoftmaxProblem:
-    """A softmax layer under log loss; labels 0 ... K-1, weights that sum to zero over classes."""
+    """A softmax layer under log loss with a penalty; labels 0 ... K-1, biases that sum to zero."""
 
     def __init__(self, X, y, *, alpha=0.0, sample_weight=None):
         single = Problem(squared_error, X, y, alpha=alpha, sample_weight=sample_weight)
@@ -191,10 +191,8 @@ class SoftmaxProblem:
                 d = s * q[:, k] * ((k == m) - q[:, m])
                 H[k, :, m] = (A.T * d) @ A
             H[k, :, k] += np.diag(self.single.penalty.astype(np.float64))
-        # Adding the same to all classes changes nothing: fill that direction in.
-        fill = np.einsum("kiki->i", H) / n**2
-        for i in range(size):
-            H[:, i, :, i] += fill[i]
+        # Adding the same to all biases changes nothing: fill that direction in.
+        H[:, -1, :, -1] += np.einsum("kk->", H[:, -1, :, -1]) / n**2
         return value, gradient.ravel(), H.reshape(n * size, n * size)
 
     def solve(self):

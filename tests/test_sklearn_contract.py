@@ -1,0 +1,61 @@
+"""scikit-learn's own checks, no failure expected."""
+
+import pytest
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from sknneuron import NeuronClassifier, NeuronRegressor
+from sknneuron.losses import Huber
+
+QUICK = [
+    NeuronRegressor(),
+    NeuronClassifier(),
+]
+# Each solver and each activation at least once.
+MORE = [
+    NeuronRegressor(solver="newton", alpha=1e-3),
+    NeuronRegressor(solver="lbfgs", loss=Huber(delta=2.0)),
+    NeuronRegressor(solver="proximal_newton", l1_ratio=0.5),
+    NeuronRegressor(solver="levenberg_marquardt", activation="leaky_relu"),
+    NeuronRegressor(solver="sgd", random_state=0, max_iter=200),
+    NeuronRegressor(solver="adam", random_state=0, max_iter=200),
+    NeuronRegressor(loss="absolute_error"),
+    NeuronRegressor(loss="quantile", solver="newton"),
+    NeuronRegressor("relu"),
+    NeuronRegressor("elu"),
+    NeuronRegressor("softplus"),
+    NeuronRegressor("gelu"),
+    NeuronRegressor("silu"),
+    NeuronRegressor("exp", "poisson"),
+    NeuronRegressor("exp", "gamma"),
+    NeuronRegressor("softplus", "tweedie"),
+    NeuronRegressor(early_stopping=True, validation_fraction=0.2, random_state=0),
+    NeuronClassifier("sigmoid", solver="newton"),
+    NeuronClassifier("softmax", solver="lbfgs"),
+    NeuronClassifier("tanh"),
+    NeuronClassifier("probit"),
+    NeuronClassifier("cloglog"),
+    NeuronClassifier("softsign", random_state=0),
+    NeuronClassifier("identity", "hinge"),
+    NeuronClassifier("identity", "squared_hinge"),
+    NeuronClassifier("sigmoid", "squared_error", random_state=0),
+    NeuronClassifier(solver="proximal_newton", l1_ratio=0.5),
+    NeuronClassifier(solver="sgd", random_state=0, max_iter=200),
+    NeuronClassifier(solver="adam", random_state=0, max_iter=200),
+    NeuronClassifier(class_weight="balanced", fit_intercept=False),
+    NeuronClassifier(early_stopping=True, validation_fraction=0.2, random_state=0),
+]
+
+
+# The checks feed what a fit may well warn of: random targets, tiny data, few iterations.
+pytestmark = pytest.mark.filterwarnings("ignore")
+
+
+@parametrize_with_checks(QUICK)
+def test_contract(estimator, check):
+    check(estimator)
+
+
+@pytest.mark.slow
+@parametrize_with_checks(MORE)
+def test_contract_of_variants(estimator, check):
+    check(estimator)

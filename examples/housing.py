@@ -63,7 +63,7 @@ def strongest_weights(pipeline, n=5):
 
 
 def compare_regressors(X_train, X_test, y_train, y_test):
-    """Print held-out R2 of neurons and of Ridge at the same penalty; return the neuron on log price."""
+    """Print held-out R2 of neurons and of Ridge; return the neuron on log price."""
     alpha = 1e-3
     n_rows = len(X_train)
     models = {
@@ -121,20 +121,23 @@ def compare_classifiers(X_train, X_test, y_train, y_test):
 def draw_training(pipeline, title, path):
     """Draw the loss and the weights over the training's iterations."""
     history = pipeline[-1].history_
-    strongest = strongest_weights(pipeline, 6)
     names = list(pipeline[:-1].get_feature_names_out())
     figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4), layout="constrained")
     left.plot(history["iteration"], history["loss"], marker="o", markersize=3)
-    left.set(xlabel="iteration", ylabel="loss", title=f"{title}: loss")
-    for name in strongest.index:
+    left.set(xlabel="iteration", ylabel="loss", title="Loss")
+    for name in strongest_weights(pipeline, 6).index:
         path_of_weight = history["coef"][:, 0, names.index(name)]
-        right.plot(history["iteration"], path_of_weight, marker="o", markersize=3, label=name)
-    right.plot(history["iteration"], history["intercept"][:, 0], "k--", label="bias")
-    right.set(xlabel="iteration", ylabel="weight", title=f"{title}: strongest weights and bias")
-    right.legend(fontsize="small")
+        right.plot(history["iteration"], path_of_weight, label=name.replace("_", " "))
+    # A bias near the mean of y would press the weights flat: drawn from where it started.
+    bias = history["intercept"][:, 0]
+    right.plot(history["iteration"], bias - bias[0], "k--", label=f"bias, from {bias[0]:.3g}")
+    right.axhline(0, color="0.8", linewidth=0.8, zorder=0)
+    right.set(xlabel="iteration", ylabel="weight", title="Strongest weights, and the bias")
+    figure.legend(*right.get_legend_handles_labels(), loc="outside right center", frameon=False)
+    figure.suptitle(title)
     figure.savefig(path, dpi=120)
     plt.close(figure)
-    print(f"  drawn: {path}")
+    print(f"  drawn: {path.relative_to(HERE.parent)}")
 
 
 def main():
@@ -154,10 +157,14 @@ def main():
 
     # The optimum is reached in a few steps; epochs of adam show the learning on its way there.
     print("\nLoss and weights over the training:")
-    draw_training(classifier, "Above the median", OUTPUT / "classifier.png")
+    draw_training(
+        classifier,
+        "Does a house sell above the median? One sigmoid neuron",
+        OUTPUT / "classifier.png",
+    )
     slow = make_pipeline(encoder(), NeuronRegressor(alpha=1e-3, solver="adam", random_state=0))
     slow.fit(X_train, np.log(y_train))
-    draw_training(slow, "Log price, by adam", OUTPUT / "log_price.png")
+    draw_training(slow, "Log price of a house, learnt by adam", OUTPUT / "log_price.png")
 
 
 if __name__ == "__main__":

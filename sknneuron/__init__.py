@@ -6,17 +6,11 @@ from ._version import __version__
 from .exceptions import NeuronWarning
 from .neuron import NeuronClassifier, NeuronRegressor
 
+_own: list[type] = [NeuronClassifier, NeuronRegressor]
+_own += [*_activations.ACTIVATIONS.values(), *_losses.LOSSES.values()]
 #: Names of every public class of ours that a saved model can hold, for
 #: ``skops.io.load(path, trusted=sknneuron.TRUSTED_TYPES)``.
-TRUSTED_TYPES = sorted(
-    f"{cls.__module__}.{cls.__qualname__}"
-    for cls in (
-        NeuronClassifier,
-        NeuronRegressor,
-        *_activations.ACTIVATIONS.values(),
-        *_losses.LOSSES.values(),
-    )
-)
+TRUSTED_TYPES = sorted(f"{cls.__module__}.{cls.__qualname__}" for cls in _own)
 
 __all__ = [
     "TRUSTED_TYPES",

@@ -13,6 +13,8 @@ from .training import Outcome
 
 # A column is in small units, rather than rare, if no row is this far from its mean.
 SMALL_UNITS = 0.5
+# A penalty that holds a weight down is worth a word if freeing it would win this share of the gain.
+WORTH_SAYING = 5e-3
 N_NAMED = 3
 
 
@@ -60,12 +62,9 @@ def _penalty_on_small_units(estimator, objective: Objective, outcome: Outcome):
     small &= X.max(axis=0) > X.min(axis=0)
     if not small.any():
         return "", None
-    theta = objective.from_weights(outcome.coef, outcome.intercept)
-    curvature = objective.curvature_diagonal(theta).reshape(objective.n_neurons, -1)
-    # From the solver's coordinates back to the column's own unit.
-    curvature = curvature[:, : objective.n_features] * objective.coordinates.scale**2
-    share = objective.penalty.l2 / curvature.max(axis=0)
-    bitten = np.flatnonzero(small & (share > 0.5))
+    share, won = _bite(objective, outcome)
+    gain = objective.null_value - outcome.objective
+    bitten = np.flatnonzero(small & (share > 0.5) & (won > WORTH_SAYING * gain))
     if not len(bitten):
         return "", None
     return (
@@ -75,6 +74,18 @@ def _penalty_on_small_units(estimator, objective: Objective, outcome: Outcome):
         "before the neuron), or lower alpha.",
         NeuronWarning,
     )
+
+
+def _bite(objective: Objective, outcome: Outcome):
+    """Share of each column's curvature that is the penalty's, and what its absence would win."""
+    theta = objective.from_weights(outcome.coef, outcome.intercept)
+    curvature = objective.curvature_diagonal(theta).reshape(objective.n_neurons, -1)
+    # From the solver's coordinates back to the column's own unit.
+    curvature = curvature[:, : objective.n_features] * objective.coordinates.scale**2
+    l2 = objective.penalty.l2
+    of_data = np.maximum(curvature - l2, 1e-12 * curvature)
+    won = 0.5 * (l2 * outcome.coef) ** 2 / of_data
+    return l2 / curvature.max(axis=0), won.sum(axis=0)
 
 
 def _dead(estimator, objective: Objective, outcome: Outcome):

@@ -41,9 +41,9 @@ class Activation(Parametrized):
     coupled : bool
         Whether a neuron's level depends on the others' z, as in a softmax layer.
     steepest : float
-        Supremum of |f'|.
+        Supremum of the size of f'.
     responsive : tuple of float
-        The z between which |f'| is at least a hundredth of `steepest`, and past which it has all
+        The z between which the size of f' is at least a hundredth of `steepest`, and past which it has all
         but vanished; all z for those that never go flat.
     """
 

@@ -23,6 +23,7 @@ from .history import History
 from .objective import Coordinates, Objective
 from .penalties import ElasticNet
 from .solvers import SOLVERS, Iterate, Solver, make_solver
+from .solvers.stochastic import Stochastic
 from .sources import ArraySource
 from .sources._blas import available_threads, single_threaded_blas
 from .training import Outcome, Stopping, Training, describe
@@ -129,7 +130,7 @@ class BaseNeuron(
             ).run(solver, start, np.random.default_rng(self._seed()))
             self._store(outcome, history, targets, solver.name)
             # Momentum and rates of an earlier partial_fit belong to weights that are gone.
-            vars(self).pop("optimizer_state_", None)
+            self.__dict__.pop("optimizer_state_", None)
             if callbacks is not None:
                 callbacks.end(outcome.coef, outcome.intercept)
             warn_of_bad_fit(self, objective, outcome, stacklevel=5)
@@ -156,6 +157,7 @@ class BaseNeuron(
         rng = np.random.default_rng([self._seed(), n_epochs])
         began = time.perf_counter()
         start = objective.null() if first else objective.from_weights(*self._weights_2d())
+        assert isinstance(solver, Stochastic)
         theta, self.optimizer_state_ = solver.epoch(objective, start, state, rng)
         if not np.all(np.isfinite(theta)):
             raise ValueError(

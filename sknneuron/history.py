@@ -62,7 +62,8 @@ class History:
 
     def _thin(self) -> None:
         # A history recorded with "loss" that is now continued has entries without weights.
-        size = sum(np.asarray(self._last[key]).nbytes for key in WEIGHTS if key in self._last)
+        assert self._last is not None
+        size: int = sum(np.asarray(self._last[key]).nbytes for key in WEIGHTS if key in self._last)
         while len(self._kept) > 1 and (len(self._kept) + 1) * size > WEIGHT_BYTES:
             self._stride *= 2
             self._kept = self._kept[::2]

@@ -143,8 +143,9 @@ class Quantile(Loss):
 
     def optimal_level(self, y, sample_weight=None):
         below, above = self._slopes()
-        return np.array([_weighted_quantile(col, sample_weight, -below / (above - below))
-                         for col in y.T])
+        return np.array(
+            [_weighted_quantile(col, sample_weight, -below / (above - below)) for col in y.T]
+        )
 
     def dispersion(self, y, a, sample_weight=None):
         return _weighted_mean(self(y, a), sample_weight)
@@ -460,6 +461,9 @@ class _SmoothedKink(Loss):
         near = (r >= self.below) & (r <= self.above)
         return near.astype(np.result_type(a)) / self.width
 
+    def optimal_level(self, y, sample_weight=None):
+        return _minimize_levels(self, y, sample_weight)
+
 
 class _SmoothedHinge(Loss):
     """Moreau envelope of the hinge."""
@@ -484,6 +488,10 @@ class _SmoothedHinge(Loss):
         u = (1 - y * a) / self.width
         near = (u >= 0) & (u <= 1)
         return near.astype(np.result_type(a)) / self.width
+
+    def optimal_level(self, y, sample_weight=None):
+        # Past 1 and -1 the rows of that class cost nothing any more.
+        return _minimize_levels(self, y, sample_weight)
 
 
 def _weighted_mean(values, sample_weight):
@@ -510,8 +518,9 @@ def _minimize_levels(loss: Loss, y, sample_weight):
             return low
 
         def slope(a):
-            return float(_weighted_mean(loss.derivative(column, np.full_like(column, a)),
-                                        sample_weight))
+            return float(
+                _weighted_mean(loss.derivative(column, np.full_like(column, a)), sample_weight)
+            )
 
         return optimize.brentq(slope, low, high, xtol=1e-14 * (high - low) + 1e-300)
 

@@ -99,7 +99,7 @@ class NeuronRegressor(RegressorMixin, BaseNeuron):
         saturated_fraction (n_entries, n_neurons).
     n_features_in_ : int
         Number of features seen during `fit`.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Names of the features, where X had string names.
 
     See Also
@@ -330,7 +330,7 @@ class NeuronClassifier(ClassifierMixin, BaseNeuron):
         saturated_fraction (n_entries, n_neurons).
     n_features_in_ : int
         Number of features seen during `fit`.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Names of the features, where X had string names.
 
     See Also

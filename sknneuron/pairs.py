@@ -15,7 +15,9 @@ from scipy import special
 from .activations import ACTIVATIONS, Activation, get_activation
 from .losses import LOSSES, Loss, get_loss
 
-LOG_2PI_HALF = 0.5 * float(np.log(2 * np.pi))
+# Python floats, which leave float32 what it is.
+SQRT_HALF = float(np.sqrt(0.5))
+SQRT_2_OVER_PI = float(np.sqrt(2 / np.pi))
 
 
 class Pair:
@@ -80,6 +82,10 @@ class Pair:
             curvature = weight * curvature
         return sample_weight @ terms, slope, curvature
 
+    def slope(self, y, z):
+        """Return the slope in z alone: what a step of a stochastic solver needs."""
+        return self.derivatives(y, z, 1)[1]
+
     def level(self, z):
         """Return the activation level."""
         return self.activation(z)
@@ -128,19 +134,27 @@ class ChainRule(Pair):
             curvature = self.loss.second_derivative(y, a) * f1 * f1
             if not gauss_newton:
                 curvature += slope_a * f.second_derivative(z)
+                if self.convex:
+                    # Far out the two parts cancel, but for rounding.
+                    np.maximum(curvature, 0, out=curvature)
         return terms, slope, curvature
 
 
 class IdentityPair(Pair):
     """The identity with any loss: z is the level."""
 
+    def slope(self, y, z):
+        return self.loss.derivative(y, z)
+
     def derivatives(self, y, z, order, gauss_newton=False):
         loss = self.loss
-        return (
-            loss(y, z),
-            loss.derivative(y, z) if order else None,
-            loss.second_derivative(y, z) if order == 2 else None,
-        )
+        # A step far too long may square its way to infinity.
+        with np.errstate(over="ignore", invalid="ignore"):
+            return (
+                loss(y, z),
+                loss.derivative(y, z) if order else None,
+                loss.second_derivative(y, z) if order == 2 else None,
+            )
 
 
 class Rescaled(Activation):
@@ -192,10 +206,14 @@ class SigmoidLogLoss(Pair):
 
     def derivatives(self, y, z, order, gauss_newton=False):
         e = _exp_of_minus_abs(z)
-        terms = np.log1p(e)
-        terms += np.maximum(z, 0)
+        # max(z, 0) - y z is exact for y of 0 and 1, so that tiny terms keep their digits.
+        terms = np.maximum(z, 0)
         terms -= y * z
+        terms += np.log1p(e)
         return terms, *self._slopes(y, z, e, order)
+
+    def slope(self, y, z):
+        return special.expit(z) - y
 
     def sums(self, y, z, sample_weight, order, gauss_newton=False):
         if sample_weight is not None:
@@ -228,6 +246,9 @@ class SigmoidLogLoss(Pair):
 
 class TanhLogLoss(SigmoidLogLoss):
     """A classifier's tanh: rescaled to (0, 1) it is the sigmoid of 2z."""
+
+    def slope(self, y, z):
+        return 2 * super().slope(y, 2 * z)
 
     def derivatives(self, y, z, order, gauss_newton=False):
         return self._of_half(*super().derivatives(y, 2 * z, order))
@@ -302,7 +323,8 @@ class ProbitLogLoss(Pair):
         if order == 1:
             return terms, slope, None
         curvature = y * up * (z + up) + (1 - y) * down * (down - z)
-        return terms, slope, np.maximum(curvature, 0)
+        # It lies in (0, 1); far out the hazard and z cancel, but for rounding.
+        return terms, slope, np.clip(curvature, 0, 1)
 
     def complement(self, z):
         return self.probability(-z)
@@ -321,7 +343,7 @@ class CLogLogLogLoss(Pair):
             if order == 0:
                 return terms, None, None
             capped = np.minimum(u, 600.0)
-            q = np.where(small, 1 - u / 2, capped / np.expm1(np.maximum(capped, 1e-4)))
+            q = np.where(small, 1 - u / 2 + u * u / 12, capped / np.expm1(np.maximum(capped, 1e-4)))
             slope = silent - y * q
             if order == 1:
                 return terms, slope, None
@@ -342,7 +364,7 @@ class ExpTweedie(Pair):
 
     @property
     def _power(self) -> float:
-        return {"poisson": 1.0, "gamma": 2.0}.get(self.loss.name) or float(self.loss.power)
+        return {"poisson": 1.0, "gamma": 2.0}.get(self.loss.name) or float(vars(self.loss)["power"])
 
     def derivatives(self, y, z, order, gauss_newton=False):
         p = self._power
@@ -354,9 +376,19 @@ class ExpTweedie(Pair):
                 v = y * np.exp(-z)
                 return z + v, 1 - v if order else None, v if order == 2 else None
             u, v = np.exp((2 - p) * z), y * np.exp((1 - p) * z)
+            # Where both overflow the larger one decides.
+            if p < 1:
+                v[np.isinf(u)] = 0
+            elif p > 2:
+                u[np.isinf(v)] = 0
             terms = u / (2 - p) - v / (1 - p)
             slope = u - v if order else None
-            curvature = (2 - p) * u - (1 - p) * v if order == 2 else None
+            if order < 2:
+                curvature = None
+            elif gauss_newton and not self.convex:
+                curvature = (1 - p) * u + p * v
+            else:
+                curvature = (2 - p) * u - (1 - p) * v
         return terms, slope, curvature
 
 
@@ -381,7 +413,7 @@ def _sum_of_log1p(e):
 def _hazard(z):
     """``phi(z) / Phi(z)``."""
     with np.errstate(over="ignore"):
-        return np.sqrt(2 / np.pi) / special.erfcx(-z / np.sqrt(2.0))
+        return SQRT_2_OVER_PI / special.erfcx(z * -SQRT_HALF)
 
 
 CLOSED_FORMS: dict[tuple[str, str], type[Pair]] = {
@@ -396,7 +428,12 @@ CLOSED_FORMS: dict[tuple[str, str], type[Pair]] = {
 }
 CLASSIFIER_CLOSED_FORMS = {**CLOSED_FORMS, ("tanh", "log_loss"): TanhLogLoss}
 CONVEX_WITH_IDENTITY = {
-    "squared_error", "absolute_error", "huber", "quantile", "hinge", "squared_hinge",
+    "squared_error",
+    "absolute_error",
+    "huber",
+    "quantile",
+    "hinge",
+    "squared_hinge",
 }
 
 
@@ -439,7 +476,8 @@ def make_pair(activation, loss, *, classifier: bool = False) -> Pair:
     if type(activation) is not ACTIVATIONS.get(activation.name) or (
         type(loss) is not LOSSES.get(loss.name)
     ):
-        cls, convex = (ClassifierChainRule if classifier else ChainRule), False
+        bounded = classifier and not loss.margin
+        cls, convex = (ClassifierChainRule if bounded else ChainRule), False
     return cls(activation, loss, convex)
 
 
@@ -455,7 +493,8 @@ def _is_convex(activation: Activation, loss: Loss, classifier: bool) -> bool:
             loss.name == "tweedie" and 1 <= loss.get_params()["power"] <= 2
         )
     # softplus is log-concave, so -y log softplus(z) is convex as softplus itself is.
-    return activation.name == "softplus" and loss.name == "poisson"
+    poisson = loss.name == "poisson" or loss.get_params() == {"power": 1}
+    return activation.name == "softplus" and poisson
 
 
 def _suits_regressor(activation: Activation, loss: Loss) -> bool:
@@ -469,9 +508,11 @@ def _suits_classifier(activation: Activation, loss: Loss) -> bool:
     if loss.margin:
         return activation.name == "identity"
     if activation.coupled:
-        return loss.name == "log_loss"
+        # No chain rule element by element could stand in for the closed form.
+        return type(loss) is LOSSES["log_loss"]
     return bool(np.all(np.isfinite(activation.range))) and loss.name in (
-        "log_loss", "squared_error",
+        "log_loss",
+        "squared_error",
     )
 
 
@@ -490,7 +531,8 @@ def _refusal(activation: Activation, loss: Loss, suits, classifier: bool) -> str
     else:
         reason += f" and the loss needs levels in {loss.level_range}"
     return (
-        f"activation='{activation.name}' with loss='{loss.name}' makes no sense in {task}: {reason}. "
-        f"With activation='{activation.name}' use one of the losses {losses or 'of the other task'}; "
-        f"with loss='{loss.name}' use one of the activations {activations or 'of the other task'}."
+        f"activation='{activation.name}' with loss='{loss.name}' makes no sense in {task}: "
+        f"{reason}. With activation='{activation.name}' use one of the losses "
+        f"{losses or 'of the other task'}; with loss='{loss.name}' use one of the activations "
+        f"{activations or 'of the other task'}."
     )

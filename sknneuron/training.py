@@ -65,7 +65,7 @@ class Stopping:
     @property
     def progress(self) -> float:
         """Least relative improvement that counts as one."""
-        return STOCHASTIC_TOL if self.tol == "auto" else self.tol
+        return STOCHASTIC_TOL if self.tol == "auto" else float(self.tol)
 
 
 class Patience:
@@ -172,6 +172,7 @@ class Training:
                 raise
             interrupted, reason = True, "the training was interrupted"
         final = self._best[1] if self._best is not None else last
+        assert final is not None
         coef, intercept = final.objective.settled_weights(final.theta)
         value = final.value + float(final.objective.l1_value(final.theta).sum())
         return Outcome(coef, intercept, value, max(n_iter, 0), converged, reason, interrupted)
@@ -220,6 +221,7 @@ class Training:
         return bool(stop), validation_loss
 
     def _validation_loss(self, coef, intercept) -> float:
+        assert self.validation is not None
         theta = self.validation.from_weights(coef, intercept)
         return float((self.validation.value(theta) - self.validation.l2_value(theta)).sum())
 

@@ -1,71 +1,207 @@
-"""What history keeps, and how it thins."""
+"""What is kept of a training: every record mode, thinning, going on from an earlier one."""
+
+import itertools
+import pickle
 
 import numpy as np
 import pytest
+from numpy.testing import assert_array_equal
 
-from sknneuron.history import WEIGHT_BYTES, History
+from sknneuron.history import WEIGHT_BYTES, WEIGHTS, History
 
 
-def entry(i, size=10):
+def entry(i, n_weights=3, **more):
+    """An iterate whose weights tell which it is."""
     return {
-        "iteration": i, "n_rows": 5, "elapsed": 0.1 * i, "loss": 1.0 / (i + 1),
-        "coef": np.full((1, size), float(i)), "intercept": np.array([float(i)]),
+        "iteration": i,
+        "elapsed": 0.5 * i,
+        "objective": 1.0 / (i + 1),
+        "coef": np.full((2, n_weights), float(i)),
+        "intercept": np.full(2, -float(i)),
+        **more,
     }
 
 
-def filled(record, n, size=10, previous=None):
+def record(n, record="auto", previous=None, **kwargs):
     history = History(record, previous)
     for i in range(n):
-        history.append(entry(i, size))
-    return history.to_dict()
+        history.append(entry(i, **kwargs))
+    return history
 
 
-@pytest.mark.parametrize("record", ["auto", True])
-def test_everything_is_kept_while_it_is_small(record):
-    kept = filled(record, 7)
-    assert kept["iteration"].tolist() == list(range(7))
-    assert kept["coef"].shape == (7, 1, 10)
-    assert kept["intercept"].shape == (7, 1)
+def check_rows(kept, n_weights=3):
+    """Each row is one iterate's, and all arrays have as many."""
+    assert len({len(values) for values in kept.values()}) == 1
+    iteration = kept["iteration"]
+    assert (np.diff(iteration) > 0).all()
+    if "coef" in kept:
+        assert kept["coef"].shape == (len(iteration), 2, n_weights)
+        assert kept["intercept"].shape == (len(iteration), 2)
 
 
-def test_loss_keeps_the_curves_alone_and_false_nothing():
-    kept = filled("loss", 7, size=100_000)
-    assert set(kept) == {"iteration", "n_rows", "elapsed", "loss"}
-    assert len(kept["loss"]) == 7
-    assert filled(False, 7) == {}
+@pytest.mark.parametrize("mode", ["auto", True])
+def test_light_histories_are_kept_whole(mode):
+    kept = record(50, mode).to_dict()
+    check_rows(kept)
+    assert set(kept) == {"iteration", "elapsed", "objective", "coef", "intercept"}
+    assert_array_equal(kept["iteration"], np.arange(50))
+    assert_array_equal(kept["elapsed"], 0.5 * np.arange(50))
+    assert_array_equal(kept["objective"], 1 / (np.arange(50) + 1))
+    assert_array_equal(kept["coef"][:, 0, 0], np.arange(50))
+    assert_array_equal(kept["intercept"][:, 1], -np.arange(50))
 
 
-@pytest.mark.parametrize(("n", "size"), [(1000, 1000), (777, 5000), (50, 40_000), (9, 300_000), (2, 300_000)])
-def test_auto_thins_evenly_and_keeps_first_and_last(n, size):
-    kept = filled("auto", n, size)
-    steps = kept["iteration"]
-    assert steps[0] == 0
-    assert steps[-1] == n - 1
-    assert kept["coef"].nbytes <= max(WEIGHT_BYTES, 2 * size * 8)
-    assert len(set(np.diff(steps)[:-1])) <= 1
-    assert all(len(values) == len(steps) for values in kept.values())
-    assert np.array_equal(kept["coef"][:, 0, 0], steps)
-    if size <= 40_000:
-        # Not thinner than it needs to be.
-        assert kept["coef"].nbytes > WEIGHT_BYTES / 5
+def test_loss_keeps_only_the_curves_of_every_iterate():
+    kept = record(300, "loss", n_weights=50_000).to_dict()
+    assert set(kept) == {"iteration", "elapsed", "objective"}
+    assert_array_equal(kept["iteration"], np.arange(300))
 
 
-def test_true_keeps_all_whatever_it_weighs():
-    assert filled(True, 40, 40_000)["coef"].shape == (40, 1, 40_000)
+def test_false_keeps_nothing():
+    assert record(10, False).to_dict() == {}
+    assert record(10, False, previous=record(3).to_dict()).to_dict() == {}
 
 
-def test_a_history_goes_on():
-    first = filled("auto", 4)
-    both = filled("auto", 3, previous=first)
-    assert both["iteration"].tolist() == list(range(7))
-    assert np.all(np.diff(both["elapsed"]) >= 0)
-    assert both["coef"][:, 0, 0].tolist() == [0, 1, 2, 3, 0, 1, 2]
-    assert filled("auto", 3, previous={})["iteration"].tolist() == [0, 1, 2]
+@pytest.mark.parametrize("mode", ["auto", "loss", True, False])
+def test_nothing_recorded_gives_an_empty_dict(mode):
+    assert History(mode).to_dict() == {}
+    assert History(mode, {}).to_dict() == {}
 
 
-def test_a_history_that_goes_on_may_change_its_record():
-    curves = filled("loss", 3)
-    both = filled("auto", 2, previous=curves)
-    assert np.isnan(both["coef"][:3]).all()
-    assert both["coef"][3:, 0, 0].tolist() == [0, 1]
-    assert "coef" not in filled("loss", 2, previous=both)
+def test_true_keeps_heavy_weights_too():
+    kept = record(20, True, n_weights=20_000).to_dict()
+    assert len(kept["iteration"]) == 20
+    assert kept["coef"].nbytes > WEIGHT_BYTES
+
+
+# Weights of a neuron that fit 16, 4, 2 and 1 times into the limit, and not at all.
+HEAVY = [8_000, 30_000, 60_000, 120_000, 300_000]
+
+
+@pytest.mark.parametrize("n_weights", HEAVY)
+@pytest.mark.parametrize("n", [1, 2, 3, 7, 16, 17, 33, 100])
+def test_thinning(n, n_weights):
+    kept = record(n, n_weights=n_weights).to_dict()
+    check_rows(kept, n_weights)
+    iteration = kept["iteration"]
+    assert iteration[0] == 0
+    assert iteration[-1] == n - 1
+    size = sum(kept[key].nbytes for key in WEIGHTS)
+    # First and last stay, whatever they weigh.
+    assert size <= WEIGHT_BYTES or len(iteration) <= 2
+    gaps = np.diff(iteration)
+    if len(gaps) > 1:
+        stride = gaps[0]
+        assert (gaps[:-1] == stride).all()
+        assert 0 < gaps[-1] <= stride
+        assert stride & (stride - 1) == 0
+    assert_array_equal(kept["coef"][:, 1, -1], iteration)
+    assert_array_equal(kept["objective"], 1 / (iteration + 1))
+
+
+def test_thinning_keeps_no_fewer_than_a_quarter_of_what_would_fit():
+    n_weights = 2_000
+    size = sum(entry(0, n_weights)[key].nbytes for key in WEIGHTS)
+    fits = WEIGHT_BYTES // size
+    for n in (fits - 2, fits + 1, 3 * fits):
+        assert len(record(n, n_weights=n_weights).to_dict()["iteration"]) >= min(n, fits // 4)
+
+
+def test_what_lies_in_memory_meanwhile_is_bounded_too():
+    history = History("auto")
+    for i in range(200):
+        history.append(entry(i, n_weights=10_000))
+        assert len(pickle.dumps(history)) < WEIGHT_BYTES + (64 << 10)
+
+
+def test_to_dict_changes_nothing():
+    history = record(33, n_weights=8_000)
+    first, second = history.to_dict(), history.to_dict()
+    for key in first:
+        assert_array_equal(first[key], second[key])
+    history.append(entry(33, n_weights=8_000))
+    assert history.to_dict()["iteration"][-1] == 33
+    assert len(first["iteration"]) == len(second["iteration"])
+
+
+@pytest.mark.parametrize("mode", ["auto", "loss", True])
+def test_going_on(mode):
+    earlier = record(5, mode).to_dict()
+    before = {key: values.copy() for key, values in earlier.items()}
+    kept = record(4, mode, previous=earlier).to_dict()
+    check_rows(kept)
+    assert_array_equal(kept["iteration"], np.arange(9))
+    # The clock goes on from where it was.
+    assert_array_equal(kept["elapsed"], [0, 0.5, 1, 1.5, 2, 2, 2.5, 3, 3.5])
+    assert_array_equal(kept["objective"][5:], 1 / (np.arange(4) + 1))
+    for key, values in earlier.items():
+        assert_array_equal(values, before[key])
+
+
+def test_going_on_in_many_parts_keeps_the_limit_and_both_ends():
+    kept = None
+    for _ in range(12):
+        kept = record(9, previous=kept, n_weights=8_000).to_dict()
+        check_rows(kept, 8_000)
+        assert sum(kept[key].nbytes for key in WEIGHTS) <= WEIGHT_BYTES
+        assert kept["iteration"][0] == 0
+    assert kept["iteration"][-1] == 12 * 9 - 1
+
+
+def test_going_on_without_a_further_iterate_keeps_what_there_was():
+    earlier = record(40, n_weights=8_000).to_dict()
+    kept = History("auto", earlier).to_dict()
+    assert_array_equal(kept["iteration"][[0, -1]], [0, 39])
+    check_rows(kept, 8_000)
+
+
+def test_going_on_after_only_the_curves_leaves_the_weights_missing_there():
+    kept = record(2, "auto", previous=record(3, "loss").to_dict()).to_dict()
+    check_rows(kept)
+    assert np.isnan(kept["coef"][:3]).all()
+    assert np.isnan(kept["intercept"][:3]).all()
+    assert_array_equal(kept["coef"][3:, 0, 0], [0, 1])
+
+
+def test_going_on_with_only_the_curves_drops_the_weights():
+    kept = record(2, "loss", previous=record(3, True).to_dict()).to_dict()
+    assert not set(kept) & set(WEIGHTS)
+    assert_array_equal(kept["iteration"], np.arange(5))
+
+
+def test_a_value_some_iterates_lack_is_missing_there():
+    history = History(True)
+    history.append(entry(0))
+    history.append(entry(1, validation=0.25))
+    history.append(entry(2))
+    kept = history.to_dict()
+    assert_array_equal(kept["validation"], [np.nan, 0.25, np.nan])
+    check_rows(kept)
+
+
+@pytest.mark.parametrize("mode", ["auto", "loss", True, False])
+def test_entries_are_not_written_into(mode):
+    given = entry(3)
+    before = {key: np.copy(value) for key, value in given.items()}
+    history = History(mode, record(2).to_dict())
+    history.append(given)
+    history.to_dict()
+    assert set(given) == set(before)
+    for key, value in given.items():
+        assert_array_equal(value, before[key])
+
+
+def test_to_dict_shares_no_memory_with_the_entries():
+    given = entry(0)
+    history = History(True)
+    history.append(given)
+    kept = history.to_dict()
+    for key in WEIGHTS:
+        assert not np.shares_memory(kept[key], given[key])
+
+
+def test_every_length_of_every_mode_has_arrays_of_equal_length():
+    for n, mode in itertools.product(range(1, 70), ("auto", "loss", True)):
+        kept = record(n, mode, n_weights=4_000).to_dict()
+        assert len({len(values) for values in kept.values()}) == 1
+        assert kept["iteration"][-1] == n - 1

@@ -4,30 +4,31 @@ import pytest
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from sknneuron import NeuronClassifier, NeuronRegressor
+from sknneuron.activations import LeakyReLU
 from sknneuron.losses import Huber
 
 QUICK = [
     NeuronRegressor(),
     NeuronClassifier(),
 ]
-# Each solver and each activation at least once.
+# Each solver and each activation at least once. Weights that equal copies do so to within `tol`, so
+# pairs that are not convex get a small one. Poisson and gamma are left out: the checks of several
+# outputs and of transformers feed targets of zero and below.
 MORE = [
     NeuronRegressor(solver="newton", alpha=1e-3),
     NeuronRegressor(solver="lbfgs", loss=Huber(delta=2.0)),
     NeuronRegressor(solver="proximal_newton", l1_ratio=0.5),
-    NeuronRegressor(solver="levenberg_marquardt", activation="leaky_relu"),
+    NeuronRegressor(LeakyReLU(0.3), solver="levenberg_marquardt", tol=1e-12),
     NeuronRegressor(solver="sgd", random_state=0, max_iter=200),
     NeuronRegressor(solver="adam", random_state=0, max_iter=200),
     NeuronRegressor(loss="absolute_error"),
     NeuronRegressor(loss="quantile", solver="newton"),
-    NeuronRegressor("relu"),
-    NeuronRegressor("elu"),
-    NeuronRegressor("softplus"),
-    NeuronRegressor("gelu"),
-    NeuronRegressor("silu"),
-    NeuronRegressor("exp", "poisson"),
-    NeuronRegressor("exp", "gamma"),
-    NeuronRegressor("softplus", "tweedie"),
+    NeuronRegressor("relu", tol=1e-12, random_state=0),
+    NeuronRegressor("elu", tol=1e-12, random_state=0),
+    NeuronRegressor("softplus", tol=1e-12, random_state=0),
+    NeuronRegressor("gelu", tol=1e-12, random_state=0),
+    NeuronRegressor("silu", tol=1e-12, random_state=0),
+    NeuronRegressor("exp", tol=1e-12, random_state=0),
     NeuronRegressor(early_stopping=True, validation_fraction=0.2, random_state=0),
     NeuronClassifier("sigmoid", solver="newton"),
     NeuronClassifier("softmax", solver="lbfgs"),

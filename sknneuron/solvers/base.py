@@ -74,7 +74,7 @@ class Goal:
         gain = max(self.null_value - value, 0.0)
         floor = self.objective.rounding
         if self.tol != "auto":
-            return self.tol * gain + floor
+            return float(self.tol) * gain + floor
         target = 1e-8 * gain
         if theta is not None:
             dispersion = self._dispersion(theta)
@@ -104,6 +104,8 @@ class Solver:
     name: str
     needs_smooth_penalty = True
     is_stochastic = False
+    # Settings that a stochastic solver takes.
+    options: tuple[str, ...] = ()
 
     def iterate(
         self, objective: Objective, start: np.ndarray, goal: Goal, rng: np.random.Generator

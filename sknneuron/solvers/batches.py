@@ -7,56 +7,18 @@ from collections.abc import Iterator
 import numpy as np
 from scipy import sparse
 
-from ..kernels import _transposed_product
 from ..objective import Objective
 
 # Blocks hold about as much as a core's cache, and at least this many batches to mix their rows.
 BLOCK_BYTES = 1 << 20
 MIN_BATCHES = 16
+# Few rows are cut smaller than asked for: with a step or two an epoch no momentum would settle.
+LEAST_STEPS = 8
 
 
-class Rows:
-    """Rows whose columns are centred without being touched.
-
-    Parameters
-    ----------
-    X : ndarray or CSR matrix of shape (n_rows, n_features)
-    center : ndarray of shape (n_features,), or None without a bias
-    """
-
-    __slots__ = ("X", "center")
-
-    def __init__(self, X, center):
-        self.X = X
-        self.center = center
-
-    def pre_activation(self, weights):
-        """z of weights (n_neurons, n_features [+ 1]), the bias last and that of centred columns."""
-        if self.center is None:
-            return self.X @ weights.T
-        w = weights[:, :-1]
-        z = self.X @ w.T
-        z += weights[:, -1] - w @ self.center
-        return z
-
-    def gradient(self, r):
-        """Sum over the rows of the gradient in the weights, from slopes r (n_rows, n_neurons)."""
-        product = _transposed_product(self.X, r)
-        if self.center is None:
-            return product
-        gradient = np.empty((r.shape[1], self.X.shape[1] + 1))
-        gradient[:, -1] = r.sum(axis=0)
-        np.subtract(product, gradient[:, -1:] * self.center, out=gradient[:, :-1])
-        return gradient
-
-    def squared_norms(self, precondition):
-        """Squared length of each centred row, its squares weighted by `precondition`."""
-        squares = self.X.multiply(self.X).tocsr() if sparse.issparse(self.X) else self.X * self.X
-        if self.center is None:
-            return squares @ precondition
-        p = precondition[:-1]
-        centred = squares @ p - 2 * (self.X @ (p * self.center)) + p @ self.center**2
-        return np.maximum(centred, 0.0) + precondition[-1]
+def rows_per_step(n_rows: int, batch_size: int) -> int:
+    """Rows in a batch, given how many there are."""
+    return min(batch_size, -(-n_rows // LEAST_STEPS))
 
 
 class Batches:
@@ -75,8 +37,7 @@ class Batches:
 
     def __init__(self, objective: Objective, batch_size: int):
         self.source = objective.source
-        self.center = objective.coordinates.center if objective.fit_intercept else None
-        self.batch_size = min(batch_size, self.source.n_rows)
+        self.batch_size = rows_per_step(self.source.n_rows, batch_size)
         bytes_per_row = 8.0 * self.source.n_features
         if self.source.is_sparse:
             bytes_per_row = 12.0 * self.source.X.nnz / self.source.n_rows + 8
@@ -84,28 +45,23 @@ class Batches:
         self.batches_per_block = max(MIN_BATCHES, round(in_cache))
 
     def epoch(self, rng: np.random.Generator) -> Iterator[tuple]:
-        """Yield (rows, y, sample_weight) of every batch once."""
+        """Yield (X, y, sample_weight) of every batch once; weights as a column, or None."""
         edges = self._edges(rng)
         for i in rng.permutation(len(edges) - 1):
-            block = self.source.block(int(edges[i]), int(edges[i + 1]))
-            n_rows = len(block[1])
+            X, y, weight = self.source.block(int(edges[i]), int(edges[i + 1]))
+            n_rows = len(y)
             n_batches = max(1, round(n_rows / self.batch_size))
-            # Rows of one memory line each can be strided over. A lone block has no edges that
-            # change, so only a shuffle puts its rows together anew.
-            in_rows = not self.source.is_sparse and block[0].flags.c_contiguous
-            if in_rows and len(edges) > 2:
-                slices = [slice(j, n_rows, n_batches) for j in rng.permutation(n_batches)]
+            # A lone block has no edges that change, so only a shuffle puts its rows together anew.
+            if len(edges) > 2 and not self.source.is_sparse and X.flags.c_contiguous:
+                slices = [slice(j, n_rows, n_batches) for j in rng.permutation(n_batches).tolist()]
             else:
-                block = self._shuffled(block, rng.permutation(n_rows))
+                order = rng.permutation(n_rows)
+                X, y, weight = X[order], y[order], None if weight is None else weight[order]
                 cuts = np.linspace(0, n_rows, n_batches + 1).astype(int).tolist()
                 slices = [slice(*cut) for cut in zip(cuts[:-1], cuts[1:], strict=True)]
+            cut = _csr_slice if self.source.is_sparse else _dense_slice
             for rows in slices:
-                yield self._batch(block, rows)
-
-    def whole(self) -> tuple:
-        """All rows as one batch: for a subsample."""
-        block = self.source.X, self.source.y, self.source.sample_weight
-        return self._batch(block, slice(0, self.source.n_rows))
+                yield cut(X, rows), y[rows], None if weight is None else weight[rows, None]
 
     def _edges(self, rng):
         """Where blocks begin, elsewhere in each epoch."""
@@ -118,21 +74,67 @@ class Batches:
         edges = np.arange(first, n_rows - size // 2, size)
         return np.concatenate([[0], edges, [n_rows]])
 
-    @staticmethod
-    def _shuffled(block, order):
-        X, y, weight = block
-        return X[order], y[order], None if weight is None else weight[order]
 
-    def _batch(self, block, rows):
-        X, y, weight = block
-        part = _csr_slice(X, rows) if self.source.is_sparse else X[rows]
-        if part.dtype != np.float64:
-            part = part.astype(np.float64)
-        return Rows(part, self.center), y[rows], None if weight is None else weight[rows, None]
+def _dense_slice(X, rows: slice):
+    X = X[rows]
+    return X if X.dtype == np.float64 else X.astype(np.float64)
 
 
 def _csr_slice(X, rows: slice):
     # scipy's own slicing takes several times as long.
     first, last = X.indptr[rows.start], X.indptr[rows.stop]
-    parts = X.data[first:last], X.indices[first:last], X.indptr[rows.start : rows.stop + 1] - first
+    data = X.data[first:last].astype(np.float64, copy=False)
+    parts = data, X.indices[first:last], X.indptr[rows.start : rows.stop + 1] - first
     return sparse.csr_matrix(parts, shape=(rows.stop - rows.start, X.shape[1]))
+
+
+class CentredRows:
+    """The weighted sum and its gradient on rows whose columns are centred without being touched.
+
+    Parameters
+    ----------
+    objective : Objective
+    weights : ndarray of shape (n_neurons, n_features [+ 1])
+        The bias last, that of centred columns. Later changes to the array are seen.
+    """
+
+    def __init__(self, objective: Objective, weights):
+        self.is_sparse = objective.source.is_sparse
+        self.center = objective.coordinates.center if objective.fit_intercept else None
+        features = slice(0, objective.n_features)
+        self._weights, self._bias = weights[:, features], weights[:, -1]
+        self._columns = self._weights.T
+        # Views made once: a batch is so small that making them would be felt.
+        self._gradient = np.empty_like(weights)
+        self._weight_gradient = self._gradient[:, features]
+        self._bias_gradient = self._gradient[:, -1]
+        self._bias_column = self._gradient[:, -1:]
+
+    def pre_activation(self, X):
+        """z, (n_rows, n_neurons)."""
+        z = X @ self._columns
+        if self.center is not None:
+            z += self._bias - self._weights @ self.center
+        return z
+
+    def gradient(self, X, r):
+        """Sum over the rows of the gradient, from slopes r (n_rows, n_neurons).
+
+        The array is used again by the next call.
+        """
+        product = (X.T @ r).T if self.is_sparse else r.T @ X
+        if self.center is None:
+            return product
+        np.add.reduce(r, axis=0, out=self._bias_gradient)
+        np.multiply(self._bias_column, self.center, out=self._weight_gradient)
+        np.subtract(product, self._weight_gradient, out=self._weight_gradient)
+        return self._gradient
+
+    def squared_lengths(self, X, factor):
+        """Squared length of each centred row, its squares multiplied by `factor`."""
+        squares = X.multiply(X).tocsr() if self.is_sparse else X * X
+        if self.center is None:
+            return squares @ factor
+        f = factor[:-1]
+        centred = squares @ f - 2 * (X @ (f * self.center)) + f @ self.center**2
+        return np.maximum(centred, 0.0) + factor[-1]

@@ -153,7 +153,8 @@ class Triangular:
         self.scaled = centred[:, self.varying] * self.inverse_size
         self.message = ""
         self.null_space = np.empty((len(size), 0))
-        self.condition, self.svd = 1.0, None
+        self.condition = 1.0
+        self.svd: tuple[np.ndarray, np.ndarray, np.ndarray] | None = None
         if constant.any():
             self._decide_rank()
         elif len(size):

@@ -98,27 +98,33 @@ class LevenbergMarquardt(Solver):
         def gauss_newton(theta):
             return objective.value_gradient_hessian(theta, gauss_newton=True)
 
-        if objective.pair.activation.kinks:
-            down, is_near = KinkedDescent(objective, theta), True
+        kinked = bool(objective.pair.activation.kinks)
+        if kinked:
+            down: KinkedDescent | DampedDescent = KinkedDescent(objective, theta)
+            is_near = True
         else:
             evaluate = full if is_near else gauss_newton
             down = DampedDescent(evaluate, theta, rounding=objective.rounding,
                                  damping=0.0 if is_near else 1e-3, is_positive=not is_near)
-        previous, ratio, refusals, step_size = np.nan, 1.0, 0, np.nan
+        previous, ratio, step_size = np.nan, 1.0, np.nan
+        steps = refusals = 0
         while True:
             step, predicted = down.propose()
             total = float(predicted.sum())
             if total < previous:
                 ratio = total / previous
-            sound = is_near and not down.damping.any()
+            is_last = total <= 1e-3 * objective.rounding
+            # Kinks were rounded off in the search: how far they are shows only after a step.
+            sound = is_near and not down.damping.any() and (steps or is_last or not kinked)
             gap = trusted_gap(objective, step, total, ratio) if sound else np.nan
             norm = objective.weight_gradient_norm(down.gradient)
             current = Iterate(down.theta, float(down.value.sum()), norm, objective, step_size, gap)
-            current.last = total <= 1e-3 * objective.rounding
+            current.last = is_last
             if refusals >= MAX_REFUSALS:
                 current.last, current.message = True, "no step finds a lower point"
             yield current
             down.advance(step, predicted)
+            steps += 1
             step_size = 1 / (1 + float(down.damping.max()))
             refusals = 0 if down.accepted.any() else refusals + 1
             previous = total if down.accepted.all() else np.nan

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..objective import Objective
-from .batches import Batches
+from .batches import CentredRows
 
 # Rows that curvature and step length are estimated from.
 N_PROBE_ROWS = 2000
@@ -35,9 +35,12 @@ class Probe:
         self.l2[: objective.n_features] = objective.penalty.l2
         self.square = np.ones(objective.neuron_size)
         self.square[: objective.n_features] = objective.coordinates.scale**2
-        self.rows, self.y, weight = Batches(self.objective, N_PROBE_ROWS).whole()
-        weight = np.ones((len(self.y), 1)) if weight is None else weight
-        self.weight = weight / weight.sum()
+        source = self.objective.source
+        self.rows = CentredRows(objective, np.zeros(self.shape))
+        self.X = source.X.astype(np.float64, copy=False)
+        self.y = source.y
+        weight = np.ones(source.n_rows) if source.sample_weight is None else source.sample_weight
+        self.weight = (weight / weight.sum())[:, None]
         self.bias = np.zeros(self.shape[0])
         if objective.fit_intercept:
             self.bias = self.objective.null().reshape(self.shape)[:, -1]
@@ -76,7 +79,7 @@ class Probe:
 
         Taking each weight alone, in coordinates of unit curvature.
         """
-        gradient = self.rows.gradient(self.weight * self.r)
+        gradient = self.rows.gradient(self.X, self.weight * self.r)
         length = np.abs(gradient * np.sqrt(precondition)).max(axis=1, keepdims=True)
         noise = 0.1 * self.slope / np.sqrt(self.curvature)
         length = np.maximum(length, noise)
@@ -86,12 +89,13 @@ class Probe:
     def largest_eigenvalue(self, precondition):
         """Largest eigenvalue of the preconditioned curvature, (n_neurons, 1)."""
         root = np.sqrt(precondition)
-        v = np.ones(self.shape)
+        u, v = np.empty(self.shape), np.ones(self.shape)
+        rows = CentredRows(self.objective, u)
         norm = np.ones((self.shape[0], 1))
         for _ in range(POWER_ITERATIONS):
-            u = root * (v / norm)
-            z = self.rows.pre_activation(u)
-            v = root * (self.curvature * self.rows.gradient(self.weight * z) + self.l2 * u)
+            u[:] = root * (v / norm)
+            g = rows.gradient(self.X, self.weight * rows.pre_activation(self.X))
+            v = root * (self.curvature * g + self.l2 * u)
             norm = np.linalg.norm(v, axis=1, keepdims=True)
             norm[norm == 0] = 1.0
         return norm
@@ -100,6 +104,6 @@ class Probe:
         """Curvature that single rows bring, a mean weighted by itself: (n_neurons, 1)."""
         result = np.empty((self.shape[0], 1))
         for k, p in enumerate(precondition):
-            c = self.curvature[k] * self.rows.squared_norms(p)
+            c = self.curvature[k] * self.rows.squared_lengths(self.X, p)
             result[k] = self.weight[:, 0] @ c**2 / max(self.weight[:, 0] @ c, 1e-300)
         return result

@@ -10,38 +10,40 @@ import numpy as np
 from ..objective import Objective
 from .base import Iterate
 from .l1_model import L1Model, least_subgradient
+from .working_set import WorkingSet
 
-# So many features and fewer are all in the working set at once.
-ALL_FEATURES = 64
-# At first no more weights than these, and than twice those that are not zero.
-LEAST_WORKING = 256
-# Weights whose gradient comes this near to the L1 norm's slope may wake up in the next step.
-NEAR = 0.9
 MAX_STEPS = 500
 MAX_TRIALS = 40
 SUFFICIENT_DECREASE = 1e-4
-# Contraction of the decrement expected of a first Newton step, and at least of any.
+# Contraction of the decrement expected of a first Newton step.
 FIRST_CONTRACTION = 0.05
+# A step that moves no z by more than this leaves the Hessian good enough for the next one.
+SMALL_SHIFT = 0.1
 
 
 @dataclass
 class Point:
-    """Where a descent is: parameters, and what one pass over the rows said of them.
+    """Where a descent is: parameters, and what passes over the rows said of them.
 
     Parameters
     ----------
     theta : ndarray of shape (n_groups, size)
+    value : ndarray of shape (n_groups,)
+    gradient : ndarray of shape (n_groups, size)
     columns : list of ndarray of int
         The working set: features of each neuron.
-    value, gradient, hessians
-        From `Objective.value_gradient_working`.
+    hessians : list of ndarray
+        One per group, in the working set.
+    exact : bool
+        Whether the Hessians are from here, not from an earlier point or from a subsample.
     """
 
     theta: np.ndarray
-    columns: list[np.ndarray]
     value: np.ndarray
     gradient: np.ndarray
+    columns: list[np.ndarray]
     hessians: list[np.ndarray]
+    exact: bool = True
 
 
 @dataclass
@@ -52,18 +54,24 @@ class Step:
     ----------
     end : ndarray
         Where it lies, in theta.
+    gradient : ndarray
+        What the model says of the gradient there; outside the working set, the one before.
     slope : ndarray of shape (n_groups,)
         First-order change of the objective on the way there, the L1 norm's change included.
     decrement : float
         How much lower the model is there, over all groups.
     smooth : float
         Smooth part of the objective there, by the model.
+    shift : float
+        Largest change of z on the way.
     """
 
     end: np.ndarray
+    gradient: np.ndarray
     slope: np.ndarray
     decrement: float
     smooth: float
+    shift: float
 
 
 class ProximalDescent:
@@ -76,173 +84,83 @@ class ProximalDescent:
     objective : Objective
     target : callable
         Takes the objective's value and theta, returns the gap to stop at.
-    rounding : float
-        What rounding may add to the objective.
     """
 
-    def __init__(
-        self,
-        objective: Objective,
-        target: Callable[[float, np.ndarray], float],
-        rounding: float,
-    ):
+    def __init__(self, objective: Objective, target: Callable[[float, np.ndarray], float]):
         self.objective = objective
         self.target = target
-        self.rounding = rounding
-        self.gauss_newton = not objective.pair.convex
+        self.rounding = objective.rounding
+        self.working = WorkingSet(objective)
         self.ratio: float | None = None
 
-    # -- the working set ---------------------------------------------------------------------------
+    def iterate(self, theta, sample: Objective | None = None) -> Iterator[Iterate]:
+        """Yield iterates; the last one is flagged, and its gap says what is left.
 
-    def working_columns(self, theta, gradient) -> list[np.ndarray]:
-        """Features of each neuron that are not zero, or want not to be, or nearly so."""
-        objective = self.objective
-        p = objective.n_features
-        every = np.arange(p)
-        if p <= ALL_FEATURES:
-            return [every] * objective.n_neurons
-        size = objective.neuron_size
-        l1 = np.broadcast_to(objective.l1, theta.shape).reshape(-1, size)[:, :p]
-        weights = theta.reshape(-1, size)[:, :p]
-        slopes = np.abs(gradient.reshape(-1, size)[:, :p])
-        columns = []
-        for k in range(objective.n_neurons):
-            used = weights[k] != 0
-            chosen = used | (slopes[k] > NEAR * l1[k])
-            most = max(LEAST_WORKING, 2 * np.count_nonzero(used))
-            if np.count_nonzero(chosen) > most:
-                excess = np.where(used, np.inf, slopes[k] - l1[k])
-                chosen = np.argpartition(-excess, most)[:most]
-                columns.append(np.sort(chosen))
-            else:
-                columns.append(np.flatnonzero(chosen))
-        return columns
+        The last step is taken without a pass to look at its end: its value is that of the
+        quadratic model, whose error is a fraction of the gap allowed.
 
-    def violators(self, point: Point) -> np.ndarray:
-        """Mask in theta's shape of zero weights outside the working set that want not to be."""
-        outside = np.abs(point.gradient) > self.objective.l1 * (1 + 1e-12)
-        outside &= point.theta == 0
-        for group, index in zip(outside, self.objective.working_index(point.columns), strict=True):
-            group[index] = False
-        return outside
-
-    # -- steps -------------------------------------------------------------------------------------
-
-    def evaluate(self, theta, columns) -> Point:
-        sums = self.objective.value_gradient_working(theta, columns, self.gauss_newton)
-        return Point(theta, columns, *sums)
-
-    def begin(self, theta, columns=None) -> Point:
-        """The start, its working set chosen by its gradient unless it is given."""
-        if columns is None:
-            if self.objective.n_features <= ALL_FEATURES:
-                columns = self.working_columns(theta, theta)
-            else:
-                _, gradient = self.objective.value_and_gradient(theta)
-                columns = self.working_columns(theta, gradient)
-        return self._completed(self.evaluate(theta, columns))
-
-    def _completed(self, point: Point) -> Point:
-        """The same point with a working set that holds what wants to move, if it does not."""
-        if not self.violators(point).any():
-            return point
-        columns = self.working_columns(point.theta, point.gradient)
-        return self.evaluate(point.theta, columns)
-
-    def model_step(self, point: Point, tol: float) -> Step:
-        """Minimise the model."""
-        objective = self.objective
-        end = point.theta.copy()
-        index = objective.working_index(point.columns)
-        bend = 0.0
-        for k, i in enumerate(index):
-            hessian = self._with_curvature(point.hessians[k], i)
-            at, gradient = point.theta[k, i], point.gradient[k, i]
-            end[k, i] = L1Model(gradient, hessian, objective.l1[i], at).minimise(tol)
-            step = end[k, i] - at
-            bend += 0.5 * float(step @ (point.hessians[k] @ step))
-        smooth_slope = np.sum(point.gradient * (end - point.theta), axis=1)
-        slope = smooth_slope + objective.l1_value(end) - objective.l1_value(point.theta)
-        smooth = float(point.value.sum() + smooth_slope.sum()) + bend
-        return Step(end, slope, -float(slope.sum()) - bend, smooth)
-
-    def _with_curvature(self, hessian, index):
-        """The Hessian, with the direction filled in along which a softmax layer has none.
-
-        Adding the same to every class changes no probability, and nothing penalises biases.
+        Parameters
+        ----------
+        theta : ndarray
+        sample : Objective, default=None
+            A subsample whose Hessian serves for the first step.
         """
-        objective = self.objective
-        if not objective.pair.coupled:
-            return hessian
-        feature = index % objective.neuron_size
-        hessian = hessian.copy()
-        free = [objective.n_features] if objective.fit_intercept else []
-        if objective.penalty.alpha == 0:
-            free = range(objective.neuron_size)
-        for j in free:
-            same = np.flatnonzero(feature == j)
-            if len(same) == objective.n_neurons:
-                block = np.ix_(same, same)
-                hessian[block] += hessian[same, same].sum() / len(same) ** 2
-        return hessian
-
-    def take(self, point: Point, step: Step) -> tuple[Point, float] | None:
-        """Go along the step as far as it lowers the objective; (point, length), None if nowhere."""
-        objective = self.objective
-        before = point.value + objective.l1_value(point.theta)
-        slack = self.rounding + 1e-15 * np.abs(before)
-        columns = self.working_columns(step.end, point.gradient)
-        length = np.ones(len(point.theta))
-        theta, new = step.end, self.evaluate(step.end, columns)
-        value = new.value
-        for _ in range(MAX_TRIALS):
-            after = value + objective.l1_value(theta)
-            low = after <= before + SUFFICIENT_DECREASE * length * step.slope + slack
-            if np.all(low):
-                if new is None:
-                    new = self.evaluate(theta, columns)
-                return new, float(length.max())
-            shrunk = _shrink(length, before, after, step.slope)
-            length = np.where(low, length, shrunk)
-            theta = point.theta + length[:, None] * (step.end - point.theta)
-            theta = np.where(length[:, None] == 1, step.end, theta)
-            value, new = objective.value(theta), None
-        return None
-
-    # -- the descent -------------------------------------------------------------------------------
-
-    def iterate(self, theta, columns=None) -> Iterator[Iterate]:
-        """Yield iterates; the last one is flagged, and its gap says what is left."""
-        objective = self.objective
-        point = self.point = self.begin(theta, columns)
+        point = self._begin(theta, sample)
         step_size, previous = np.nan, None
         for _ in range(MAX_STEPS):
             current = self._iterate(point, step_size)
-            total = current.value + float(objective.l1_value(point.theta).sum())
-            allowed = self.target(total, point.theta)
-            step = self.model_step(point, 1e-3 * allowed)
+            allowed = self.target(current.value + self._l1(point.theta), point.theta)
+            step = self._model_step(point, 1e-3 * allowed)
             self.ratio = None if previous is None else step.decrement / previous
-            shift = objective.largest_shift(step.end - point.theta)
-            current.gap = self._gap(point, step, shift)
+            current.gap = self._gap(point, step)
             yield current
-            left = step.decrement * self._contraction(shift)
-            if step.decrement <= 1e-3 * self.rounding or (
-                left <= allowed and self._stays_complete(point, step)
-            ):
-                yield Iterate(step.end, step.smooth, np.nan, objective, 1.0, left, last=True)
+            left = max(step.decrement, 0.0) * self._contraction(point, step)
+            enough = step.decrement <= 1e-3 * self.rounding or left <= allowed
+            if enough and self._stays_complete(point, step):
+                yield Iterate(
+                    step.end, step.smooth, np.nan, self.objective, 1.0, left, last=True
+                )
                 return
-            taken = self.take(point, step)
+            taken = self._take(point, step, enough or step.shift <= SMALL_SHIFT)
+            if taken is None and not point.exact:
+                point = self._renewed(point)
+                continue
             if taken is None:
-                current.last = True
-                current.gap = step.decrement if step.decrement <= 1e3 * self.rounding else np.nan
-                current.message = "the line search found no lower point"
-                yield current
+                yield self._stuck(current, step)
                 return
             point, step_size = taken
-            point = self.point = self._completed(point)
             previous = step.decrement if step_size == 1 else None
         current.last, current.message = True, "the steps no longer lead anywhere"
         yield current
+
+    # -- points ------------------------------------------------------------------------------------
+
+    def _begin(self, theta, sample: Objective | None) -> Point:
+        if sample is None and self.working.holds_all:
+            return self._point(theta, self.working.choose(theta, theta))
+        value, gradient = self.objective.value_and_gradient(theta)
+        columns = self.working.choose(theta, gradient)
+        source = self.working if sample is None else WorkingSet(sample)
+        hessians = source.hessians(theta, columns, gradient)
+        return Point(theta, value, gradient, columns, hessians, exact=sample is None)
+
+    def _point(self, theta, columns) -> Point:
+        value, gradient, hessians = self.working.evaluate(theta, columns)
+        return Point(theta, value, gradient, columns, hessians)
+
+    def _renewed(self, point: Point) -> Point:
+        """The same point with the Hessian from there, in a working set chosen anew."""
+        columns = self.working.choose(point.theta, point.gradient)
+        hessians = self.working.hessians(point.theta, columns, point.gradient)
+        return Point(point.theta, point.value, point.gradient, columns, hessians)
+
+    def _arrived(self, theta, step: Step, point: Point, keep_hessian: bool) -> Point:
+        """The point at `theta`, with a new Hessian or the old one."""
+        if not keep_hessian:
+            return self._point(theta, self.working.choose(theta, step.gradient))
+        value, gradient = self.objective.value_and_gradient(theta)
+        new = Point(theta, value, gradient, point.columns, point.hessians, exact=False)
+        return self._renewed(new) if self.working.missing(new.columns, theta, gradient) else new
 
     def _iterate(self, point: Point, step_size: float) -> Iterate:
         objective = self.objective
@@ -250,20 +168,83 @@ class ProximalDescent:
         norm = objective.weight_gradient_norm(slope)
         return Iterate(point.theta, float(point.value.sum()), norm, objective, step_size)
 
-    def _gap(self, point: Point, step: Step, shift: float) -> float:
-        """The decrement as an estimate of what is left; nan where it cannot be relied on."""
-        sure = shift <= 1 or (self.ratio is not None and self.ratio <= 0.1)
-        if not sure or self.violators(point).any():
-            return np.nan
-        return max(step.decrement, 0.0) * (1 + min(shift, 1.0))
+    def _l1(self, theta) -> float:
+        return float(self.objective.l1_value(theta).sum())
 
-    def _contraction(self, shift: float) -> float:
+    # -- steps -------------------------------------------------------------------------------------
+
+    def _model_step(self, point: Point, tol: float) -> Step:
+        """Minimise the model, group by group."""
+        objective = self.objective
+        end, model_gradient, bend = point.theta.copy(), point.gradient.copy(), 0.0
+        for k, index in enumerate(objective.working_index(point.columns)):
+            hessian, at = self.working.curved(point.hessians[k], index), point.theta[k, index]
+            model = L1Model(point.gradient[k, index], hessian, objective.l1[index], at)
+            end[k, index] = model.minimise(tol)
+            change = point.hessians[k] @ (end[k, index] - at)
+            model_gradient[k, index] += change
+            bend += 0.5 * float(change @ (end[k, index] - at))
+        step = end - point.theta
+        smooth = np.sum(point.gradient * step, axis=1)
+        slope = smooth + objective.l1_value(end) - objective.l1_value(point.theta)
+        return Step(
+            end,
+            model_gradient,
+            slope,
+            decrement=-float(slope.sum()) - bend,
+            smooth=float(point.value.sum() + smooth.sum()) + bend,
+            shift=objective.largest_shift(step),
+        )
+
+    def _take(self, point: Point, step: Step, keep_hessian: bool) -> tuple[Point, float] | None:
+        """Go along the step as far as it lowers the objective; (point, length), None if nowhere."""
+        objective = self.objective
+        before = point.value + objective.l1_value(point.theta)
+        slack = self.rounding + 1e-15 * np.abs(before)
+        length = np.ones(len(point.theta))
+        theta = step.end
+        arrived = self._arrived(theta, step, point, keep_hessian)
+        new: Point | None = arrived
+        value = arrived.value
+        for _ in range(MAX_TRIALS):
+            after = value + objective.l1_value(theta)
+            low = after <= before + SUFFICIENT_DECREASE * length * step.slope + slack
+            if np.all(low):
+                if new is None:
+                    new = self._arrived(theta, step, point, keep_hessian=False)
+                return new, float(length.max())
+            length = np.where(low, length, _shrink(length, before, after, step.slope))
+            theta = point.theta + length[:, None] * (step.end - point.theta)
+            theta = np.where(length[:, None] == 1, step.end, theta)
+            value, new = objective.value(theta), None
+        return None
+
+    def _stuck(self, current: Iterate, step: Step) -> Iterate:
+        """The last iterate where no step goes lower."""
+        current.last = True
+        current.gap = step.decrement if step.decrement <= 1e3 * self.rounding else np.nan
+        current.message = "the line search found no lower point"
+        return current
+
+    # -- what is left --------------------------------------------------------------------------------
+
+    def _gap(self, point: Point, step: Step) -> float:
+        """The decrement as an estimate of what is left; nan where it cannot be relied on."""
+        sure = step.shift <= 1 or (self.ratio is not None and self.ratio <= 0.1)
+        if not sure or self.working.missing(point.columns, point.theta, point.gradient):
+            return np.nan
+        if not point.exact and self.ratio is None:
+            return np.nan
+        return max(step.decrement, 0.0) * (1 + min(step.shift, 1.0)) * (1 if point.exact else 2)
+
+    def _contraction(self, point: Point, step: Step) -> float:
         """What the step will leave of the decrement."""
-        if self.ratio is None:
-            expected = 1.0 if self.gauss_newton else FIRST_CONTRACTION
-        else:
+        if self.ratio is not None:
             expected = min(1.0, 3 * self.ratio)
-        return max(expected, min(1.0, shift**2))
+        else:
+            newton = point.exact and self.objective.pair.convex
+            expected = FIRST_CONTRACTION if newton else 1.0
+        return max(expected, min(1.0, step.shift**2))
 
     def _stays_complete(self, point: Point, step: Step) -> bool:
         """Whether no weight outside the working set can want to move after the step.
@@ -272,17 +253,13 @@ class ProximalDescent:
         at most. Columns are scaled, so the largest curvature seen stands in for h, and more.
         """
         largest = max(float(H.diagonal().max(initial=0.0)) for H in point.hessians)
-        reach = np.abs(point.gradient) + np.sqrt(8 * largest * max(step.decrement, 0.0))
-        outside = reach > self.objective.l1
-        for group, index in zip(outside, self.objective.working_index(point.columns), strict=True):
-            group[index] = False
-        return not outside.any()
+        reach = np.sqrt(8 * largest * max(step.decrement, 0.0))
+        return not self.working.missing(point.columns, point.theta, point.gradient, reach)
 
 
 def _shrink(length, before, after, slope):
     """Shorter lengths: to the minimum of the parabola through what is known, within [0.1, 0.5]."""
     with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
         fall = -slope * length
-        factor = fall / (2 * (after - before + fall))
-    return length * np.where(np.isfinite(after), np.clip(np.nan_to_num(factor, nan=0.1), 0.1, 0.5),
-                             0.1)
+        factor = np.clip(np.nan_to_num(fall / (2 * (after - before + fall)), nan=0.1), 0.1, 0.5)
+    return length * np.where(np.isfinite(after), factor, 0.1)

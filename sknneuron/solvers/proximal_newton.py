@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -17,6 +19,13 @@ STOP_SHARE = 0.5
 ROWS_PER_FEATURE = 10
 LEAST_ROWS = 2000
 GROWTH = 10
+MAX_STAGES = 3
+# On a subsample the L1 norm is stronger by so many standard errors of a slope, which keeps out most
+# of the weights that only its noise would wake.
+NOISE_MARGIN = 0
+
+# Iterates, and at the end what a warm start came to.
+Steps = Generator[Iterate, None, Any]
 
 
 class ProximalNewton(Solver):
@@ -32,35 +41,60 @@ class ProximalNewton(Solver):
     needs_smooth_penalty = False
 
     def iterate(self, objective, start, goal, rng):
-        theta, columns = yield from self._warm_start(objective, start, goal)
+        theta, sample = yield from self._warm_start(objective, start, goal)
         descent = ProximalDescent(
-            objective,
-            lambda value, theta: STOP_SHARE * goal.target(value, theta),
-            objective.rounding,
+            objective, lambda value, theta: STOP_SHARE * goal.target(value, theta)
         )
-        yield from descent.iterate(theta, columns)
+        yield from descent.iterate(theta, sample)
 
-    def _warm_start(self, objective: Objective, theta, goal: Goal) -> Iterator[Iterate]:
-        """Minimise over growing subsamples; return where that led and its working set."""
-        columns = None
-        if objective.source.is_sparse:
-            return theta, columns
+    def _warm_start(self, objective: Objective, theta, goal: Goal) -> Steps:
+        """Minimise over growing subsamples; return where that led and the last of them."""
+        sample = None
         # Convex: where the subsamples lie changes how fast we get there, not where we arrive.
         sampler = Sampler(objective, np.random.default_rng(0))
-        n_rows = max(LEAST_ROWS, ROWS_PER_FEATURE * objective.n_features)
-        while n_rows * GROWTH <= 2 * objective.source.n_rows:
+        for n_rows in self._sizes(objective):
             sample = sampler.subsample(n_rows)
+            theta = yield from self._stage(sample, theta, goal)
+        return theta, sample
 
-            def target(value, theta, m=n_rows):
-                # The optimum over m rows lies this far above that over all rows, about.
-                noise = 0.5 * (1 + np.count_nonzero(theta)) / m
-                return max(0.05 * noise, goal.target(value, theta))
+    @staticmethod
+    def _sizes(objective: Objective) -> list[int]:
+        """Rows of the subsamples, none where they would not pay."""
+        source = objective.source
+        least = LEAST_ROWS
+        if not source.is_sparse:
+            least = max(least, ROWS_PER_FEATURE * source.n_features)
+        sizes = []
+        n_rows = source.n_rows // GROWTH
+        while 2 * n_rows >= least and len(sizes) < MAX_STAGES:
+            sizes.append(max(n_rows, least))
+            n_rows //= GROWTH
+        return sizes[::-1]
 
-            descent = ProximalDescent(sample, target, sample.rounding)
-            for iterate in descent.iterate(theta, columns):
-                theta = iterate.theta
-                yield iterate
-                if iterate.gap <= target(0, theta): break
-            columns = descent.point.columns
-            n_rows *= GROWTH
-        return theta, columns
+    def _stage(self, sample: Objective, theta, goal: Goal) -> Steps:
+        """Minimise over a subsample, as far as its noise deserves."""
+        m = sample.source.n_rows
+
+        def target(value, theta):
+            # The optimum over m rows lies this far above that over all rows, about.
+            noise = 0.5 * (1 + np.count_nonzero(theta)) / m
+            return max(0.05 * noise, goal.target(value, theta))
+
+        strict = sample.subsample(np.arange(m))
+        strict.l1 = sample.l1 + np.where(sample.l1 > 0, NOISE_MARGIN * slope_noise(sample), 0.0)
+        for iterate in ProximalDescent(strict, target).iterate(theta):
+            theta = iterate.theta
+            yield replace(iterate, objective=sample, last=False, gap=np.nan)
+            if iterate.gap <= target(iterate.value, theta):
+                break
+        return theta
+
+
+def slope_noise(sample: Objective) -> float:
+    """Standard error of the gradient in a scaled column, from the slopes of the null neuron."""
+    rows = sample.watched
+    z = sample.pre_activation(sample.null())
+    slopes = sample.pair.derivatives(rows.y, z, 1)[1]
+    weight = np.ones(rows.n_rows) if rows.sample_weight is None else rows.sample_weight
+    mean_square = float(weight @ np.sum(slopes**2, axis=1)) / (weight.sum() * slopes.shape[1])
+    return float(np.sqrt(mean_square / sample.source.n_rows))

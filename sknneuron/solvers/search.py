@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -175,7 +176,8 @@ class Search:
             starts = np.concatenate([good, wild])
             damping = np.concatenate([damping, np.ones(wild.shape[:2])])
         owner = np.tile(np.arange(starts.shape[1]), len(starts))
-        theta, steps = starts.reshape(len(owner), -1), []
+        theta = starts.reshape(len(owner), -1)
+        steps: list[Any] = []
         for pair in self._pairs():
             theta = self._descend_on(pair, theta, damping.ravel(), owner, steps)
         value = self.sample.evaluate(theta, self.sample.y[:, owner], self.sample.pair)[0]

@@ -14,6 +14,7 @@ import numpy as np
 from ..objective import Objective
 from .base import Iterate
 from .descent import Descent
+from .linear_algebra import SpdSolver
 from .subsample import LEAST_SUPPORT, Sampler
 
 # Constants fitted on synthetic and real data sets; they steer the effort, not the result.
@@ -53,7 +54,7 @@ class StagedStart:
         # generator of our own keeps results the same each time.
         self.sampler = Sampler(objective, np.random.default_rng(0))
         self.theta = None
-        self.factor = None
+        self.factor: SpdSolver | None = None
         self.prior = 0.5
         self.probe: Objective | None = None
 

@@ -21,7 +21,7 @@ import numpy as np
 
 from ..objective import Objective
 from .base import Iterate, Solver
-from .batches import Batches
+from .batches import Batches, CentredRows, rows_per_step
 from .probe import Probe
 
 # With more rows than this an epoch's objective is measured on so many evenly spaced ones.
@@ -37,6 +37,8 @@ RETREAT = 0.1
 MAX_RETREATS = 8
 # Share of the first Newton step that a step of Adam is.
 ADAM_SHARE = 0.05
+# Keeps a weight without gradient from a division by zero.
+TINY = 1e-200
 
 State = dict[str, np.ndarray]
 
@@ -47,7 +49,7 @@ class Stochastic(Solver):
     Parameters
     ----------
     batch_size : int, default=256
-        Rows per step.
+        Rows per step; fewer where an epoch would have less than eight steps.
     learning_rate_init : float or "auto", default="auto"
         First rate; see the notes of the module for its unit.
 
@@ -83,17 +85,19 @@ class Stochastic(Solver):
         """One epoch; changes `theta` and `state` in place."""
         raise NotImplementedError
 
-    def _gradients(self, objective: Objective, weights, rng) -> Iterator[np.ndarray]:
-        """Gradient of the mean loss at `weights`, as they are when it is asked for, per batch."""
-        pair = objective.pair
+    def _gradients(self, objective: Objective, weights, rng) -> Iterator[tuple]:
+        """Per batch: the gradient of its summed loss, and what makes a mean of it.
+
+        At `weights` as they are when it is asked for; the array is used again for the next one.
+        """
+        slope_of = objective.pair.slope
+        rows = CentredRows(objective, weights)
         mean_weight = objective.source.total_weight / objective.source.n_rows
-        for rows, y, sample_weight in Batches(objective, self.batch_size).epoch(rng):
-            r = pair.derivatives(y, rows.pre_activation(weights), 1)[1]
+        for X, y, sample_weight in Batches(objective, self.batch_size).epoch(rng):
+            r = slope_of(y, rows.pre_activation(X))
             if sample_weight is not None:
                 r = sample_weight * r
-            g = rows.gradient(r)
-            g *= 1 / (len(y) * mean_weight)
-            yield g
+            yield rows.gradient(X, r), 1 / (len(y) * mean_weight)
 
     # -- states ------------------------------------------------------------------------------------
 
@@ -169,6 +173,7 @@ class Stochastic(Solver):
                     return
                 course.retreats += 1
                 theta, state = course.turn_back(state, RETREAT)
+                self._forget(state)
                 continue
             yield now
             if course.rises(now):
@@ -179,6 +184,7 @@ class Stochastic(Solver):
                     return
                 course.cuts += 1
                 theta, state = course.turn_back(state, CUT)
+                self._forget(state)
 
     def _divergence(self) -> str:
         return (
@@ -276,7 +282,7 @@ class SGD(Stochastic):
     Parameters
     ----------
     batch_size : int, default=256
-        Rows per step.
+        Rows per step; fewer where an epoch would have less than eight steps.
     learning_rate_init : float or "auto", default="auto"
         :math:`\eta`. "auto" is ``(1 - momentum) * B / ((B - 1) * L + K)`` for B rows in a batch, the
         largest eigenvalue L of the preconditioned curvature and the curvature K of single rows.
@@ -305,7 +311,7 @@ class SGD(Stochastic):
 
     def _auto_rate(self, probe, state):
         P = state["precondition"]
-        batch = min(self.batch_size, probe.n_rows)
+        batch = rows_per_step(probe.n_rows, self.batch_size)
         curvature = (batch - 1) * probe.largest_eigenvalue(P) + probe.row_curvature(P)
         # With momentum a gradient acts 1 / (1 - momentum) times in all.
         rate = (1 - self.momentum) * batch / curvature
@@ -318,8 +324,11 @@ class SGD(Stochastic):
         shrink = rate * l2 if l2.any() else None
         threshold = rate * l1 if l1.any() else None
         with np.errstate(over="ignore", invalid="ignore"):
-            for g in self._gradients(objective, weights, rng):
-                g *= rate
+            share = None
+            for g, new_share in self._gradients(objective, weights, rng):
+                if new_share != share:
+                    share, batch_rate = new_share, rate * new_share
+                g *= batch_rate
                 velocity *= self.momentum
                 velocity -= g
                 if shrink is not None:
@@ -339,7 +348,7 @@ class Adam(Stochastic):
     Parameters
     ----------
     batch_size : int, default=256
-        Rows per step.
+        Rows per step; fewer where an epoch would have less than eight steps.
     learning_rate_init : float or "auto", default="auto"
         Length of a parameter's step; "auto" is a twentieth of the first Newton step.
 
@@ -362,28 +371,40 @@ class Adam(Stochastic):
 
     def _run(self, objective, theta, state, rng):
         weights, unit, l1, l2 = in_weights(objective, theta)
-        has_l2, has_l1 = l2.any(), l1.any()
+        has_l1 = l1.any()
+        shrink: Any = None
+        share: Any = None
         mean, square = state["mean"], state["square"]
         rate = state["rate"] * state["share"] * np.sqrt(state["precondition"])
         n_steps = int(state["n_steps"])
         with np.errstate(over="ignore", invalid="ignore"):
-            for g in self._gradients(objective, weights, rng):
-                if has_l2:
-                    g += l2 * weights
+            for g, new_share in self._gradients(objective, weights, rng):
+                # Steps do not depend on the gradient's scale, so it is left a sum over the batch.
+                if new_share != share:
+                    share = new_share
+                    shrink = l2 / share if l2.any() else None
+                if shrink is not None:
+                    g += shrink * weights
                 n_steps += 1
                 mean *= self.decay_mean
-                mean += (1 - self.decay_mean) * g
+                mean += g
                 square *= self.decay_square
-                square += (1 - self.decay_square) * (g * g)
+                g *= g
+                square += g
                 step = np.sqrt(square)
-                step += 1e-300
-                np.divide(rate, step, out=step)
-                step *= np.sqrt(1 - self.decay_square**n_steps)
-                weights -= mean * step / (1 - self.decay_mean**n_steps)
+                step += TINY
+                np.divide(rate * self._correction(n_steps), step, out=step)
+                weights -= step * mean
                 if has_l1:
-                    weights[:] = soft_threshold(weights, step * l1)
+                    weights[:] = soft_threshold(weights, step * (l1 / (share * (1 - self.decay_mean))))
             np.multiply(weights, unit, out=theta.reshape(weights.shape))
         state["n_steps"] = np.array(n_steps)
+
+    def _correction(self, n_steps: int) -> float:
+        """What the sums of decayed gradients and squares lack to be means."""
+        mean = (1 - self.decay_mean) / (1 - self.decay_mean**n_steps)
+        square = (1 - self.decay_square) / (1 - self.decay_square**n_steps)
+        return mean / square**0.5
 
 
 def in_weights(objective: Objective, theta):

@@ -124,6 +124,7 @@ class Sampler:
 
     def _with_rare(self, draw: Draw, n_rows: int, support: float):
         """Add rows that carry rare columns; (rows, their inclusion probabilities)."""
+        assert self.rare is not None
         extra, probability = self.rare.kept(support, 2 * n_rows)
         rows = np.union1d(draw.rows, extra)
         added = np.zeros(len(rows))

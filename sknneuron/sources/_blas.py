@@ -51,5 +51,6 @@ def single_threaded_blas() -> Iterator[None]:
         with _lock:
             _users -= 1
             if _users == 0:
+                assert _limiter is not None
                 _limiter.restore_original_limits()
                 _limiter = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
 from scipy import sparse
@@ -84,7 +85,7 @@ class ArraySource:
         bounds = np.linspace(0, self.n_blocks, min(N_LANES, self.n_blocks) + 1).astype(int)
 
         def sum_lane(lane: int) -> tuple:
-            total = None
+            total: Any = None
             for i in range(bounds[lane], bounds[lane + 1]):
                 start = i * self.block_rows
                 rows = self.block(start, min(start + self.block_rows, self.n_rows))

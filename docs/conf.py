@@ -1,0 +1,86 @@
+"""Settings of the documentation; the build needs no network."""
+
+import inspect
+
+import sknneuron
+from sknneuron.activations import ACTIVATIONS
+from sknneuron.losses import LOSSES
+
+project = "sknneuron"
+author = "sknneuron developers"
+copyright = "sknneuron developers"
+version = release = sknneuron.__version__
+
+extensions = [
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "sphinx.ext.mathjax",
+    "numpydoc",
+]
+exclude_patterns = ["_build", "generated/README*"]
+autosummary_generate = True
+numpydoc_show_class_members = False
+numpydoc_xref_param_type = False
+
+html_theme = "pydata_sphinx_theme"
+html_title = "sknneuron"
+html_theme_options = {"show_toc_level": 2, "navigation_with_keys": False}
+html_copy_source = False
+html_show_sourcelink = False
+
+
+def _range(low, high):
+    return f"{low:g} to {high:g}".replace("inf", "∞")
+
+
+def _first_line(cls):
+    return inspect.getdoc(cls).splitlines()[0]
+
+
+def _table(head, rows):
+    """A list-table of reStructuredText."""
+    lines = [".. list-table::", "   :header-rows: 1", "   :widths: auto", ""]
+    for row in [head, *rows]:
+        lines += [f"   {'* -' if i == 0 else '  -'} {cell}" for i, cell in enumerate(row)]
+    return "\n".join([*lines, ""])
+
+
+def _write_tables(app):
+    """Write the tables of activations and losses from the classes themselves."""
+    folder = app.srcdir / "generated"
+    folder.mkdir(exist_ok=True)
+    activations = [
+        (
+            f"``{name}``",
+            _first_line(cls),
+            _range(*cls.range),
+            {None: "", "dead": "dead", "saturated": "saturated"}[cls.flat],
+        )
+        for name, cls in ACTIVATIONS.items()
+    ]
+    losses = [
+        (
+            f"``{name}``",
+            _first_line(cls),
+            "y is -1 or 1" if cls.margin else _targets(cls().target_range),
+            "yes" if cls.smooth else "no",
+        )
+        for name, cls in LOSSES.items()
+    ]
+    head = ("name", "formula", "range of levels", "where it goes flat a neuron is")
+    (folder / "activations.inc").write_text(_table(head, activations), encoding="utf-8")
+    head = ("name", "formula", "targets", "smooth")
+    (folder / "losses.inc").write_text(_table(head, losses), encoding="utf-8")
+
+
+def _targets(target_range):
+    low, high, has_low, has_high = target_range
+    if (low, high) == (-float("inf"), float("inf")):
+        return "any number"
+    left, right = "[" if has_low else "(", "]" if has_high else ")"
+    return f"in {left}{low:g}, {high:g}{right}".replace("inf", "∞")
+
+
+def setup(app):
+    """Hook the tables in before sources are read."""
+    app.connect("builder-inited", _write_tables)

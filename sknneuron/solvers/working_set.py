@@ -1,0 +1,139 @@
+"""The weights that matter now: those not zero, and those whose slope is about to wake them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import reduce
+
+import numpy as np
+
+from ..objective import Coordinates, Objective
+from ..sources import ArraySource
+
+# So many features and fewer are all in the working set at once.
+ALL_FEATURES = 64
+# Otherwise no more than these, and than twice those that are not zero.
+LEAST_WORKING = 256
+# Weights whose gradient comes this near to the L1 norm's slope may wake up in the next step.
+NEAR = 0.9
+# Sparse columns are taken out of the rows; these come along, to be there when they are wanted.
+WITHIN_REACH = 0.75
+
+
+class WorkingSet:
+    """Chooses the features of each neuron that a Hessian is worth taking in, and takes it.
+
+    Parameters
+    ----------
+    objective : Objective
+    """
+
+    def __init__(self, objective: Objective):
+        self.objective = objective
+        self.gauss_newton = not objective.pair.convex
+        size, p = objective.neuron_size, objective.n_features
+        self._l1 = np.broadcast_to(objective.l1, objective.shape).reshape(-1, size)[:, :p]
+        # Sparse columns taken out of the rows: their numbers and the objective over them alone.
+        self._columns = np.empty(0, dtype=np.intp)
+        self._part: Objective | None = None
+
+    @property
+    def holds_all(self) -> bool:
+        """Whether all features are in it, whatever their weights."""
+        return self.objective.n_features <= ALL_FEATURES
+
+    def choose(self, theta, gradient, near: float = NEAR) -> list[np.ndarray]:
+        """Features of each neuron that are not zero, or want not to be, or nearly so."""
+        if self.holds_all:
+            return [np.arange(self.objective.n_features)] * self.objective.n_neurons
+        weights, slopes = self._per_neuron(theta), np.abs(self._per_neuron(gradient))
+        columns = []
+        for w, slope, l1 in zip(weights, slopes, self._l1, strict=True):
+            used = w != 0
+            chosen = used | (slope > near * l1)
+            most = max(LEAST_WORKING, 2 * int(np.count_nonzero(used)))
+            if np.count_nonzero(chosen) > most:
+                excess = np.where(used, np.inf, slope - l1)
+                chosen = np.sort(np.argpartition(-excess, most)[:most])
+            else:
+                chosen = np.flatnonzero(chosen)
+            columns.append(chosen)
+        return columns
+
+    def missing(self, columns, theta, gradient, reach=0.0) -> bool:
+        """Whether some weight outside wants to move, or would if its slope changed by `reach`."""
+        if self.holds_all:
+            return False
+        outside = np.abs(self._per_neuron(gradient)) + reach > self._l1 * (1 + 1e-12)
+        outside &= self._per_neuron(theta) == 0
+        for k, chosen in enumerate(columns):
+            outside[k, chosen] = False
+        return bool(outside.any())
+
+    def _per_neuron(self, theta):
+        objective = self.objective
+        return theta.reshape(-1, objective.neuron_size)[:, : objective.n_features]
+
+    # -- derivatives -------------------------------------------------------------------------------
+
+    def evaluate(self, theta, columns):
+        """Value, whole gradient, and Hessians in these columns."""
+        objective = self.objective
+        if not objective.source.is_sparse:
+            return objective.value_gradient_working(theta, columns, self.gauss_newton)
+        value, gradient = objective.value_and_gradient(theta)
+        return value, gradient, self.hessians(theta, columns, gradient)
+
+    def hessians(self, theta, columns, gradient):
+        """The Hessians in these columns, one per group; weights elsewhere are zero."""
+        objective = self.objective
+        if not objective.source.is_sparse:
+            return objective.value_gradient_working(theta, columns, self.gauss_newton)[2]
+        wanted = reduce(np.union1d, columns)
+        if not np.all(np.isin(wanted, self._columns)):
+            within = reduce(np.union1d, self.choose(theta, gradient, WITHIN_REACH))
+            self._columns = np.union1d(wanted, within)
+            self._part = restricted(objective, self._columns)
+        part = self._part
+        assert part is not None
+        inside = np.append(self._columns, objective.n_features)[: part.neuron_size]
+        inner = theta.reshape(-1, objective.neuron_size)[:, inside].reshape(part.shape)
+        places = [np.searchsorted(self._columns, c) for c in columns]
+        return part.value_gradient_working(inner, places, self.gauss_newton)[2]
+
+    def curved(self, hessian, index):
+        """A group's Hessian, with the direction filled in along which a softmax layer has none.
+
+        Adding the same to every class changes no probability, and nothing penalises biases.
+        """
+        objective = self.objective
+        if not objective.pair.coupled:
+            return hessian
+        feature = index % objective.neuron_size
+        free: Sequence[int] = [objective.n_features] if objective.fit_intercept else []
+        if objective.penalty.alpha == 0:
+            free = range(objective.neuron_size)
+        hessian = hessian.copy()
+        for j in free:
+            same = np.flatnonzero(feature == j)
+            if len(same) == objective.n_neurons:
+                hessian[np.ix_(same, same)] += hessian[same, same].sum() / len(same) ** 2
+        return hessian
+
+
+def restricted(objective: Objective, columns) -> Objective:
+    """The objective over some columns of rows in memory, in the same coordinates."""
+    source, coordinates = objective.source, objective.coordinates
+    part = ArraySource(
+        source.X[:, columns], source.y, source.sample_weight, n_threads=source.n_threads
+    )
+    return Objective(
+        part,
+        objective.pair,
+        objective.penalty,
+        objective.n_neurons,
+        fit_intercept=objective.fit_intercept,
+        coordinates=Coordinates(
+            coordinates.center[columns], coordinates.scale[columns], coordinates.center_rows
+        ),
+    )

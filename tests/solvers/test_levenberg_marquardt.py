@@ -1,0 +1,295 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy import sparse
+
+from sknneuron.objective import Objective
+from sknneuron.pairs import make_pair
+from sknneuron.penalties import ElasticNet
+from sknneuron.solvers.base import Goal
+from sknneuron.solvers.kinks import SoftPair, step_over_kinks
+from sknneuron.solvers.levenberg_marquardt import LevenbergMarquardt
+from sknneuron.sources import ArraySource
+
+from ..references.make_nonconvex import ACTIVATIONS, N_PROBLEMS, make_problem
+
+REFERENCES = Path(__file__).parent.parent / "references" / "nonconvex.json"
+OPEN = ("relu", "leaky_relu", "elu", "softplus", "gelu", "silu")
+
+
+def make_objective(X, y, activation, loss="squared_error", alpha=1e-4, *, sample_weight=None,
+                   fit_intercept=True, **options):
+    y = np.asarray(y, dtype=float)
+    y = y[:, None] if y.ndim == 1 else y
+    source = ArraySource(X, y, sample_weight)
+    pair = make_pair(activation, loss, **options)
+    return Objective(source, pair, ElasticNet(alpha, 0.0), y.shape[1], fit_intercept=fit_intercept)
+
+
+def train(objective, *, tol=1e-12, start=None, seed=0, max_iter=300):
+    """The iterates up to the first that keeps the promise."""
+    start = objective.null() if start is None else start
+    goal = Goal(tol, objective.total(objective.null()), objective)
+    iterates = []
+    rng = np.random.default_rng(seed)
+    for iterate in LevenbergMarquardt().iterate(objective, start, goal, rng):
+        iterates.append(iterate)
+        on_all = iterate.objective is objective
+        if on_all and (iterate.gap <= goal.target(iterate.value, iterate.theta) or iterate.last):
+            return iterates
+        assert len(iterates) < max_iter
+    return iterates
+
+
+def teacher_data(activation, n=400, p=4, noise=0.1, seed=0):
+    rng = np.random.default_rng(seed)
+    X = rng.standard_normal((n, p)) * [1, 20, 0.1, 3][:p] + [0, 100, 0, -5][:p]
+    z = (X - X.mean(axis=0)) / X.std(axis=0) @ rng.standard_normal(p) + 0.3
+    level = make_pair(activation, "squared_error").level(z)
+    return X, level + noise * level.std() * rng.standard_normal(n)
+
+
+def relative_excess(activation, seed, reference):
+    X, y, alpha = make_problem(activation, seed)
+    objective = make_objective(X, y, activation, alpha=alpha)
+    last = train(objective, tol=1e-8, seed=seed)[-1]
+    assert last.gap <= 1e-8 * objective.total(objective.null()) and not last.message
+    return (objective.total(last.theta) - reference) / reference
+
+
+@pytest.fixture(scope="module")
+def references():
+    return json.loads(REFERENCES.read_text())["objective"]
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_close_to_the_best_of_twenty_scipy_starts_on_a_few(activation, references):
+    for seed in range(0, N_PROBLEMS, 12):
+        assert relative_excess(activation, seed, references[activation][seed]) < 1e-3
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_close_to_the_best_of_twenty_scipy_starts(activation, references):
+    excess = np.array([
+        relative_excess(activation, seed, reference)
+        for seed, reference in enumerate(references[activation])
+    ])
+    assert np.sum(excess < 1e-3) == N_PROBLEMS
+    assert np.sum(excess < 1e-6) >= 97
+
+
+@pytest.mark.parametrize("activation", ["sigmoid", "tanh", "softsign", *OPEN])
+@pytest.mark.parametrize("loss", ["squared_error", "huber"])
+def test_ends_where_the_gradient_is_zero(activation, loss):
+    X, y = teacher_data(activation)
+    objective = make_objective(X, y, activation, loss)
+    last = train(objective)[-1]
+    assert not last.message
+    # Nothing lower nearby, kinks included.
+    value = objective.total(last.theta)
+    rng = np.random.default_rng(1)
+    for size in (1e-5, 1e-3, 1e-2):
+        for _ in range(20):
+            near = last.theta + size * rng.standard_normal(last.theta.shape)
+            assert objective.total(near) > value - 1e-12 * value
+    if activation not in ("relu", "leaky_relu"):
+        assert last.gradient_norm < 1e-5 * objective.total(objective.null())
+
+
+@pytest.mark.parametrize("activation", ["tanh", "relu", "gelu"])
+def test_the_gap_is_honest(activation):
+    X, y = teacher_data(activation, noise=0.5)
+    objective = make_objective(X, y, activation)
+    iterates = [i for i in train(objective, tol=1e-15) if i.objective is objective]
+    best = objective.total(iterates[-1].theta)
+    for iterate in iterates:
+        if np.isfinite(iterate.gap):
+            left = objective.total(iterate.theta) - best
+            assert left <= 3 * iterate.gap + 10 * objective.rounding
+
+
+def test_subsample_of_many_rows_and_few_full_passes():
+    X, y = teacher_data("tanh", n=20_000)
+    objective = make_objective(X, y, "tanh")
+    iterates = train(objective, tol=1e-8)
+    sizes = [iterate.objective.source.n_rows for iterate in iterates]
+    assert sizes == sorted(sizes) and sizes[0] < 2000
+    assert sizes.count(20_000) <= 6
+    exact = train(objective, tol=1e-15, start=iterates[-1].theta)[-1]
+    null = objective.total(objective.null())
+    left = objective.total(iterates[-1].theta) - exact.value
+    assert left <= 1e-8 * (null - exact.value)
+
+
+def test_starts_at_the_null_neuron():
+    X, y = teacher_data("tanh")
+    objective = make_objective(X, y, "tanh")
+    np.testing.assert_array_equal(train(objective)[0].theta, objective.null())
+
+
+def test_goes_on_from_a_warm_start_only():
+    X, y = teacher_data("tanh")
+    objective = make_objective(X, y, "tanh")
+    best = train(objective)[-1]
+    start = best.theta + 0.1
+    iterates = train(objective, start=start)
+    np.testing.assert_array_equal(iterates[0].theta, start)
+    assert all(iterate.objective is objective for iterate in iterates)
+    np.testing.assert_allclose(iterates[-1].theta, best.theta, rtol=1e-5, atol=1e-6)
+
+
+def test_far_warm_start_comes_down():
+    X, y = teacher_data("softplus")
+    objective = make_objective(X, y, "softplus")
+    start = objective.null() - 3.0
+    iterates = train(objective, start=start)
+    values = [iterate.value for iterate in iterates]
+    assert values == sorted(values, reverse=True)
+    assert values[-1] < 1.001 * train(objective)[-1].value
+
+
+def test_dead_neuron_is_revived():
+    X, y = teacher_data("relu")
+    objective = make_objective(X, y, "relu")
+    dead = objective.null()
+    dead[:, -1] = -10.0
+    last = train(objective, start=dead)[-1]
+    assert objective.flat_fraction(last.theta)[0] < 1
+    assert last.value < 0.2 * objective.total(dead)
+
+
+def test_dead_neuron_where_none_fits_better():
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((200, 3))
+    objective = make_objective(X, -1 - rng.random(200), "relu", alpha=0.1)
+    last = train(objective)[-1]
+    assert last.value <= objective.total(objective.null())
+    assert np.all(np.isfinite(last.theta))
+
+
+@pytest.mark.parametrize("activation", ["tanh", "relu"])
+def test_neurons_side_by_side_end_where_each_would_alone(activation):
+    X, y = teacher_data(activation)
+    Y = np.c_[y, teacher_data(activation, seed=1)[1], -y]
+    together = make_objective(X, Y, activation)
+    theta = train(together)[-1].theta
+    for k in range(3):
+        alone = make_objective(X, Y[:, k], activation)
+        best = train(alone)[-1]
+        assert alone.total(theta[k : k + 1]) == pytest.approx(best.value, rel=1e-6)
+
+
+@pytest.mark.parametrize("activation", ["tanh", "relu"])
+def test_weight_of_k_is_k_copies(activation):
+    X, y = teacher_data(activation, n=150)
+    weight = np.random.default_rng(0).integers(1, 4, size=150).astype(float)
+    weighted = make_objective(X, y, activation, sample_weight=weight)
+    copies = weight.astype(int)
+    repeated = make_objective(np.repeat(X, copies, axis=0), np.repeat(y, copies), activation)
+    a, b = (np.hstack([x.ravel() for x in o.to_weights(train(o)[-1].theta)])
+            for o in (weighted, repeated))
+    np.testing.assert_allclose(a, b, rtol=1e-6, atol=1e-8)
+
+
+@pytest.mark.parametrize("activation", ["tanh", "relu"])
+@pytest.mark.parametrize("fit_intercept", [True, False])
+def test_sparse_equals_dense(activation, fit_intercept):
+    rng = np.random.default_rng(0)
+    X = sparse.random(300, 6, density=0.4, format="csr", random_state=0)
+    y = make_pair(activation, "squared_error").level(X @ rng.standard_normal(6)) + 0.1 * rng.random(300)
+    values = [
+        train(make_objective(rows, y, activation, fit_intercept=fit_intercept))[-1].value
+        for rows in (X, X.toarray())
+    ]
+    assert values[0] == pytest.approx(values[1], rel=1e-8)
+
+
+def test_classifier_levels_are_sent_back():
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((500, 3))
+    y = (X @ [1.0, -2.0, 0.5] + rng.standard_normal(500) > 0).astype(float)
+    objective = make_objective(X, y, "softsign", "log_loss", classifier=True)
+    last = train(objective)[-1]
+    assert last.value < 0.9 * objective.total(objective.null())
+    assert last.gradient_norm < 1e-6
+
+
+def test_convex_pair_needs_no_search():
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((200, 3))
+    y = X @ [1.0, 2.0, 3.0] + rng.standard_cauchy(200)
+    objective = make_objective(X, y, "identity", "huber")
+    iterates = train(objective)
+    assert all(iterate.objective is objective for iterate in iterates)
+    assert iterates[-1].gradient_norm < 1e-8
+
+
+@pytest.mark.parametrize("activation", ["tanh", "relu"])
+def test_same_seed_same_bits(activation):
+    X, y = teacher_data(activation, n=3000)
+    thetas = [train(make_objective(X, y, activation), seed=7)[-1].theta for _ in range(2)]
+    np.testing.assert_array_equal(*thetas)
+
+
+@pytest.mark.parametrize("activation", ["tanh", "relu", "gelu"])
+@pytest.mark.parametrize("unit", [1e-6, 1e6])
+def test_any_unit_of_the_columns(activation, unit):
+    X, y = teacher_data(activation)
+    plain, other = (make_objective(rows, y, activation, alpha=0.0) for rows in (X, X * unit))
+    assert train(plain)[-1].value == pytest.approx(train(other)[-1].value, rel=1e-7)
+
+
+@pytest.mark.parametrize("n, p", [(1, 1), (2, 3), (5, 10)])
+@pytest.mark.parametrize("activation", ["tanh", "relu", "gelu", "softplus"])
+def test_few_rows(activation, n, p):
+    rng = np.random.default_rng(0)
+    X, y = rng.standard_normal((n, p)), rng.random(n)
+    objective = make_objective(X, y, activation, alpha=1e-3)
+    last = train(objective, tol=1e-8)[-1]
+    assert last.value <= objective.total(objective.null()) + 1e-15
+
+
+@pytest.mark.parametrize("activation", ["tanh", "relu"])
+def test_constant_and_doubled_columns(activation):
+    X, y = teacher_data(activation)
+    X = np.c_[X, np.full(len(X), 3.0), X[:, 0]]
+    objective = make_objective(X, y, activation)
+    last = train(objective, tol=1e-10)[-1]
+    assert last.value < 0.5 * objective.total(objective.null())
+
+
+def test_step_over_kinks_against_a_brute_force_search():
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        A = rng.standard_normal((6, 2))
+        hessian = A.T @ A
+        rows, t, jump = rng.standard_normal((8, 2)), 0.3 * rng.standard_normal(8), rng.random(8)
+        gradient = rng.standard_normal(2)
+        base = gradient - (jump * (t > 0)) @ rows
+
+        def model(x):
+            hinge = np.maximum(t + x @ rows.T, 0) - np.maximum(t, 0)
+            return x @ base + 0.5 * np.einsum("...i,ij,...j", x, hessian, x) + hinge @ jump
+
+        x, decrease = step_over_kinks(hessian, gradient, rows, t, jump)
+        assert decrease == pytest.approx(-model(x), abs=1e-12)
+        for size in (1.0, 1e-2, 1e-4, 1e-6):
+            assert np.all(model(x + size * rng.standard_normal((2000, 2))) >= model(x) - 1e-13)
+
+
+@pytest.mark.parametrize("activation", ["relu", "leaky_relu"])
+def test_soft_pair_has_the_derivatives_of_its_loss_and_no_kink_left_for_a_small_width(activation):
+    pair = make_pair(activation, "squared_error")
+    z = np.linspace(-1, 1, 41)[:, None] + 0.01
+    y = np.linspace(-1, 2, 41)[:, None]
+    soft = SoftPair(pair, 0.2)
+    _, slope, curvature = soft.derivatives(y, z, 2)
+    h = 1e-5
+    low, high = (soft.derivatives(y, z + side, 1) for side in (-h, h))
+    np.testing.assert_allclose(slope, (high[0] - low[0]) / (2 * h), atol=1e-8)
+    np.testing.assert_allclose(curvature, (high[1] - low[1]) / (2 * h), atol=1e-6)
+    sharp, narrow = pair.derivatives(y, z, 1), SoftPair(pair, 1e-4).derivatives(y, z, 1)
+    np.testing.assert_allclose(narrow[0], sharp[0], atol=1e-3)

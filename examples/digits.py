@@ -65,7 +65,8 @@ def main():
     hidden = stacked[0].fit(X_train, y_train).transform(X_train)
     stacked[1].fit(hidden, odd_train)
     print("Is the digit odd? Held-out accuracy")
-    print(f"  one neuron on the pixels       {one.fit(X_train, odd_train).score(X_test, odd_test):.3f}")
+    one.fit(X_train, odd_train)
+    print(f"  one neuron on the pixels       {one.score(X_test, odd_test):.3f}")
     print(f"  one neuron on ten neurons      {stacked.score(X_test, odd_test):.3f}")
 
     # Different neurons side by side: what the digit is, and how much ink it takes.

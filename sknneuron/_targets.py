@@ -101,7 +101,8 @@ class ClassEncoder:
         if np.any(unknown):
             raise ValueError(
                 f"y contains the label {y[unknown][0]!r}, which is not among the classes "
-                f"{self.classes[:10]!r}. Name all labels in the first call to partial_fit (classes=)."
+                f"{self.classes[:10]!r}. Name all labels in the first call to partial_fit "
+                "(classes=)."
             )
         return codes
 
@@ -218,8 +219,8 @@ def _check_activation_range(y, pair: Pair) -> None:
             f"outside that (y contains {worst:g}): no weights can reach one. {remedy}"
         )
     warnings.warn(
-        f"activation='{name}' gives levels between {low:g} and {high:g}, and {outside.mean():.0%} of "
-        f"the targets are outside (y contains {worst:g}): they are out of reach. {remedy}",
+        f"activation='{name}' gives levels between {low:g} and {high:g}, and {outside.mean():.0%} "
+        f"of the targets are outside (y contains {worst:g}): they are out of reach. {remedy}",
         NeuronWarning,
         stacklevel=5,
     )

@@ -43,8 +43,8 @@ class Activation(Parametrized):
     steepest : float
         Supremum of the size of f'.
     responsive : tuple of float
-        The z between which the size of f' is at least a hundredth of `steepest`, and past which it has all
-        but vanished; all z for those that never go flat.
+        The z between which the size of f' is at least a hundredth of `steepest`, and past which it
+        has all but vanished; all z for those that never go flat.
     """
 
     name: ClassVar[str]

@@ -226,7 +226,7 @@ class NeuronRegressor(RegressorMixin, BaseNeuron):
 
 def _gives_probabilities(estimator) -> bool:
     """Whether the loss leaves the classifier with probabilities; a margin has none."""
-    activation, loss = estimator._names()
+    loss = estimator._names()[1]
     if loss.endswith("hinge"):
         raise AttributeError(
             f"loss='{loss}' trains a margin, not probabilities. Use decision_function, or "

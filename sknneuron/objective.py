@@ -84,8 +84,16 @@ class Objective:
     `l1_value`, with strengths `l1` per coordinate, for the solvers that can take it.
     """
 
-    def __init__(self, source, pair: Pair, penalty: ElasticNet, n_neurons: int, *,
-                 fit_intercept=True, coordinates: Coordinates | None = None):
+    def __init__(
+        self,
+        source,
+        pair: Pair,
+        penalty: ElasticNet,
+        n_neurons: int,
+        *,
+        fit_intercept=True,
+        coordinates: Coordinates | None = None,
+    ):
         self.source = source
         self.pair = pair
         self.penalty = penalty
@@ -94,8 +102,9 @@ class Objective:
         self.coordinates = coordinates or Coordinates.of(source, fit_intercept)
         self.n_features = source.n_features
         self.neuron_size = self.n_features + bool(fit_intercept)
-        self.shape = ((1, n_neurons * self.neuron_size) if pair.coupled
-                      else (n_neurons, self.neuron_size))
+        self.shape = (
+            (1, n_neurons * self.neuron_size) if pair.coupled else (n_neurons, self.neuron_size)
+        )
         per_neuron = np.zeros(self.neuron_size)
         per_neuron[: self.n_features] = 1 / self.coordinates.scale
         per_group = np.tile(per_neuron, self.shape[1] // self.neuron_size)
@@ -134,7 +143,7 @@ class Objective:
         return theta.reshape(self.shape)
 
     def _params(self, theta):
-        """What a kernel is called with: weights and bias, the bias of centred rows if it centres."""
+        """What a kernel is called with: weights and bias, that of centred rows if it centres."""
         coef, intercept = self.to_weights(theta)
         if self.coordinates.center_rows and self.fit_intercept:
             intercept = theta.reshape(self.n_neurons, self.neuron_size)[:, -1]
@@ -184,7 +193,8 @@ class Objective:
     def value_gradient_hessian(self, theta, gauss_newton=False):
         """Smooth part, its gradient and its Hessian (of convex type with `gauss_newton`)."""
         loss, gradient, hessian = self.source.map_sum(
-            self._kernel(2, gauss_newton), *self._params(theta))
+            self._kernel(2, gauss_newton), *self._params(theta)
+        )
         value = loss / self.source.total_weight + self.l2_value(theta)
         return value, self._to_gradient(gradient) + self.l2 * theta, self._to_hessian(hessian)
 
@@ -216,9 +226,7 @@ class Objective:
 
     def working_index(self, columns) -> list[np.ndarray]:
         """Where the weights of these features, and the biases, stand in theta's groups."""
-        per_neuron = [
-            np.append(c, self.n_features) if self.fit_intercept else c for c in columns
-        ]
+        per_neuron = [np.append(c, self.n_features) if self.fit_intercept else c for c in columns]
         if not self.pair.coupled:
             return per_neuron
         return [np.concatenate([k * self.neuron_size + c for k, c in enumerate(per_neuron)])]
@@ -238,16 +246,17 @@ class Objective:
             H, features = H[np.ix_(~is_bias, ~is_bias)], features[~is_bias]
         inverse_scale = 1 / np.append(self.coordinates.scale, 1.0)[features]
         H = H * inverse_scale * inverse_scale[:, None]
-        H[np.diag_indices(len(H))] += self.penalty.l2 * inverse_scale**2 * (
-            features < self.n_features
+        H[np.diag_indices(len(H))] += (
+            self.penalty.l2 * inverse_scale**2 * (features < self.n_features)
         )
         return H
 
     def hessian_vector(self, theta, direction, gauss_newton=False):
         """The Hessian at `theta` times `direction`, both in theta's shape."""
         coef, intercept = self.to_weights(theta)
-        (raw,) = self.source.map_sum(HessianProduct(self.pair, gauss_newton),
-                                     coef, intercept, *self.to_weights(direction))
+        (raw,) = self.source.map_sum(
+            HessianProduct(self.pair, gauss_newton), coef, intercept, *self.to_weights(direction)
+        )
         g = raw[:, : self.neuron_size] / self.source.total_weight
         if self.fit_intercept:
             g[:, :-1] -= g[:, -1:] * self.coordinates.center
@@ -332,13 +341,25 @@ class Objective:
 
     def over(self, source) -> Objective:
         """The same objective over the rows of another source."""
-        return Objective(source, self.pair, self.penalty, self.n_neurons,
-                         fit_intercept=self.fit_intercept, coordinates=self.coordinates)
+        return Objective(
+            source,
+            self.pair,
+            self.penalty,
+            self.n_neurons,
+            fit_intercept=self.fit_intercept,
+            coordinates=self.coordinates,
+        )
 
     def with_pair(self, pair: Pair) -> Objective:
         """The same rows and penalty under another loss."""
-        return Objective(self.source, pair, self.penalty, self.n_neurons,
-                         fit_intercept=self.fit_intercept, coordinates=self.coordinates)
+        return Objective(
+            self.source,
+            pair,
+            self.penalty,
+            self.n_neurons,
+            fit_intercept=self.fit_intercept,
+            coordinates=self.coordinates,
+        )
 
     def sample_rows(self, n_rows: int):
         """At most `n_rows` evenly spaced row numbers."""

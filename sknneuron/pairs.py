@@ -392,6 +392,27 @@ class ExpTweedie(Pair):
         return terms, slope, curvature
 
 
+class SoftplusPoisson(Pair):
+    """``f - y log f`` with ``f = log(1 + exp(z))``, whose logarithm nears z far below zero."""
+
+    def derivatives(self, y, z, order, gauss_newton=False):
+        level = self.activation(z)
+        # Below -30 f is exp(z) to the last digit, and further out it underflows.
+        faint = z < -30
+        with np.errstate(divide="ignore", invalid="ignore"):
+            terms = level - y * np.where(faint, z, np.log(level))
+            if order == 0:
+                return terms, None, None
+            f1 = special.expit(z)
+            ratio = np.where(faint, 1, f1 / level)
+        slope = f1 - y * ratio
+        if order == 1:
+            return terms, slope, None
+        curvature = f1 * (1 - f1)
+        curvature += y * ratio * np.maximum(ratio - (1 - f1), 0)
+        return terms, slope, curvature
+
+
 def _exp_of_minus_abs(z):
     e = np.abs(z)
     np.negative(e, out=e)
@@ -424,6 +445,7 @@ CLOSED_FORMS: dict[tuple[str, str], type[Pair]] = {
     ("exp", "poisson"): ExpTweedie,
     ("exp", "gamma"): ExpTweedie,
     ("exp", "tweedie"): ExpTweedie,
+    ("softplus", "poisson"): SoftplusPoisson,
     **{("identity", loss): IdentityPair for loss in LOSSES},
 }
 CLASSIFIER_CLOSED_FORMS = {**CLOSED_FORMS, ("tanh", "log_loss"): TanhLogLoss}

@@ -159,7 +159,8 @@ class Training:
                     if self._stops_early(iterate, validation_loss, patience):
                         reason, converged = "the validation loss no longer falls", True
                         break
-                if on_all_rows:
+                # A stochastic solver's epochs are measured on a part of many rows, always the same.
+                if on_all_rows or solver.is_stochastic:
                     ended = self._ended(solver, iterate, goal, progress)
                     if ended is not None:
                         converged, reason = ended
@@ -174,7 +175,10 @@ class Training:
         final = self._best[1] if self._best is not None else last
         assert final is not None
         coef, intercept = final.objective.settled_weights(final.theta)
-        value = final.value + float(final.objective.l1_value(final.theta).sum())
+        if final.objective is self.objective:
+            value = final.value + float(final.objective.l1_value(final.theta).sum())
+        else:
+            value = self.objective.total(final.theta)
         return Outcome(coef, intercept, value, max(n_iter, 0), converged, reason, interrupted)
 
     def _ended(self, solver, iterate, goal, progress) -> tuple[bool, str] | None:
@@ -188,7 +192,7 @@ class Training:
         elif iterate.gap <= goal.target(value, iterate.theta):
             return True, "the optimum is reached"
         if iterate.last:
-            reached = not iterate.message and not np.isnan(iterate.gap)
+            reached = not iterate.message and (solver.is_stochastic or not np.isnan(iterate.gap))
             return reached, iterate.message or "the solver can do no better"
         return None
 

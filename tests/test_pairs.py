@@ -331,6 +331,9 @@ def exact_loss(pair, y):
         return lambda z: (
             -((y * mp.log(up(z))) if y else 0) - ((1 - y) * log_down(z) if y < 1 else 0)
         )
+    if name == "softplus":
+        level = lambda z: mp.log1p(mp.exp(z))  # noqa: E731
+        return lambda z: level(z) - y * mp.log(level(z))
     if name == "exp":
         p = mp.mpf({"poisson": 1.0, "gamma": 2.0}.get(loss) or pair.loss.power)
         if p == 1:

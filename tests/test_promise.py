@@ -18,9 +18,11 @@ def reached(fit, tols=TOLS):
     """Share of the gain left, and whether the fit calls itself converged, for each tol."""
     activation, loss, reference_loss = LOSSES[fit.kind]
     problem = Problem(reference_loss, fit.X, fit.y, alpha=fit.alpha)
-    bias = np.log(fit.y.mean() / (1 - fit.y.mean() if loss == "log_loss" else 1)) if (
-        activation != "identity"
-    ) else np.median(fit.y)
+    bias = (
+        np.log(fit.y.mean() / (1 - fit.y.mean() if loss == "log_loss" else 1))
+        if (activation != "identity")
+        else np.median(fit.y)
+    )
     null = best_bias(problem, bias)
     best = problem.value(problem.solve(null))
     gain = problem.value(problem.start(null)) - best

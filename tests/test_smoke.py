@@ -16,9 +16,16 @@ import sknneuron
 from sknneuron import NeuronClassifier, NeuronRegressor
 
 PAIRS = [
-    ("identity", "squared_error"), ("identity", "huber"), ("identity", "absolute_error"),
-    ("tanh", "squared_error"), ("relu", "squared_error"), ("gelu", "squared_error"),
-    ("exp", "poisson"), ("exp", "gamma"), ("softplus", "tweedie"), ("sigmoid", "log_loss"),
+    ("identity", "squared_error"),
+    ("identity", "huber"),
+    ("identity", "absolute_error"),
+    ("tanh", "squared_error"),
+    ("relu", "squared_error"),
+    ("gelu", "squared_error"),
+    ("exp", "poisson"),
+    ("exp", "gamma"),
+    ("softplus", "tweedie"),
+    ("sigmoid", "log_loss"),
 ]
 
 
@@ -36,7 +43,9 @@ def test_every_kind_of_fit_beats_a_constant(activation, loss):
 @pytest.mark.parametrize("solver", ["newton", "lbfgs", "proximal_newton", "sgd", "adam"])
 def test_every_solver_learns_iris(solver):
     X, y = load_iris(return_X_y=True)
-    model = make_pipeline(StandardScaler(), NeuronClassifier(solver=solver, random_state=0)).fit(X, y)
+    model = make_pipeline(StandardScaler(), NeuronClassifier(solver=solver, random_state=0)).fit(
+        X, y
+    )
     assert model.score(X, y) > 0.95
     assert model[-1].history_["loss"][-1] < 0.2
 
@@ -58,7 +67,9 @@ def test_optional_packages_are_not_imported():
     block = "import sys; sys.modules['pyarrow'] = None\n"
     done = subprocess.run(
         [sys.executable, "-c", block + code.replace("'pyarrow'", "'pyarrow.fs'")],
-        capture_output=True, text=True, check=False,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 import numpy as np
 from scipy import sparse
@@ -58,7 +59,7 @@ class Batches:
                 order = rng.permutation(n_rows)
                 X, y, weight = X[order], y[order], None if weight is None else weight[order]
                 cuts = np.linspace(0, n_rows, n_batches + 1).astype(int).tolist()
-                slices = [slice(*cut) for cut in zip(cuts[:-1], cuts[1:], strict=True)]
+                slices = [slice(*cut) for cut in pairwise(cuts)]
             cut = _csr_slice if self.source.is_sparse else _dense_slice
             for rows in slices:
                 yield cut(X, rows), y[rows], None if weight is None else weight[rows, None]

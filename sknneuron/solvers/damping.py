@@ -54,8 +54,17 @@ class DampedDescent:
     Marquardt's method, IMM-REP-1999-05: how the damping follows the ratio.
     """
 
-    _per_group = ("theta", "value", "gradient", "hessian", "damping", "predicted", "ratio",
-                  "accepted", "_growth")
+    _per_group = (
+        "theta",
+        "value",
+        "gradient",
+        "hessian",
+        "damping",
+        "predicted",
+        "ratio",
+        "accepted",
+        "_growth",
+    )
 
     def __init__(
         self, evaluate: Evaluate, theta, *, rounding: float, damping=0.0, is_positive: bool = False

@@ -133,9 +133,7 @@ class KinkedDescent(DampedDescent):
         n_rows = objective.source.n_rows
         self._watched = objective.subsample(objective.sample_rows(N_WATCHED))
         self._share = min(1.0, max(ROWS_PER_WEIGHT * objective.neuron_size, LEAST_ROWS) / n_rows)
-        super().__init__(
-            self._evaluate, theta, rounding=objective.rounding, damping=damping
-        )
+        super().__init__(self._evaluate, theta, rounding=objective.rounding, damping=damping)
 
     def _evaluate(self, theta):
         # Rows that change sides change the curvature, but close to the end they are few.
@@ -150,7 +148,12 @@ class KinkedDescent(DampedDescent):
         step, predicted = np.empty_like(self.theta), np.empty(len(self.theta))
         for k, (rows, t, jump) in enumerate(near):
             x, predicted[k] = step_over_kinks(
-                damped[k], self.gradient[k] * inverse[k], rows * inverse[k], t, jump, 1e-3 * self.rounding
+                damped[k],
+                self.gradient[k] * inverse[k],
+                rows * inverse[k],
+                t,
+                jump,
+                1e-3 * self.rounding,
             )
             step[k] = x * inverse[k]
         return step, predicted
@@ -181,7 +184,8 @@ def step_over_kinks(hessian, gradient, rows, t, jump, rounding=0.0):
 
     .. math::
 
-        g \\cdot x + \\tfrac12 x \\cdot H x + \\sum_i c_i (\\max(0, t_i + a_i \\cdot x) - \\max(0, t_i))
+        g \\cdot x + \\tfrac12 x \\cdot H x
+        + \\sum_i c_i (\\max(0, t_i + a_i \\cdot x) - \\max(0, t_i))
 
     where g holds the slopes of the rows on the side where they are.
 

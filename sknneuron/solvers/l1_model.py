@@ -116,7 +116,7 @@ class L1Model:
         return lapack.dpotrs(factor, right, lower=1)[0]
 
     def _cut(self, u, free, target, crossed):
-        """Go towards the target to where the model is lowest; what crosses zero there stays zero."""
+        """Go towards the target to where the model is lowest; what crosses zero stays there."""
         start = u[free]
         share = np.unique(start[crossed] / (start[crossed] - target[crossed]))
         best, lowest = None, np.inf

@@ -43,6 +43,6 @@ def doubtful_rank(columns) -> str:
     """Say that the rank was decided near rounding, and by which columns."""
     shown = ", ".join(map(str, columns[:10])) + (", ..." if len(columns) > 10 else "")
     return (
-        f"columns {shown} depend on each other to within rounding, or nearly so: their weights have "
-        "few right digits, if any. Drop one of them, or set alpha > 0."
+        f"columns {shown} depend on each other to within rounding, or nearly so: their weights "
+        "have few right digits, if any. Drop one of them, or set alpha > 0."
     )

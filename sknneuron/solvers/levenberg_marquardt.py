@@ -104,8 +104,13 @@ class LevenbergMarquardt(Solver):
             is_near = True
         else:
             evaluate = full if is_near else gauss_newton
-            down = DampedDescent(evaluate, theta, rounding=objective.rounding,
-                                 damping=0.0 if is_near else 1e-3, is_positive=not is_near)
+            down = DampedDescent(
+                evaluate,
+                theta,
+                rounding=objective.rounding,
+                damping=0.0 if is_near else 1e-3,
+                is_positive=not is_near,
+            )
         previous, ratio, step_size = np.nan, 1.0, np.nan
         steps = refusals = 0
         while True:

@@ -18,8 +18,8 @@ EPS = np.finfo(float).eps
 FAR_MEAN = 4.0
 # Centring may magnify the rounding of the sums by this before they are summed about better centres.
 LOST_TO_CENTER = 1e4
-# Eigenvalues of the scaled matrix below this share (times the size) of the largest are zero. Between
-# the other two it is not sure.
+# Eigenvalues of the scaled matrix below this share (times the size) of the largest are zero.
+# Between the other two it is not sure.
 ZERO_EIGENVALUE = 1e-14
 DOUBTLESS_EIGENVALUE = 1e-15
 DOUBTFUL_EIGENVALUE = 1e-13

@@ -117,9 +117,7 @@ class ProximalDescent:
             left = max(step.decrement, 0.0) * self._contraction(point, step)
             enough = step.decrement <= 1e-3 * self.rounding or left <= allowed
             if enough and self._stays_complete(point, step):
-                yield Iterate(
-                    step.end, step.smooth, np.nan, self.objective, 1.0, left, last=True
-                )
+                yield Iterate(step.end, step.smooth, np.nan, self.objective, 1.0, left, last=True)
                 return
             taken = self._take(point, step, enough or step.shift <= SMALL_SHIFT)
             if taken is None and not point.exact:
@@ -226,7 +224,7 @@ class ProximalDescent:
         current.message = "the line search found no lower point"
         return current
 
-    # -- what is left --------------------------------------------------------------------------------
+    # -- what is left ------------------------------------------------------------------------------
 
     def _gap(self, point: Point, step: Step) -> float:
         """The decrement as an estimate of what is left; nan where it cannot be relied on."""

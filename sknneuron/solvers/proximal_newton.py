@@ -64,7 +64,7 @@ class ProximalNewton(Solver):
         least = LEAST_ROWS
         if not source.is_sparse:
             least = max(least, ROWS_PER_FEATURE * source.n_features)
-        sizes = []
+        sizes: list[int] = []
         n_rows = source.n_rows // GROWTH
         while 2 * n_rows >= least and len(sizes) < MAX_STAGES:
             sizes.append(max(n_rows, least))

@@ -39,8 +39,8 @@ N_KICKS = 16
 ENOUGH_HITS = 3
 # Ends further apart than this share of the gain count as different valleys.
 DIFFERENT = 1e-3
-# Narrow valleys may hide where rows are few: for each of these numbers of rows per weight that there
-# are not, another round must have brought nothing lower.
+# Narrow valleys may hide where rows are few: for each of these numbers of rows per weight that
+# there are not, another round must have brought nothing lower.
 ROWS_PER_WEIGHT = (40, 25, 12)
 MAX_ROUNDS = 10
 MAX_STEPS = 60
@@ -133,6 +133,8 @@ class Search:
         lowest, gain = self.lowest(k).value, self._gain(k)
         values = np.sort([end.value for end in self.ends[k]])
         hits = int(np.sum(values <= lowest + self._same(k)))
+        if self.tol > TOL:
+            return hits >= ENOUGH_HITS
         values = values[values <= lowest + RACE_SHARE * gain]
         n = len(values)
         different = 1 + int(np.sum(np.diff(values) > DIFFERENT * gain + 10 * self.rounding))
@@ -202,8 +204,9 @@ class Search:
             y = self.sample.y[:, owner[number]]
             return lambda theta: self.sample.evaluate(theta, y, pair, gauss_newton)
 
-        down = DampedDescent(evaluation(True), theta, rounding=self.rounding, damping=damping,
-                             is_positive=True)
+        down = DampedDescent(
+            evaluation(True), theta, rounding=self.rounding, damping=damping, is_positive=True
+        )
         for step in range(MAX_STEPS):
             if step == GAUSS_NEWTON_STEPS:
                 down.evaluate_with(evaluation(False))

@@ -44,8 +44,9 @@ class Smoothed(Solver):
         path: list[tuple[float, np.ndarray]] = []
         best = np.inf
         for _ in range(MAX_STAGES):
-            theta, inner_gap = yield from self._stage(objective, self._extrapolated(path, width, theta),
-                                                      width, goal, rng)
+            theta, inner_gap = yield from self._stage(
+                objective, self._extrapolated(path, width, theta), width, goal, rng
+            )
             path = [*path[-1:], (width, theta)]
             gap = max(inner_gap, 0.0) + envelope_gap(objective, theta, width)
             final = measured(objective, theta, gap=gap)

@@ -1,7 +1,7 @@
 """A warm start on subsamples, each only as exact as its sampling noise deserves.
 
-The optimum of a subsample of m rows lies about ``p / (2 m)`` above that of all rows (in units of the
-loss, for p parameters), so a few thousand rows give most of the digits at a few percent of the
+The optimum of a subsample of m rows lies about ``p / (2 m)`` above that of all rows (in units of
+the loss, for p parameters), so a few thousand rows give most of the digits at a few percent of the
 price, and their Hessian is a preconditioner that makes passes over all rows count.
 """
 
@@ -87,7 +87,11 @@ class StagedStart:
 
     def _first_stage(self, sample: Objective, n_rows: int) -> Objective:
         """A few rows, on which rare columns are held near zero: they know nothing of them."""
-        rows = np.sort(self.sampler.rng.choice(sample.source.n_rows, min(n_rows, sample.source.n_rows), replace=False))
+        rows = np.sort(
+            self.sampler.rng.choice(
+                sample.source.n_rows, min(n_rows, sample.source.n_rows), replace=False
+            )
+        )
         first = sample.subsample(rows)
         if self.sampler.rare is not None:
             per_neuron = first.l2.reshape(-1, first.neuron_size)
@@ -137,4 +141,3 @@ def stages_pay(objective: Objective) -> bool:
     """Whether subsamples are worth their trouble: dense rows, many more than parameters."""
     source = objective.source
     return not source.is_sparse and source.n_rows >= 4 * least_rows(objective.shape[1])
-

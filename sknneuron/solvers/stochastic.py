@@ -16,6 +16,7 @@ Rates are cut when epochs no longer lower the objective, so that the noise of th
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
@@ -284,8 +285,8 @@ class SGD(Stochastic):
     batch_size : int, default=256
         Rows per step; fewer where an epoch would have less than eight steps.
     learning_rate_init : float or "auto", default="auto"
-        :math:`\eta`. "auto" is ``(1 - momentum) * B / ((B - 1) * L + K)`` for B rows in a batch, the
-        largest eigenvalue L of the preconditioned curvature and the curvature K of single rows.
+        :math:`\eta`. "auto" is ``(1 - momentum) * B / ((B - 1) * L + K)`` for B rows in a batch,
+        the largest eigenvalue L of the preconditioned curvature and the curvature K of single rows.
     momentum : float, default=0.9
         :math:`\mu`, in [0, 1).
 
@@ -396,7 +397,8 @@ class Adam(Stochastic):
                 np.divide(rate * self._correction(n_steps), step, out=step)
                 weights -= step * mean
                 if has_l1:
-                    weights[:] = soft_threshold(weights, step * (l1 / (share * (1 - self.decay_mean))))
+                    threshold = step * (l1 / (share * (1 - self.decay_mean)))
+                    weights[:] = soft_threshold(weights, threshold)
             np.multiply(weights, unit, out=theta.reshape(weights.shape))
         state["n_steps"] = np.array(n_steps)
 

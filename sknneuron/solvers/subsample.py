@@ -136,7 +136,7 @@ class Sampler:
     def _find_rare_class(self):
         """Mask of the rows of the smaller of two classes, if it is rare."""
         y = self.objective.source.y
-        if y.ndim != 2 or y.shape[1] != 1 or not self.objective.pair.loss.name == "log_loss":
+        if y.ndim != 2 or y.shape[1] != 1 or self.objective.pair.loss.name != "log_loss":
             return None
         high = y[:, 0] > 0.5
         n_high = int(np.count_nonzero(high))

@@ -116,8 +116,10 @@ class ArraySource:
 
 def _add(total: tuple, part: tuple) -> tuple:
     # Results of a kernel are its own fresh arrays, so they can be added to in place.
-    return tuple(np.add(a, b, out=a) if isinstance(a, np.ndarray) else a + b
-                 for a, b in zip(total, part, strict=True))
+    return tuple(
+        np.add(a, b, out=a) if isinstance(a, np.ndarray) else a + b
+        for a, b in zip(total, part, strict=True)
+    )
 
 
 def _csr_rows(X, start: int, stop: int):

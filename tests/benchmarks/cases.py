@@ -60,8 +60,12 @@ class Case:
         """Our fit, asked for just the target."""
         task = NeuronClassifier if self.loss == "log_loss" else NeuronRegressor
         neuron = task(
-            self.activation, self.loss, alpha=self.alpha, l1_ratio=self.l1_ratio,
-            tol=self.target, **self.params,
+            self.activation,
+            self.loss,
+            alpha=self.alpha,
+            l1_ratio=self.l1_ratio,
+            tol=self.target,
+            **self.params,
         ).fit(X, y)
         return neuron.coef_, neuron.intercept_
 
@@ -98,8 +102,13 @@ def glum(family, solver="auto", l1_ratio=0.0):
         from glum import GeneralizedLinearRegressor
 
         model = GeneralizedLinearRegressor(
-            family=family, alpha=alpha, l1_ratio=l1_ratio, solver=solver, max_iter=20_000,
-            gradient_tol=tolerances(level), scale_predictors=False,
+            family=family,
+            alpha=alpha,
+            l1_ratio=l1_ratio,
+            solver=solver,
+            max_iter=20_000,
+            gradient_tol=tolerances(level),
+            scale_predictors=False,
         ).fit(X, y)
         return model.coef_, model.intercept_
 
@@ -109,7 +118,9 @@ def glum(family, solver="auto", l1_ratio=0.0):
 def skglm_l1_logistic(X, y, alpha, level):
     from skglm import SparseLogisticRegression
 
-    model = SparseLogisticRegression(alpha=alpha, tol=tolerances(level), max_iter=200, max_epochs=100_000)
+    model = SparseLogisticRegression(
+        alpha=alpha, tol=tolerances(level), max_iter=200, max_epochs=100_000
+    )
     model.fit(X, y)
     return model.coef_, model.intercept_
 
@@ -117,7 +128,10 @@ def skglm_l1_logistic(X, y, alpha, level):
 def l1_logistic(solver):
     def fit(X, y, alpha, level):
         model = LogisticRegression(
-            C=1 / (alpha * X.shape[0]), l1_ratio=1.0, solver=solver, tol=tolerances(level),
+            C=1 / (alpha * X.shape[0]),
+            l1_ratio=1.0,
+            solver=solver,
+            tol=tolerances(level),
             max_iter=5_000,
         ).fit(X, y)
         return model.coef_, model.intercept_
@@ -164,81 +178,190 @@ def _logistic_cases():
             yield Case(
                 f"logistic 500k x 50, {kind}, to {target:.0e}",
                 lambda g=generator: _classes_of(g(500_000, 50)),
-                "sigmoid", "log_loss", 1e-5, target, DENSE_LOGISTIC, must, aim,
+                "sigmoid",
+                "log_loss",
+                1e-5,
+                target,
+                DENSE_LOGISTIC,
+                must,
+                aim,
                 quick=target == 1e-6,
             )
     for alpha in (1e-4, 1e-9):
         yield Case(
             f"logistic 300k x 50, ten rare dummies, alpha={alpha:g}, to 1e-8",
             lambda: _classes_of(data.rare_dummies(300_000, 50)),
-            "sigmoid", "log_loss", alpha, 1e-8, DENSE_LOGISTIC, 0.30, 0.12,
+            "sigmoid",
+            "log_loss",
+            alpha,
+            1e-8,
+            DENSE_LOGISTIC,
+            0.30,
+            0.12,
         )
     yield Case(
         "logistic 100k x 500, correlated, to 1e-8",
         lambda: _classes_of(data.correlated(100_000, 500)),
-        "sigmoid", "log_loss", 1e-5, 1e-8,
-        {k: DENSE_LOGISTIC[k] for k in ("newton-cholesky", "glum")}, 0.25, 0.12,
+        "sigmoid",
+        "log_loss",
+        1e-5,
+        1e-8,
+        {k: DENSE_LOGISTIC[k] for k in ("newton-cholesky", "glum")},
+        0.25,
+        0.12,
     )
     yield Case(
         "logistic CSR 500k rows, 10k one-hot + 10 numeric, to 1e-8",
-        lambda: _one_hot(500_000), "sigmoid", "log_loss", 1e-6, 1e-8, SPARSE_LOGISTIC, 0.50, 0.25,
+        lambda: _one_hot(500_000),
+        "sigmoid",
+        "log_loss",
+        1e-6,
+        1e-8,
+        SPARSE_LOGISTIC,
+        0.50,
+        0.25,
     )
 
 
 def _other_cases():
     yield Case(
-        "ridge 1M x 50, correlated", lambda: _with(lambda z: z + np.sin(7 * z))(
-            data.correlated(1_000_000, 50)),
-        "identity", "squared_error", 1e-5, 1e-8, {"Ridge": ridge}, 0.50, 0.30, quick=True,
+        "ridge 1M x 50, correlated",
+        lambda: _with(lambda z: z + np.sin(7 * z))(data.correlated(1_000_000, 50)),
+        "identity",
+        "squared_error",
+        1e-5,
+        1e-8,
+        {"Ridge": ridge},
+        0.50,
+        0.30,
+        quick=True,
     )
     for kind, generator, must, aim in (
         ("correlated", data.correlated, 0.10, 0.02),
         ("independent", data.independent, 0.50, 0.20),
     ):
+
         def make(g=generator):
             X = g(200_000, 50)
             return X, data.classes(X)
 
         yield Case(
-            f"softmax 200k x 50, 10 classes, {kind}, to 1e-8", make, "softmax", "log_loss", 1e-5,
-            1e-8, {"lbfgs": logistic("lbfgs"), "newton-cholesky": logistic("newton-cholesky")},
-            must, aim,
+            f"softmax 200k x 50, 10 classes, {kind}, to 1e-8",
+            make,
+            "softmax",
+            "log_loss",
+            1e-5,
+            1e-8,
+            {"lbfgs": logistic("lbfgs"), "newton-cholesky": logistic("newton-cholesky")},
+            must,
+            aim,
         )
     for loss, values, peers in (
-        ("poisson", data.counts, {"newton-cholesky": glm(PoissonRegressor, "newton-cholesky"),
-                                  "lbfgs": glm(PoissonRegressor, "lbfgs"), "glum": glum("poisson")}),
-        ("gamma", data.amounts, {"newton-cholesky": glm(GammaRegressor, "newton-cholesky"),
-                                 "lbfgs": glm(GammaRegressor, "lbfgs"), "glum": glum("gamma")}),
+        (
+            "poisson",
+            data.counts,
+            {
+                "newton-cholesky": glm(PoissonRegressor, "newton-cholesky"),
+                "lbfgs": glm(PoissonRegressor, "lbfgs"),
+                "glum": glum("poisson"),
+            },
+        ),
+        (
+            "gamma",
+            data.amounts,
+            {
+                "newton-cholesky": glm(GammaRegressor, "newton-cholesky"),
+                "lbfgs": glm(GammaRegressor, "lbfgs"),
+                "glum": glum("gamma"),
+            },
+        ),
     ):
         yield Case(
             f"exp + {loss} 500k x 50, correlated, to 1e-8",
             lambda v=values: _with(v)(data.correlated(500_000, 50)),
-            "exp", loss, 1e-5, 1e-8, peers, 0.25, 0.07, quick=loss == "poisson",
+            "exp",
+            loss,
+            1e-5,
+            1e-8,
+            peers,
+            0.25,
+            0.07,
+            quick=loss == "poisson",
         )
     yield Case(
         "L1 logistic 50k x 500, correlated, to 1e-6",
-        lambda: _classes_of(data.correlated(50_000, 500)), "sigmoid", "log_loss", 1e-2, 1e-6,
-        {"skglm": skglm_l1_logistic, "glum": glum("binomial", l1_ratio=1.0),
-         "liblinear": l1_logistic("liblinear"), "saga": l1_logistic("saga")},
-        0.40, 0.20, l1_ratio=1.0,
+        lambda: _classes_of(data.correlated(50_000, 500)),
+        "sigmoid",
+        "log_loss",
+        1e-2,
+        1e-6,
+        {
+            "skglm": skglm_l1_logistic,
+            "glum": glum("binomial", l1_ratio=1.0),
+            "liblinear": l1_logistic("liblinear"),
+            "saga": l1_logistic("saga"),
+        },
+        0.40,
+        0.20,
+        l1_ratio=1.0,
     )
 
 
 def _small_cases():
     X = data.independent(500, 10)
     z = data.weighted_sum(X)
-    yield Case("fit 500 x 10, two classes", lambda: (X, data.two_classes(z)), "sigmoid", "log_loss",
-               1e-3, 1e-6, {**DENSE_LOGISTIC, "liblinear": logistic("liblinear")}, 0.40, 0.25,
-               quick=True)
-    yield Case("fit 500 x 10, three classes", lambda: (X, data.classes(X, 3)), "softmax", "log_loss",
-               1e-3, 1e-6, {"lbfgs": logistic("lbfgs"),
-                            "newton-cholesky": logistic("newton-cholesky")}, 0.40, 0.25, quick=True)
-    yield Case("fit 500 x 10, ridge", lambda: (X, z + np.sin(7 * z)), "identity", "squared_error",
-               1e-3, 1e-6, {"Ridge": ridge}, 1.0, 0.7, quick=True)
-    yield Case("fit 500 x 10, poisson", lambda: (X, data.counts(z)), "exp", "poisson", 1e-3, 1e-6,
-               {"newton-cholesky": glm(PoissonRegressor, "newton-cholesky"),
-                "lbfgs": glm(PoissonRegressor, "lbfgs"), "glum": glum("poisson")},
-               0.40, 0.25, quick=True)
+    yield Case(
+        "fit 500 x 10, two classes",
+        lambda: (X, data.two_classes(z)),
+        "sigmoid",
+        "log_loss",
+        1e-3,
+        1e-6,
+        {**DENSE_LOGISTIC, "liblinear": logistic("liblinear")},
+        0.40,
+        0.25,
+        quick=True,
+    )
+    yield Case(
+        "fit 500 x 10, three classes",
+        lambda: (X, data.classes(X, 3)),
+        "softmax",
+        "log_loss",
+        1e-3,
+        1e-6,
+        {"lbfgs": logistic("lbfgs"), "newton-cholesky": logistic("newton-cholesky")},
+        0.40,
+        0.25,
+        quick=True,
+    )
+    yield Case(
+        "fit 500 x 10, ridge",
+        lambda: (X, z + np.sin(7 * z)),
+        "identity",
+        "squared_error",
+        1e-3,
+        1e-6,
+        {"Ridge": ridge},
+        1.0,
+        0.7,
+        quick=True,
+    )
+    yield Case(
+        "fit 500 x 10, poisson",
+        lambda: (X, data.counts(z)),
+        "exp",
+        "poisson",
+        1e-3,
+        1e-6,
+        {
+            "newton-cholesky": glm(PoissonRegressor, "newton-cholesky"),
+            "lbfgs": glm(PoissonRegressor, "lbfgs"),
+            "glum": glum("poisson"),
+        },
+        0.40,
+        0.25,
+        quick=True,
+    )
 
 
 CASES = [*_small_cases(), *_logistic_cases(), *_other_cases()]

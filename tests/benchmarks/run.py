@@ -77,6 +77,7 @@ def settle(case: Case, judge: Judge, X, y):
     for name, peer in case.peers.items():
         fits[name] = None
         for level in range(MAX_LEVEL):
+
             def fit(peer=peer, level=level):
                 return peer(X, y, case.alpha, level)
 

@@ -1,4 +1,4 @@
-"""Make `nonconvex.json`: seeded problems that are not convex, and the best of 20 scipy runs on each.
+"""Make `nonconvex.json`: seeded problems that are not convex, the best of 20 scipy runs on each.
 
     python tests/references/make_nonconvex.py
 
@@ -89,8 +89,13 @@ def reference(activation, seed):
     ends = []
     for _ in range(N_STARTS):
         start = rng.standard_normal(p + 1) * size * rng.choice([0.3, 1.0, 3.0])
-        end = optimize.minimize(objective, start, jac=True, method="L-BFGS-B",
-                                options={"maxiter": 2000, "ftol": 1e-15, "gtol": 1e-10})
+        end = optimize.minimize(
+            objective,
+            start,
+            jac=True,
+            method="L-BFGS-B",
+            options={"maxiter": 2000, "ftol": 1e-15, "gtol": 1e-10},
+        )
         ends.append((float(end.fun), end.x))
     ends.sort(key=lambda pair: pair[0])
     best = ends[0][0]

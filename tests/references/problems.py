@@ -7,7 +7,16 @@ from scipy import sparse
 
 from . import newton
 
-KINDS = ("logistic", "rare_class", "separable", "poisson", "gamma", "squared", "noise_free", "huber")
+KINDS = (
+    "logistic",
+    "rare_class",
+    "separable",
+    "poisson",
+    "gamma",
+    "squared",
+    "noise_free",
+    "huber",
+)
 LOSSES = {
     "logistic": ("sigmoid", "log_loss", newton.logistic),
     "rare_class": ("sigmoid", "log_loss", newton.logistic),

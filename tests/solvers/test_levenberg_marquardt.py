@@ -19,8 +19,17 @@ REFERENCES = Path(__file__).parent.parent / "references" / "nonconvex.json"
 OPEN = ("relu", "leaky_relu", "elu", "softplus", "gelu", "silu")
 
 
-def make_objective(X, y, activation, loss="squared_error", alpha=1e-4, *, sample_weight=None,
-                   fit_intercept=True, **options):
+def make_objective(
+    X,
+    y,
+    activation,
+    loss="squared_error",
+    alpha=1e-4,
+    *,
+    sample_weight=None,
+    fit_intercept=True,
+    **options,
+):
     y = np.asarray(y, dtype=float)
     y = y[:, None] if y.ndim == 1 else y
     source = ArraySource(X, y, sample_weight)
@@ -55,7 +64,8 @@ def relative_excess(activation, seed, reference):
     X, y, alpha = make_problem(activation, seed)
     objective = make_objective(X, y, activation, alpha=alpha)
     last = train(objective, tol=1e-8, seed=seed)[-1]
-    assert last.gap <= 1e-8 * objective.total(objective.null()) and not last.message
+    assert last.gap <= 1e-8 * objective.total(objective.null())
+    assert not last.message
     return (objective.total(last.theta) - reference) / reference
 
 
@@ -73,10 +83,12 @@ def test_close_to_the_best_of_twenty_scipy_starts_on_a_few(activation, reference
 @pytest.mark.slow
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 def test_close_to_the_best_of_twenty_scipy_starts(activation, references):
-    excess = np.array([
-        relative_excess(activation, seed, reference)
-        for seed, reference in enumerate(references[activation])
-    ])
+    excess = np.array(
+        [
+            relative_excess(activation, seed, reference)
+            for seed, reference in enumerate(references[activation])
+        ]
+    )
     assert np.sum(excess < 1e-3) == N_PROBLEMS
     assert np.sum(excess < 1e-6) >= 97
 
@@ -116,7 +128,8 @@ def test_subsample_of_many_rows_and_few_full_passes():
     objective = make_objective(X, y, "tanh")
     iterates = train(objective, tol=1e-8)
     sizes = [iterate.objective.source.n_rows for iterate in iterates]
-    assert sizes == sorted(sizes) and sizes[0] < 2000
+    assert sizes == sorted(sizes)
+    assert sizes[0] < 2000
     assert sizes.count(20_000) <= 6
     exact = train(objective, tol=1e-15, start=iterates[-1].theta)[-1]
     null = objective.total(objective.null())
@@ -189,8 +202,10 @@ def test_weight_of_k_is_k_copies(activation):
     weighted = make_objective(X, y, activation, sample_weight=weight)
     copies = weight.astype(int)
     repeated = make_objective(np.repeat(X, copies, axis=0), np.repeat(y, copies), activation)
-    a, b = (np.hstack([x.ravel() for x in o.to_weights(train(o)[-1].theta)])
-            for o in (weighted, repeated))
+    a, b = (
+        np.hstack([x.ravel() for x in o.to_weights(train(o)[-1].theta)])
+        for o in (weighted, repeated)
+    )
     np.testing.assert_allclose(a, b, rtol=1e-6, atol=1e-8)
 
 
@@ -199,7 +214,9 @@ def test_weight_of_k_is_k_copies(activation):
 def test_sparse_equals_dense(activation, fit_intercept):
     rng = np.random.default_rng(0)
     X = sparse.random(300, 6, density=0.4, format="csr", random_state=0)
-    y = make_pair(activation, "squared_error").level(X @ rng.standard_normal(6)) + 0.1 * rng.random(300)
+    y = make_pair(activation, "squared_error").level(X @ rng.standard_normal(6)) + 0.1 * rng.random(
+        300
+    )
     values = [
         train(make_objective(rows, y, activation, fit_intercept=fit_intercept))[-1].value
         for rows in (X, X.toarray())
@@ -242,7 +259,7 @@ def test_any_unit_of_the_columns(activation, unit):
     assert train(plain)[-1].value == pytest.approx(train(other)[-1].value, rel=1e-7)
 
 
-@pytest.mark.parametrize("n, p", [(1, 1), (2, 3), (5, 10)])
+@pytest.mark.parametrize(("n", "p"), [(1, 1), (2, 3), (5, 10)])
 @pytest.mark.parametrize("activation", ["tanh", "relu", "gelu", "softplus"])
 def test_few_rows(activation, n, p):
     rng = np.random.default_rng(0)

@@ -101,8 +101,8 @@ class ClassEncoder:
         unknown = self.classes[codes] != y
         if np.any(unknown):
             raise ValueError(
-                f"{name} contains the label {y[unknown].tolist()[0]!r}, which is not among the classes "
-                f"{self.classes[:10].tolist()}. All labels have to be in the y of fit, or "
+                f"{name} contains the label {y[unknown].tolist()[0]!r}, which is not among the "
+                f"classes {self.classes[:10].tolist()}. All labels have to be in the y of fit, or "
                 "be named in the first call to partial_fit (classes=)."
             )
         return codes
@@ -112,8 +112,8 @@ class ClassEncoder:
         n_labels = len(self.classes)
         if y.ndim != 2 or y.shape[1] != n_labels:
             raise ValueError(
-                f"{name} has shape {y.shape}, but there are {n_labels} labels: give an indicator matrix "
-                f"with {n_labels} columns of 0 and 1."
+                f"{name} has shape {y.shape}, but there are {n_labels} labels: give an "
+                f"indicator matrix with {n_labels} columns of 0 and 1."
             )
         if not np.isin(y, (0, 1)).all():
             raise ValueError(f"A multilabel {name} holds 0 and 1 only; got {np.unique(y)[:5]}.")
@@ -183,8 +183,8 @@ def numeric(y, name="y"):
         return y.astype(np.float64, copy=False)
     except (TypeError, ValueError):
         raise ValueError(
-            f"{name} holds values that are not numbers, {y.ravel()[0]!r} for one. A regressor needs "
-            "numbers; for labels there is NeuronClassifier."
+            f"{name} holds values that are not numbers, {y.ravel()[0]!r} for one. A "
+            "regressor needs numbers; for labels there is NeuronClassifier."
         ) from None
 
 
@@ -197,8 +197,8 @@ def _check_loss_range(y, pair: Pair, name: str) -> None:
     brackets = ("[" if low_inclusive else "("), ("]" if high_inclusive else ")")
     raise ValueError(
         f"loss='{pair.loss.name}' needs targets in {brackets[0]}{low:g}, {high:g}{brackets[1]}; "
-        f"{name} contains {y[outside][0]:g}. Use a loss for such targets, loss='squared_error' say, "
-        "or transform y with TransformedTargetRegressor."
+        f"{name} contains {y[outside][0]:g}. Use a loss for such targets, loss='squared_error' "
+        "say, or transform y with TransformedTargetRegressor."
     )
 
 
@@ -221,5 +221,6 @@ def _check_activation_range(y, pair: Pair, name: str) -> None:
         )
     warn(
         f"activation='{activation}' gives levels between {low:g} and {high:g}, and "
-        f"{outside.mean():.0%} of the targets are outside ({name} contains {worst:g}): they are out of reach. {remedy}",
+        f"{outside.mean():.0%} of the targets are outside ({name} contains {worst:g}): "
+        f"they are out of reach. {remedy}",
     )

@@ -162,7 +162,7 @@ CASES = [
         regressor(activation="rellu"),
         fit(),
         ValueError,
-        r"'activation' parameter of NeuronRegressor must be.*Got 'rellu' instead. Did you mean 'relu'\?",
+        r"'activation' parameter of NeuronRegressor must be.*Got 'rellu'.*Did you mean 'relu'\?",
     ),
     (
         "misspelt loss",

@@ -281,7 +281,7 @@ class BaseNeuron(
         n_validation = int(np.ceil(self.validation_fraction * X.shape[0]))
         if X.shape[0] - n_validation < 1:
             raise ValueError(
-                f"early_stopping=True sets {n_validation} of {X.shape[0]} rows apart for "
+                f"early_stopping=True sets {n_validation} of n_samples={X.shape[0]} apart for "
                 "validation and leaves none to train on. Give more rows, a smaller "
                 "validation_fraction, or early_stopping=False."
             )

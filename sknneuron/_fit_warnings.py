@@ -143,9 +143,13 @@ def _constant(estimator, objective: Objective, outcome: Outcome):
         if estimator.alpha > 0 and not np.any(outcome.coef[: len(silent)][silent])
         else "no column tells the targets apart: check the features, or transform the target"
     )
+    who = ""
+    if len(silent) > 1 and not silent.all():
+        numbers = ", ".join(map(str, np.flatnonzero(silent & varies)))
+        who = f" in neuron {numbers} (of {len(silent)})"
     return (
-        f"{type(estimator).__name__} predicts the same for every row although the targets differ; "
-        f"{cause}.",
+        f"{type(estimator).__name__} predicts the same for every row{who} although the targets "
+        f"differ; {cause}.",
         NeuronWarning,
     )
 

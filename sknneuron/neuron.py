@@ -525,9 +525,10 @@ class NeuronClassifier(ClassifierMixin, BaseNeuron):
             chosen = "sigmoid"
         else:
             chosen = self.activation
-        return make_pair(
+        pair = make_pair(
             get_activation(chosen), loss if self.loss == "auto" else self.loss, classifier=True
         )
+        return pair.of_classes(n_classes) if pair.coupled else pair
 
     def _learn_targets(self, y, classes=None):
         classes, is_multilabel = find_classes(y, type(self).__name__, classes)

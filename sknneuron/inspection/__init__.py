@@ -1,6 +1,8 @@
 """Look inside a fitted neuron, alone or at the end of a pipeline."""
 
 from .columns import Column, Target
+from .history import training_history
+from .terms import contributions
 from .units import Unfolded, unfold
 
-__all__ = ["Column", "Target", "Unfolded", "unfold"]
+__all__ = ["Column", "Target", "Unfolded", "contributions", "training_history", "unfold"]

@@ -7,7 +7,6 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from scipy import sparse
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.pipeline import Pipeline
@@ -120,16 +119,6 @@ class Unfolded:
                 raw = raw_values(X, column.position)
                 z += column.values(raw) @ self.coef[:, column.inputs].T
         return z
-
-    def missing(self, X) -> pd.DataFrame:
-        """Return which raw values are missing, (n_samples, n_raw_columns)."""
-        return pd.DataFrame(
-            {
-                column.name: pd.isna(raw_values(X, column.position))
-                for column in self.columns
-                if column.position is not None
-            }
-        )
 
 
 def unfold(estimator, X=None) -> Unfolded:

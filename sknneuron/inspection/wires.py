@@ -168,13 +168,13 @@ def _simple_imputer(step, wires):
     return filled + (_indicator(step.indicator_, wires) if step.add_indicator else [])
 
 
-def _fill(wire: Wire, value) -> Wire:
+def _fill(wire: Wire, value: Any) -> Wire:
     if not is_missing(wire.missing):
         return wire
-    try:
-        value = float(value)
-    except (TypeError, ValueError):
+    # A zip code is no number although it could be read as one.
+    if isinstance(value, str) or not np.isreal(value):
         return replace(wire, missing=value, imputed=value)
+    value = float(value)
     imputed = (value - wire.offset) / wire.slope if wire.table is None and wire.slope else value
     return replace(wire, missing=value, imputed=imputed)
 

@@ -250,3 +250,12 @@ def test_what_is_no_neuron():
     )
     with pytest.raises(TypeError, match="transform the target once"):
         unfold(twice.fit(X, X[:, 0]))
+
+
+def test_an_imputed_zip_code_is_no_number():
+    X = pd.DataFrame({"zip": ["95603", "95610", "95603", None] * 5}, dtype=object)
+    steps = SimpleImputer(strategy="most_frequent", missing_values=None), OneHotEncoder()
+    model = make_pipeline(*steps, NeuronRegressor()).fit(X, np.arange(20.0))
+    (zip_code,) = unfold(model).columns
+    assert zip_code.imputed == "95603"
+    np.testing.assert_allclose(unfold(model).pre_activation(X)[:, 0], model.predict(X))

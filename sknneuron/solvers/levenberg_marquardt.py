@@ -19,6 +19,8 @@ from .staged import hessian_cost
 # A step that fulfils this much of its promise shows that the solution is near.
 NEAR = 0.7
 MAX_REFUSALS = 30
+# Damping up to this only makes a singular Hessian solvable; past it the curvature is negative.
+RIDGE = 2e-6
 
 
 class LevenbergMarquardt(Solver):
@@ -120,7 +122,7 @@ class LevenbergMarquardt(Solver):
                 ratio = total / previous
             is_last = total <= 1e-3 * objective.rounding
             # Kinks were rounded off in the search: how far they are shows only after a step.
-            sound = is_near and not down.damping.any() and (steps or is_last or not kinked)
+            sound = is_near and down.damping.max() <= RIDGE and (steps or is_last or not kinked)
             gap = trusted_gap(objective, step, total, ratio) if sound else np.nan
             norm = objective.weight_gradient_norm(down.gradient)
             current = Iterate(down.theta, float(down.value.sum()), norm, objective, step_size, gap)

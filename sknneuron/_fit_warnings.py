@@ -125,7 +125,8 @@ def _dead(estimator, objective: Objective, outcome: Outcome):
 def _constant(estimator, objective: Objective, outcome: Outcome):
     """The same prediction for every row, though rows and targets differ."""
     rows = objective.watched
-    if rows.n_rows < 2 or objective.pair.activation.flat == "dead":
+    said_already = objective.pair.activation.flat == "dead" or "diverged" in outcome.reason
+    if rows.n_rows < 2 or said_already:
         return "", None
     y = rows.y.reshape(rows.n_rows, -1)
     theta = objective.from_weights(outcome.coef, outcome.intercept)
@@ -138,11 +139,14 @@ def _constant(estimator, objective: Objective, outcome: Outcome):
     constant_rows = objective.coordinates.scale.size and _rows_equal(rows.X)
     if constant_rows or not np.any(silent & varies):
         return "", None
-    cause = (
-        f"alpha={estimator.alpha:g} holds every weight at zero: lower alpha"
-        if estimator.alpha > 0 and not np.any(outcome.coef[: len(silent)][silent])
-        else "no column tells the targets apart: check the features, or transform the target"
-    )
+    cause = "no column tells the targets apart: check the features, or transform the target"
+    if estimator.early_stopping and not np.any(outcome.coef):
+        cause = (
+            "no iterate did better on the validation rows than the start: give more of them "
+            "(X_val, validation_fraction), or set early_stopping=False"
+        )
+    elif estimator.alpha > 0 and not np.any(outcome.coef[: len(silent)][silent]):
+        cause = f"alpha={estimator.alpha:g} holds every weight at zero: lower alpha"
     who = ""
     if len(silent) > 1 and not silent.all():
         numbers = ", ".join(map(str, np.flatnonzero(silent & varies)))

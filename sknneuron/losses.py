@@ -33,6 +33,8 @@ class Loss(Parametrized):
         Whether `dispersion` is 1 whatever the levels.
     margin : bool
         Whether y is -1 or 1 and the loss acts on the margin ``y * z``.
+    mean_decides : bool
+        Whether the best constant level depends on the mean of the targets alone.
     level_range : tuple of float
         Open interval in which levels must lie.
     target_range : tuple
@@ -44,6 +46,7 @@ class Loss(Parametrized):
     quadratic_pieces: ClassVar[bool] = False
     fixed_dispersion: ClassVar[bool] = False
     margin: ClassVar[bool] = False
+    mean_decides: ClassVar[bool] = True
     level_range: ClassVar[tuple[float, float]] = (-INF, INF)
 
     @property
@@ -118,6 +121,7 @@ class Quantile(Loss):
 
     name = "quantile"
     smooth = False
+    mean_decides = False
 
     def __init__(self, quantile: float = 0.5):
         self.quantile = quantile
@@ -192,6 +196,7 @@ class Huber(Loss):
 
     name = "huber"
     quadratic_pieces = True
+    mean_decides = False
 
     def __init__(self, delta: float = 1.35):
         self.delta = delta
@@ -442,6 +447,7 @@ class _SmoothedKink(Loss):
     """Moreau envelope of ``max(below * r, above * r)``: quadratic near the kink."""
 
     quadratic_pieces = True
+    mean_decides = False
 
     def __init__(self, below: float, above: float, width: float):
         self.below = below
@@ -470,6 +476,7 @@ class _SmoothedHinge(Loss):
 
     margin = True
     quadratic_pieces = True
+    mean_decides = False
 
     def __init__(self, width: float):
         self.width = width

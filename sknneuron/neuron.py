@@ -528,7 +528,7 @@ class NeuronClassifier(ClassifierMixin, BaseNeuron):
         pair = make_pair(
             get_activation(chosen), loss if self.loss == "auto" else self.loss, classifier=True
         )
-        return pair.of_classes(n_classes) if pair.coupled else pair
+        return pair.of_classes(n_classes)
 
     def _learn_targets(self, y, classes=None):
         classes, is_multilabel = find_classes(y, type(self).__name__, classes)

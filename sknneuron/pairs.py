@@ -107,6 +107,10 @@ class Pair:
         """Return the bias of the best neuron with zero weights, one per neuron."""
         return self.activation.inverse(self.loss.optimal_level(y, sample_weight))
 
+    def of_classes(self, n_classes: int) -> Pair:
+        """Return the pair told of classes that some rows may lack; itself unless it cares."""
+        return self
+
     def smoothed(self, width: float) -> Pair:
         """Return the pair with the loss's Moreau envelope; itself if the loss is smooth."""
         if self.loss.smooth:

@@ -59,9 +59,9 @@ def _penalty_on_small_units(estimator, objective: Objective, outcome: Outcome):
         return "", None
     center = objective.coordinates.center
     small = np.abs(X - center).max(axis=0) < SMALL_UNITS
-    small &= X.max(axis=0) > X.min(axis=0)
     if not small.any():
         return "", None
+    small &= X.max(axis=0) > X.min(axis=0)
     share, won = _bite(objective, outcome)
     gain = objective.null_value - outcome.objective
     bitten = np.flatnonzero(small & (share > 0.5) & (won > WORTH_SAYING * gain))
@@ -110,13 +110,14 @@ def _constant(estimator, objective: Objective, outcome: Outcome):
     rows = objective.watched
     if rows.n_rows < 2 or objective.pair.activation.flat == "dead":
         return "", None
-    y = rows.y.reshape(rows.n_rows, -1)
-    theta = objective.from_weights(outcome.coef, outcome.intercept)
-    z = objective.pre_activation(theta)
-    spread = np.ptp(z, axis=0)
-    silent = spread <= 1e-10 * np.maximum(np.abs(z).max(axis=0), 1e-300)
+    z = objective.pre_activation(objective.from_weights(outcome.coef, outcome.intercept))
+    low, high = z.min(axis=0), z.max(axis=0)
+    silent = high - low <= 1e-10 * np.maximum(np.maximum(high, -low), 1e-300)
     if objective.pair.coupled:
         silent = np.array([silent.all()])
+    if not silent.any():
+        return "", None
+    y = rows.y.reshape(rows.n_rows, -1)
     varies = np.ptp(y, axis=0) > 0
     constant_rows = objective.coordinates.scale.size and _rows_equal(rows.X)
     if constant_rows or not np.any(silent & varies):

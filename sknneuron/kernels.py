@@ -214,10 +214,13 @@ class ColumnSums:
         X = _float64(X)
         if self.center is not None:
             X = X - self.center
+        if sparse.issparse(X):
+            squares = X.multiply(X)
+            weight = np.ones(X.shape[0]) if sample_weight is None else sample_weight
+            return np.asarray(weight @ X), np.asarray(weight @ squares)
         if sample_weight is None:
-            sample_weight = np.ones(X.shape[0])
-        squares = X.multiply(X) if sparse.issparse(X) else X * X
-        return np.asarray(sample_weight @ X), np.asarray(sample_weight @ squares)
+            return np.add.reduce(X, axis=0), np.einsum("ij,ij->j", X, X)
+        return sample_weight @ X, np.einsum("i,ij,ij->j", sample_weight, X, X)
 
 
 def _float64(X):

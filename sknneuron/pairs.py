@@ -425,6 +425,8 @@ def _sum_of_log1p(e):
 
     A logarithm costs five products, and 512 factors up to 2 cannot overflow.
     """
+    if len(e) < 2048:
+        return np.log1p(e).sum(axis=0)
     factors = e + 1
     n_even = len(e) - len(e) % 512
     products = factors[:n_even].reshape(-1, 512, e.shape[1]).prod(axis=1)

@@ -51,7 +51,8 @@ def _not_converged(estimator, outcome: Outcome):
 
 def _penalty_on_small_units(estimator, objective: Objective, outcome: Outcome):
     """Columns in units so small that the L2 penalty, not the data, decides their weights."""
-    if objective.penalty.l2 == 0:
+    # No column's deviation is larger than the distance of its furthest row.
+    if objective.penalty.l2 == 0 or objective.coordinates.scale.min() > SMALL_UNITS:
         return "", None
     rows = objective.watched
     X = rows.X.toarray() if rows.is_sparse and rows.X.shape[1] <= 10_000 else rows.X

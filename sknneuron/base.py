@@ -126,7 +126,7 @@ class BaseNeuron(
                 on_iterate=callbacks,
                 verbose=int(self.verbose),
                 name=type(self).__name__,
-            ).run(solver, start, np.random.default_rng(self._seed()))
+            ).run(solver, start, np.random.default_rng(self._seed()) if solver.is_random else None)
             self._store(outcome, history, targets, solver.name)
             # Momentum and rates of an earlier partial_fit belong to weights that are gone.
             self.__dict__.pop("optimizer_state_", None)
@@ -391,4 +391,3 @@ def keeping_earlier_fit(estimator) -> Iterator[None]:
 
 def _is_fitted_name(name: str) -> bool:
     return name.endswith("_") and not name.startswith("_")
-

@@ -204,23 +204,19 @@ class NullLoss:
         return sample_weight @ terms, sample_weight @ np.abs(terms)
 
 
-@dataclass(frozen=True)
-class ColumnSums:
-    """Sum of the rows, and of their squared deviations from `center`."""
-
-    center: np.ndarray | None = None
-
-    def __call__(self, X, y, sample_weight):
-        X = _float64(X)
-        if self.center is not None:
-            X = X - self.center
-        if sparse.issparse(X):
-            squares = X.multiply(X)
-            weight = np.ones(X.shape[0]) if sample_weight is None else sample_weight
-            return np.asarray(weight @ X), np.asarray(weight @ squares)
-        if sample_weight is None:
-            return np.add.reduce(X, axis=0), np.einsum("ij,ij->j", X, X)
-        return sample_weight @ X, np.einsum("i,ij,ij->j", sample_weight, X, X)
+def column_moments(X, about_mean: bool):
+    """Mean of each column, and its mean squared deviation from that, or from zero."""
+    n_rows = X.shape[0]
+    X = _float64(X)
+    if sparse.issparse(X):
+        ones = np.ones(n_rows)
+        mean = np.asarray(ones @ X) / n_rows
+        mean_square = np.asarray(ones @ X.multiply(X)) / n_rows
+        return mean, mean_square - mean**2 if about_mean else mean_square
+    mean = np.add.reduce(X, axis=0) / n_rows
+    if about_mean:
+        X = X - mean
+    return mean, np.einsum("ij,ij->j", X, X) / n_rows
 
 
 def _float64(X):

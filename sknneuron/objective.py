@@ -21,7 +21,14 @@ from functools import cached_property
 import numpy as np
 
 from .block import StandardBlock
-from .kernels import ColumnSums, CurvatureDiagonal, HessianProduct, LossSums, NullLoss, WorkingSums
+from .kernels import (
+    CurvatureDiagonal,
+    HessianProduct,
+    LossSums,
+    NullLoss,
+    WorkingSums,
+    column_moments,
+)
 from .pairs import Pair
 from .penalties import ElasticNet
 
@@ -49,14 +56,8 @@ class Coordinates:
         if source.n_rows > N_COORDINATE_ROWS:
             rows = np.linspace(0, source.n_rows - 1, N_COORDINATE_ROWS).astype(np.intp)
             sample = source.take(rows)
-        mean, mean_square = (sums / sample.n_rows for sums in ColumnSums()(sample.X, None, None))
+        mean, variance = column_moments(sample.X, fit_intercept)
         center = mean if fit_intercept else np.zeros(sample.n_features)
-        if sample.is_sparse:
-            variance = mean_square - center**2
-        elif fit_intercept:
-            variance = ColumnSums(center)(sample.X, None, None)[1] / sample.n_rows
-        else:
-            variance = mean_square
         scale = np.sqrt(np.maximum(variance, 0))
         size = np.abs(center)
         # A column constant in the sample has no deviation to go by; its size will do.
@@ -294,11 +295,15 @@ class Objective:
         return 0.5 * dot(self.l2 * theta, theta)
 
     def l1_value(self, theta):
-        return np.abs(theta) @ self.l1 if self.penalty.l1 else np.zeros(len(theta))
+        return np.abs(theta) @ self.l1
+
+    def total_l1(self, theta) -> float:
+        """The L1 part of the objective."""
+        return float(self.l1_value(theta).sum()) if self.penalty.l1 else 0.0
 
     def total(self, theta):
         """The whole objective, a number."""
-        return float(self.value(theta).sum() + self.l1_value(theta).sum())
+        return float(self.value(theta).sum()) + self.total_l1(theta)
 
     def weight_gradient_norm(self, gradient):
         """Euclidean norm of the gradient in weights and biases, from the one in theta."""
@@ -412,7 +417,8 @@ class Objective:
 
     def flat_fraction(self, theta):
         """Share of (at most `N_WATCHED_ROWS`) rows on which each neuron's derivative vanishes."""
-        return self.pair.activation.is_flat(self.pre_activation(theta)).mean(axis=0)
+        flat = self.pair.activation.is_flat(self.pre_activation(theta))
+        return np.add.reduce(flat, axis=0, dtype=np.intp) / len(flat)
 
 
 def dot(a, b):

@@ -99,16 +99,19 @@ class Solver:
         It cannot take an L1 penalty.
     is_stochastic : bool
         It steps after a few rows, and its tolerance is on progress, not on distance.
+    is_random : bool
+        What it does depends on the generator it is given.
     """
 
     name: str
     needs_smooth_penalty = True
     is_stochastic = False
+    is_random = False
     # Settings that a stochastic solver takes.
     options: tuple[str, ...] = ()
 
     def iterate(
-        self, objective: Objective, start: np.ndarray, goal: Goal, rng: np.random.Generator
+        self, objective: Objective, start: np.ndarray, goal: Goal, rng: np.random.Generator | None
     ) -> Iterator[Iterate]:
         """Yield the start and then better and better iterates."""
         raise NotImplementedError

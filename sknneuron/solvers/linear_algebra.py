@@ -18,8 +18,8 @@ TINY = float(np.finfo(float).tiny)
 class SpdSolver:
     """Solve ``H x = g`` for a positive semi-definite H, group by group, safely.
 
-    H is scaled to a unit diagonal. Where it is singular to working precision, the least ridge that
-    makes the factor trustworthy is added; `ridge` says how much (0 for none).
+    Where H is singular to working precision, the least ridge that makes the factor trustworthy is
+    added, on a scale on which the diagonal is one; `ridge` says how much (0 for none).
 
     Parameters
     ----------
@@ -27,25 +27,41 @@ class SpdSolver:
     """
 
     def __init__(self, hessian):
-        self._factors = []
         self.ridge = 0.0
-        for H in hessian:
-            diagonal = H.diagonal()
-            # A parameter without curvature keeps a unit pivot, and with its zero gradient stays put.
-            least = 1e-30 * max(float(diagonal.max(initial=0.0)), TINY)
-            inverse = 1 / np.sqrt(np.maximum(diagonal, least))
-            factor, ridge = _factor(H * inverse * inverse[:, None])
-            self._factors.append((factor, inverse))
-            self.ridge = max(self.ridge, ridge)
+        self._factors = [_plain_factor(H) or self._scaled_factor(H) for H in hessian]
 
     def __call__(self, g):
         x = np.empty_like(g)
         for k, (factor, inverse) in enumerate(self._factors):
-            x[k] = lapack.dpotrs(factor, g[k] * inverse, lower=1)[0] * inverse
+            if inverse is None:
+                x[k] = lapack.dpotrs(factor, g[k], lower=1)[0]
+            else:
+                x[k] = lapack.dpotrs(factor, g[k] * inverse, lower=1)[0] * inverse
         return x
 
+    def _scaled_factor(self, H):
+        """Factor of H scaled to a unit diagonal, with a ridge if need be; and the scale."""
+        diagonal = H.diagonal()
+        # A parameter without curvature keeps a unit pivot, and with its zero gradient stays put.
+        least = 1e-30 * max(float(diagonal.max(initial=0.0)), TINY)
+        inverse = 1 / np.sqrt(np.maximum(diagonal, least))
+        factor, ridge = _factor_with_ridge(H * inverse * inverse[:, None])
+        self.ridge = max(self.ridge, ridge)
+        return factor, inverse
 
-def _factor(H):
+
+def _plain_factor(H):
+    """Cholesky factor of H as it is, or None if some pivot is noise."""
+    # LAPACK itself: its wrappers cost as much as a factor of ten columns.
+    factor, failed = lapack.dpotrf(H, lower=1)
+    if failed:
+        return None
+    pivots = factor.diagonal()
+    sound = pivots * pivots > LEAST_PIVOT * H.diagonal()
+    return (factor, None) if sound.all() else None
+
+
+def _factor_with_ridge(H):
     ridge = 0.0
     diagonal = np.einsum("ii->i", H)
     np.maximum(diagonal, 1e-15, out=diagonal)
@@ -54,7 +70,6 @@ def _factor(H):
         if ridge:
             A = H.copy()
             np.einsum("ii->i", A)[:] += ridge
-        # LAPACK itself: its wrappers cost as much as a factor of ten columns.
         factor, failed = lapack.dpotrf(A, lower=1)
         if not failed:
             pivots = factor.diagonal()

@@ -63,6 +63,7 @@ class Stochastic(Solver):
 
     needs_smooth_penalty = False
     is_stochastic = True
+    is_random = True
     options: tuple[str, ...] = ("batch_size", "learning_rate_init")
 
     def __init__(self, batch_size: int = 256, learning_rate_init: float | str = "auto"):
@@ -259,8 +260,9 @@ def _measure(objective: Objective, theta, state: State, message: str | None = No
         norm = objective.weight_gradient_norm(subgradient)
     rate = float(np.max(state["rate"] * state["share"]))
     last = message is not None
-    return Iterate(theta, float(value.sum()), norm, objective, rate, last=last,
-                   message=message or "")
+    return Iterate(
+        theta, float(value.sum()), norm, objective, rate, last=last, message=message or ""
+    )
 
 
 def least_subgradient(gradient, theta, l1):

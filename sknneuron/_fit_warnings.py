@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import warnings
-
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
-from .exceptions import NeuronWarning
+from .exceptions import NeuronWarning, warn
 from .objective import Objective
 from .training import Outcome
 
@@ -16,18 +14,21 @@ SMALL_UNITS = 0.5
 # A penalty that holds a weight down is worth a word if freeing it would win this share of the gain.
 WORTH_SAYING = 5e-3
 N_NAMED = 3
+# A log loss below this share of the bias-only neuron's is none.
+NO_LOSS = 1e-6
 
 
-def warn_of_bad_fit(estimator, objective: Objective, outcome: Outcome, stacklevel: int) -> None:
+def warn_of_bad_fit(estimator, objective: Objective, outcome: Outcome) -> None:
     """Warn of a training that did not end well and of a neuron that answers to nothing."""
     for message, category in (
         _not_converged(estimator, outcome),
+        _separable(objective, outcome),
         _penalty_on_small_units(estimator, objective, outcome),
         _dead(estimator, objective, outcome),
         _constant(estimator, objective, outcome),
     ):
         if message:
-            warnings.warn(message, category, stacklevel=stacklevel + 1)
+            warn(message, category)
 
 
 def _not_converged(estimator, outcome: Outcome):
@@ -46,6 +47,22 @@ def _not_converged(estimator, outcome: Outcome):
         f"solver='{estimator.solver_}': {outcome.reason}. The weights are the best found so far. "
         f"{remedy}",
         ConvergenceWarning,
+    )
+
+
+def _separable(objective: Objective, outcome: Outcome):
+    """Classes told apart without an error, by weights that nothing keeps from growing for ever."""
+    if objective.pair.loss.name != "log_loss" or not objective.pair.convex:
+        return "", None
+    penalty = objective.penalty.value(outcome.coef)
+    if outcome.objective > NO_LOSS * objective.null_value or penalty > 0.1 * outcome.objective:
+        return "", None
+    return (
+        "The columns separate the classes perfectly, so that larger weights are always better and "
+        f"only tol ended their growth (the largest is {np.abs(outcome.coef).max():.3g}). "
+        "Predictions are as they should be, but the weights say nothing: set alpha > 0 for finite "
+        "ones, or look for a column that gives the class away.",
+        NeuronWarning,
     )
 
 
@@ -156,10 +173,8 @@ def warn_of_other_scale(estimator, objective: Objective, validation) -> None:
     distance = np.abs(mean - objective.coordinates.center) / objective.coordinates.scale
     far = np.flatnonzero(distance > 20)
     if len(far):
-        warnings.warn(
+        warn(
             f"X_val is on another scale than X: the mean of {column_names(estimator, far)} is "
             f"{distance[far].max():.0f} standard deviations from that of X. In a Pipeline, send it "
             'through the same steps with Pipeline(..., transform_input=["X_val"]).',
-            NeuronWarning,
-            stacklevel=5,
         )

@@ -15,7 +15,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ._callbacks import CallbackBridge
-from ._fit_warnings import warn_of_bad_fit, warn_of_other_scale
+from ._fit_warnings import column_names, warn_of_bad_fit, warn_of_other_scale
 from ._parameters import check_parameters
 from ._plain import is_plain_training_set, weighted_sum
 from ._sklearn_compat import CallbackSupportMixin, check_sample_weight, with_callbacks
@@ -34,6 +34,8 @@ SMALL = 8192
 # Multiplications below which BLAS stays on one thread of itself.
 SMALL_PRODUCT = 200_000
 DTYPES = [np.float64, np.float32]
+# Sizes of columns between which their squares, and the squares of those, can be computed with.
+TINY, LARGE = 1e-140, 1e150
 
 
 class BaseNeuron(
@@ -132,7 +134,7 @@ class BaseNeuron(
             self.__dict__.pop("optimizer_state_", None)
             if callbacks is not None:
                 callbacks.end(outcome.coef, outcome.intercept)
-            warn_of_bad_fit(self, objective, outcome, stacklevel=5)
+            warn_of_bad_fit(self, objective, outcome)
         return outcome
 
     def _validated(self, X, y):
@@ -209,13 +211,29 @@ class BaseNeuron(
                 coordinates=coordinates,
             )
             at_null = objective.null_value
-        if not (np.isfinite(at_null) and np.all(np.isfinite(objective.coordinates.scale))):
+        self._check_sizes(objective.coordinates.scale)
+        if not np.isfinite(at_null):
             raise ValueError(
-                "The loss is not finite even with all weights at zero: X or y holds values too "
-                "large to compute with (their squares overflow). Divide the columns, or y, by "
-                "their size, with StandardScaler and TransformedTargetRegressor say."
+                "The loss is not finite even with all weights at zero: y holds values too large to "
+                "compute with (their squares overflow). Divide y by its size, with "
+                "TransformedTargetRegressor say."
             )
         return objective
+
+    def _check_sizes(self, scale) -> None:
+        """Refuse columns whose squares overflow or underflow."""
+        for bad, size, fate in (
+            (~(scale < LARGE), "large", "overflow"),
+            (scale < TINY, "small", "vanish"),
+        ):
+            if bad.any():
+                columns = np.flatnonzero(bad)
+                raise ValueError(
+                    f"X holds values too {size} to compute with: those of "
+                    f"{column_names(self, columns)} are about {scale[columns[0]]:.0e} in size, and "
+                    f"their squares {fate}. Divide the columns by their size, with StandardScaler "
+                    "say."
+                )
 
     def _start(self, objective: Objective):
         if not (self.warm_start and hasattr(self, "coef_")):
@@ -272,7 +290,7 @@ class BaseNeuron(
         n_validation = int(np.ceil(self.validation_fraction * X.shape[0]))
         if X.shape[0] - n_validation < 1:
             raise ValueError(
-                f"early_stopping=True sets {n_validation} of {X.shape[0]} rows apart for "
+                f"early_stopping=True sets {n_validation} of n_samples={X.shape[0]} apart for "
                 "validation and leaves none to train on. Give more rows, a smaller "
                 "validation_fraction, or early_stopping=False."
             )
@@ -296,7 +314,7 @@ class BaseNeuron(
         if validation is None:
             return None
         X_val, y_val, weight = validation
-        source = ArraySource(X_val, targets.encode(y_val), weight)
+        source = ArraySource(X_val, targets.encode(y_val, "y_val"), weight)
         warn_of_other_scale(self, objective, source)
         return objective.over(source)
 
@@ -367,7 +385,7 @@ class BaseNeuron(
 
 
 def _checked_weight(weight, X, name):
-    weight = check_sample_weight(weight, X, dtype=np.float64, ensure_non_negative=True)
+    weight = check_sample_weight(weight, X)
     if not weight.any():
         raise ValueError(
             f"All values of {name} are zero, so no row counts. Give at least one row a weight > 0."

@@ -31,6 +31,8 @@ class Loss(Parametrized):
         Whether its second derivative jumps, as Huber's does.
     fixed_dispersion : bool
         Whether `dispersion` is 1 whatever the levels.
+    nonnegative : bool
+        Whether the loss is never below zero, so that no optimum is either.
     margin : bool
         Whether y is -1 or 1 and the loss acts on the margin ``y * z``.
     level_range : tuple of float
@@ -43,6 +45,7 @@ class Loss(Parametrized):
     smooth: ClassVar[bool] = True
     quadratic_pieces: ClassVar[bool] = False
     fixed_dispersion: ClassVar[bool] = False
+    nonnegative: ClassVar[bool] = False
     margin: ClassVar[bool] = False
     level_range: ClassVar[tuple[float, float]] = (-INF, INF)
 
@@ -86,6 +89,7 @@ class SquaredError(Loss):
     """
 
     name = "squared_error"
+    nonnegative = True
 
     def __call__(self, y, a):
         r = a - y
@@ -117,6 +121,7 @@ class Quantile(Loss):
     """
 
     name = "quantile"
+    nonnegative = True
     smooth = False
 
     def __init__(self, quantile: float = 0.5):
@@ -191,6 +196,7 @@ class Huber(Loss):
     """
 
     name = "huber"
+    nonnegative = True
     quadratic_pieces = True
 
     def __init__(self, delta: float = 1.35):
@@ -352,6 +358,7 @@ class LogLoss(Loss):
     """
 
     name = "log_loss"
+    nonnegative = True
     fixed_dispersion = True
     level_range = (0.0, 1.0)
 
@@ -380,6 +387,7 @@ class Hinge(Loss):
     """
 
     name = "hinge"
+    nonnegative = True
     fixed_dispersion = True
     smooth = False
     margin = True
@@ -416,6 +424,7 @@ class SquaredHinge(Loss):
     """
 
     name = "squared_hinge"
+    nonnegative = True
     fixed_dispersion = True
     quadratic_pieces = True
     margin = True

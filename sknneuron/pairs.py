@@ -138,6 +138,8 @@ class ChainRule(Pair):
                 if self.convex:
                     # Far out the two parts cancel, but for rounding.
                     np.maximum(curvature, 0, out=curvature)
+            # Where a level all but underflows, inf * 0 says nothing: flat will do.
+            np.copyto(curvature, 0, where=~np.isfinite(curvature))
         return terms, slope, curvature
 
 

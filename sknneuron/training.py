@@ -192,12 +192,16 @@ class Training:
         if solver.is_stochastic:
             if progress.runs_out(value) and not self.stopping.early_stopping:
                 return True, "the objective no longer falls"
-        elif iterate.gap <= goal.target(value, iterate.theta):
+        elif self._left(iterate, value) <= goal.target(value, iterate.theta):
             return True, "the optimum is reached"
         if iterate.last:
             reached = not iterate.message and (solver.is_stochastic or not np.isnan(iterate.gap))
             return reached, iterate.message or "the solver can do no better"
         return None
+
+    def _left(self, iterate: Iterate, value: float) -> float:
+        """What is left to the optimum: no more than all of it, where the loss ends at zero."""
+        return np.fmin(iterate.gap, value) if self.objective.pair.loss.nonnegative else iterate.gap
 
     def _stops_early(self, iterate, validation_loss, patience) -> bool:
         if not self.stopping.early_stopping or validation_loss is None:

@@ -13,6 +13,8 @@ ACCEPT = 1e-4
 # Damping below this share of the diagonal is dropped: the step is the full one.
 NEGLIGIBLE = 1e-7
 MAX_DAMPING = 1e12
+# Damping up to this only makes a singular Hessian solvable; past it the curvature is negative.
+RIDGE = 2e-6
 
 Evaluate = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray, np.ndarray]]
 
@@ -111,6 +113,18 @@ class DampedDescent:
         x = -np.linalg.solve(self._damped(scaled), g[:, :, None])[:, :, 0]
         predicted = -dot(g, x) - 0.5 * np.einsum("gi,gij,gj->g", x, scaled, x)
         return x * inverse, predicted
+
+    def undamped_decrement(self) -> float:
+        """What the model promises of the whole Newton step; nan without positive curvature."""
+        scaled, inverse = self._scaled_hessian()
+        index = np.arange(scaled.shape[1])
+        scaled[:, index, index] += RIDGE
+        g = self.gradient * inverse
+        try:
+            root = np.linalg.solve(np.linalg.cholesky(scaled), g[:, :, None])
+        except np.linalg.LinAlgError:
+            return np.nan
+        return 0.5 * float(np.sum(root**2))
 
     def _scaled_hessian(self):
         """The Hessian with a unit diagonal, and what its rows and columns were multiplied by."""

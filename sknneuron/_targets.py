@@ -97,6 +97,11 @@ class ClassEncoder:
         return 2 * indicator - 1 if self.pair.loss.margin else indicator
 
     def _codes(self, y, name):
+        if self._consecutive and y.dtype.kind in "iu":
+            # Labels 0, 1, 2, ... need no search.
+            codes = y.astype(np.intp) - int(self.classes[0])
+            if len(y) == 0 or (codes.min() >= 0 and codes.max() < len(self.classes)):
+                return codes
         codes = np.minimum(np.searchsorted(self.classes, y), len(self.classes) - 1)
         unknown = self.classes[codes] != y
         if np.any(unknown):
@@ -106,6 +111,12 @@ class ClassEncoder:
                 "be named in the first call to partial_fit (classes=)."
             )
         return codes
+
+    @property
+    def _consecutive(self) -> bool:
+        classes = self.classes
+        is_whole = isinstance(classes, np.ndarray) and classes.dtype.kind in "iu"
+        return is_whole and int(classes[-1]) - int(classes[0]) == len(classes) - 1
 
     def _indicator(self, y, name):
         y = y.toarray() if hasattr(y, "toarray") else np.asarray(y)
@@ -151,13 +162,22 @@ def find_classes(y, name: str, classes=None):
     if not is_plain:
         y = column_or_1d(y, warn=True)
         check_classification_targets(y)
-    classes = np.unique(y if classes is None else classes)
+    classes = _distinct(y) if classes is None else np.unique(classes)
     if len(classes) < 2:
         raise ValueError(
             f"{name} needs samples of at least 2 classes in the data, but y contains only one "
             f"class: {classes[0]!r}. With one class there is nothing to tell apart."
         )
     return classes, False
+
+
+def _distinct(y):
+    """``np.unique``; by counting where y holds few small whole numbers."""
+    if len(y) and y.dtype.kind in "iu" and y.dtype.itemsize <= 8:
+        low, high = int(y.min()), int(y.max())
+        if low >= 0 and high < max(len(y), 256):
+            return np.flatnonzero(np.bincount(y)).astype(y.dtype)
+    return np.unique(y)
 
 
 def class_weighted(y, class_weight, sample_weight):

@@ -17,6 +17,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from ._callbacks import CallbackBridge
 from ._fit_warnings import column_names, warn_of_bad_fit, warn_of_other_scale
 from ._parameters import check_parameters
+from ._plain import is_plain_training_set, weighted_sum
 from ._sklearn_compat import CallbackSupportMixin, check_sample_weight, with_callbacks
 from ._targets import ClassEncoder, ValueEncoder
 from .history import History
@@ -103,9 +104,7 @@ class BaseNeuron(
 
     def _fit(self, X, y, sample_weight, validation) -> Outcome:
         X_given, y_given = X, y
-        X, y = validate_data(
-            self, X, y, accept_sparse="csr", dtype=DTYPES, multi_output=True, y_numeric=False
-        )
+        X, y = self._validated(X, y)
         if sample_weight is not None:
             sample_weight = _checked_weight(sample_weight, X, "sample_weight")
         targets = self._learn_targets(y)
@@ -128,7 +127,7 @@ class BaseNeuron(
                 on_iterate=callbacks,
                 verbose=int(self.verbose),
                 name=type(self).__name__,
-            ).run(solver, start, np.random.default_rng(self._seed()))
+            ).run(solver, start, np.random.default_rng(self._seed()) if solver.is_random else None)
             self._store(outcome, history, targets, solver.name)
             # Momentum and rates of an earlier partial_fit belong to weights that are gone.
             self.__dict__.pop("optimizer_state_", None)
@@ -136,6 +135,16 @@ class BaseNeuron(
                 callbacks.end(*outcome.weights)
             self._warn_of_bad_fit(self, objective, outcome)
         return outcome
+
+    def _validated(self, X, y):
+        """Rows and targets as training takes them, and what is kept about X's columns."""
+        if not is_plain_training_set(X, y):
+            return validate_data(
+                self, X, y, accept_sparse="csr", dtype=DTYPES, multi_output=True, y_numeric=False
+            )
+        self.n_features_in_ = X.shape[1]
+        self.__dict__.pop("feature_names_in_", None)
+        return X, y
 
     def _partial_fit(self, X, y, sample_weight, classes=None):
         """One epoch over these rows alone, going on from where the last call ended."""
@@ -369,11 +378,12 @@ class BaseNeuron(
         z : ndarray of shape (n_samples, n_neurons)
             In X's dtype.
         """
+        if "coef_" in vars(self) and "feature_names_in_" not in vars(self):
+            z = weighted_sum(X, *self._weights_2d())
+            if z is not None:
+                return z
         check_is_fitted(self)
         X = validate_data(self, X, accept_sparse="csr", dtype=DTYPES, reset=False)
-        return self._weighted_sum(X)
-
-    def _weighted_sum(self, X):
         coef, intercept = self._weights_2d()
         z = X @ coef.astype(X.dtype, copy=False).T
         z += intercept.astype(X.dtype, copy=False)

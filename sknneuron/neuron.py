@@ -9,7 +9,6 @@ from sklearn.utils.metaestimators import available_if
 
 from ._parameters import CLASSIFIER_CONSTRAINTS, CONSTRAINTS
 from ._targets import ClassEncoder, ValueEncoder, class_weighted, find_classes, numeric
-from .activations import get_activation
 from .base import BaseNeuron, keeping_earlier_fit
 from .pairs import make_pair
 
@@ -525,9 +524,7 @@ class NeuronClassifier(ClassifierMixin, BaseNeuron):
             chosen = "sigmoid"
         else:
             chosen = self.activation
-        pair = make_pair(
-            get_activation(chosen), loss if self.loss == "auto" else self.loss, classifier=True
-        )
+        pair = make_pair(chosen, loss if self.loss == "auto" else self.loss, classifier=True)
         return pair.of_classes(n_classes)
 
     def _learn_targets(self, y, classes=None):

@@ -97,7 +97,7 @@ class ClassEncoder:
 
     def _codes(self, y):
         codes = np.minimum(np.searchsorted(self.classes, y), len(self.classes) - 1)
-        unknown = self.classes[codes] != y
+        unknown = np.take(self.classes, codes) != y
         if np.any(unknown):
             raise ValueError(
                 f"y contains the label {y[unknown][0]!r}, which is not among the classes "
@@ -177,7 +177,7 @@ def numeric(y):
     ValueError
         If y holds something else than numbers.
     """
-    y = y.toarray() if hasattr(y, "toarray") else np.asarray(y)
+    y = y.toarray() if hasattr(y, "toarray") else y if hasattr(y, "dtype") else np.asarray(y)
     try:
         return y.astype(np.float64, copy=False)
     except (TypeError, ValueError):

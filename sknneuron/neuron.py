@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy import special
 from sklearn.base import ClassifierMixin, RegressorMixin
 from sklearn.utils.metaestimators import available_if
 
+from . import _special as special
+from ._inputs import wherever
 from ._parameters import CLASSIFIER_CONSTRAINTS, CONSTRAINTS
 from ._targets import ClassEncoder, ValueEncoder, class_weighted, find_classes, numeric
 from .activations import get_activation
@@ -186,6 +187,7 @@ class NeuronRegressor(RegressorMixin, BaseNeuron):
         with keeping_earlier_fit(self):
             return self._partial_fit(X, y, sample_weight)
 
+    @wherever
     def predict(self, X):
         """Activation levels as predictions.
 
@@ -208,7 +210,7 @@ class NeuronRegressor(RegressorMixin, BaseNeuron):
 
     def _fitted_targets(self):
         is_1d = self.coef_.ndim == 1
-        n_neurons = 1 if is_1d else len(self.coef_)
+        n_neurons = 1 if is_1d else self._n_features_out
         return ValueEncoder(make_pair(self.activation, self.loss), n_neurons, is_1d)
 
     def __sklearn_tags__(self):
@@ -420,6 +422,7 @@ class NeuronClassifier(ClassifierMixin, BaseNeuron):
         with keeping_earlier_fit(self):
             return self._partial_fit(X, y, sample_weight, classes)
 
+    @wherever
     def decision_function(self, X):
         """Distance of z from where the probability is one half.
 
@@ -435,6 +438,7 @@ class NeuronClassifier(ClassifierMixin, BaseNeuron):
         decision = self.pre_activation(X) - self._fitted_targets().pair.threshold
         return decision[:, 0] if self._is_binary() else decision
 
+    @wherever
     def predict(self, X):
         """Most probable class of each row; an indicator matrix for a multilabel fit.
 
@@ -450,9 +454,10 @@ class NeuronClassifier(ClassifierMixin, BaseNeuron):
         if self.multilabel_:
             return (decision > 0).astype(int)
         codes = (decision > 0).astype(int) if decision.ndim == 1 else decision.argmax(axis=1)
-        return self.classes_[codes]
+        return np.take(self.classes_, codes)
 
     @available_if(_gives_probabilities)
+    @wherever
     def predict_proba(self, X):
         """Probability of each class; of each label for a multilabel fit.
 
@@ -478,6 +483,7 @@ class NeuronClassifier(ClassifierMixin, BaseNeuron):
         return np.divide(probability, total, out=even, where=total > 0)
 
     @available_if(_gives_probabilities)
+    @wherever
     def predict_log_proba(self, X):
         """Logarithm of `predict_proba`, exact far out for sigmoid and softmax.
 

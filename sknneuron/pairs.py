@@ -10,8 +10,8 @@ from __future__ import annotations
 from typing import ClassVar
 
 import numpy as np
-from scipy import special
 
+from . import _special as special
 from .activations import ACTIVATIONS, Activation, get_activation
 from .losses import LOSSES, Loss, get_loss
 

@@ -259,8 +259,9 @@ def _measure(objective: Objective, theta, state: State, message: str | None = No
         norm = objective.weight_gradient_norm(subgradient)
     rate = float(np.max(state["rate"] * state["share"]))
     last = message is not None
-    return Iterate(theta, float(value.sum()), norm, objective, rate, last=last,
-                   message=message or "")
+    return Iterate(
+        theta, float(value.sum()), norm, objective, rate, last=last, message=message or ""
+    )
 
 
 def least_subgradient(gradient, theta, l1):

@@ -43,11 +43,23 @@ class ValueEncoder:
         ValueError
             For targets that the loss has no value for, or wholly outside the activation's range.
         """
+        encoded = self.encode_unchecked(y)
+        outside = self.outside(encoded)
+        if outside.any():
+            report_outside(int(outside.sum()), encoded.size, encoded[outside][0], self.pair)
+        return encoded
+
+    def encode_unchecked(self, y):
+        """`encode`, whatever the activation's range."""
         y = numeric(y)
         encoded = y[:, None] if y.ndim == 1 else y
         _check_loss_range(encoded, self.pair)
-        _check_activation_range(encoded, self.pair)
         return encoded
+
+    def outside(self, encoded):
+        """Mask of the targets that the activation cannot reach."""
+        low, high = self.pair.activation.range
+        return (encoded < low) | (encoded > high)
 
     def shape_weights(self, coef, intercept):
         """Weights and biases in scikit-learn's shapes."""
@@ -94,6 +106,14 @@ class ClassEncoder:
             else:
                 indicator = (codes[:, None] == np.arange(len(self.classes))).astype(np.float64)
         return 2 * indicator - 1 if self.pair.loss.margin else indicator
+
+    def encode_unchecked(self, y):
+        """`encode`: labels have no range."""
+        return self.encode(y)
+
+    def outside(self, encoded):
+        """Mask of the targets out of reach: none."""
+        return np.zeros(len(encoded), dtype=bool)
 
     def _codes(self, y):
         codes = np.minimum(np.searchsorted(self.classes, y), len(self.classes) - 1)
@@ -201,26 +221,23 @@ def _check_loss_range(y, pair: Pair) -> None:
     )
 
 
-def _check_activation_range(y, pair: Pair) -> None:
+def report_outside(n_outside: int, n_targets: int, worst: float, pair: Pair) -> None:
+    """Refuse targets wholly outside the activation's range, warn of those partly outside."""
     low, high = pair.activation.range
-    if np.isinf(low) and np.isinf(high):
-        return
-    outside = (y < low) | (y > high)
-    if not outside.any():
-        return
-    name, worst = pair.activation.name, y[outside][0]
+    name = pair.activation.name
     remedy = (
         "Scale y into it: TransformedTargetRegressor(regressor=..., transformer=MinMaxScaler()), "
         "or use activation='identity'."
     )
-    if outside.all():
+    if n_outside == n_targets:
         raise ValueError(
             f"activation='{name}' gives levels between {low:g} and {high:g} and every target is "
             f"outside that (y contains {worst:g}): no weights can reach one. {remedy}"
         )
     warnings.warn(
-        f"activation='{name}' gives levels between {low:g} and {high:g}, and {outside.mean():.0%} "
-        f"of the targets are outside (y contains {worst:g}): they are out of reach. {remedy}",
+        f"activation='{name}' gives levels between {low:g} and {high:g}, and "
+        f"{n_outside / n_targets:.0%} of the targets are outside (y contains {worst:g}): they are "
+        f"out of reach. {remedy}",
         NeuronWarning,
-        stacklevel=5,
+        stacklevel=6,
     )

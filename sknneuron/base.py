@@ -15,8 +15,10 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ._callbacks import CallbackBridge
+from ._device import at_home
+from ._dispatch import reader_of, refuse_elsewhere, wherever
 from ._fit_warnings import warn_of_bad_fit, warn_of_other_scale
-from ._inputs import Inputs, at_home, checked_weight, reader_of, wherever
+from ._inputs import Inputs, checked_weight
 from ._parameters import check_parameters
 from ._sklearn_compat import CallbackSupportMixin, with_callbacks
 from ._targets import ClassEncoder, ValueEncoder
@@ -156,6 +158,7 @@ class BaseNeuron(
         """One epoch over these rows alone, going on from where the last call ended."""
         check_parameters(self, self._constraints)
         first = not hasattr(self, "coef_")
+        refuse_elsewhere(X)
         X, y = validate_data(
             self, X, y, accept_sparse="csr", dtype=DTYPES, multi_output=True, reset=first
         )

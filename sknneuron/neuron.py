@@ -7,7 +7,7 @@ from sklearn.base import ClassifierMixin, RegressorMixin
 from sklearn.utils.metaestimators import available_if
 
 from . import _special as special
-from ._inputs import wherever
+from ._dispatch import scorer_of, wherever
 from ._parameters import CLASSIFIER_CONSTRAINTS, CONSTRAINTS
 from ._targets import ClassEncoder, ValueEncoder, class_weighted, find_classes, numeric
 from .activations import get_activation
@@ -202,6 +202,22 @@ class NeuronRegressor(RegressorMixin, BaseNeuron):
         """
         levels = self._levels(X)
         return levels[:, 0] if self.coef_.ndim == 1 else levels
+
+    def score(self, X, y, sample_weight=None):
+        """R2, the share of the targets' variance that the predictions explain.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,) or (n_samples, n_targets)
+        sample_weight : array-like of shape (n_samples,), default=None
+
+        Returns
+        -------
+        score : float
+            At most 1; a mean over targets where there are several.
+        """
+        return scorer_of(self, X, super().score)(X, y, sample_weight)
 
     def _learn_targets(self, y, classes=None):
         y = numeric(y)
@@ -503,6 +519,21 @@ class NeuronClassifier(ClassifierMixin, BaseNeuron):
             return special.log_softmax(np.concatenate([np.zeros_like(z), z], axis=1), axis=1)
         with np.errstate(divide="ignore"):
             return np.log(self.predict_proba(X))
+
+    def score(self, X, y, sample_weight=None):
+        """Accuracy, the share of rows whose class (all of whose labels) is predicted.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,) or (n_samples, n_labels)
+        sample_weight : array-like of shape (n_samples,), default=None
+
+        Returns
+        -------
+        score : float
+        """
+        return scorer_of(self, X, super().score)(X, y, sample_weight)
 
     def _is_binary(self) -> bool:
         return len(self.classes_) == 2 and not self.multilabel_

@@ -69,7 +69,7 @@ def _device_source(estimator, X, y, weight, targets, name) -> DeviceSource:
     if name == "sample_weight":
         by_class = getattr(estimator, "class_weight", None) is not None
         weight = estimator._weight_classes(np.asarray(y) if by_class else y, weight)
-    arrays = targets.encode(y), weight
+    arrays = targets.encode(y, "y" if name == "sample_weight" else "y_val"), weight
     return DeviceSource(X, *(_beside(X, a) for a in arrays))
 
 

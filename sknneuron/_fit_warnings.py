@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import warnings
-
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
-from .exceptions import NeuronWarning
+from .exceptions import NeuronWarning, warn
 from .objective import Objective
 from .training import Outcome
 
@@ -18,18 +16,21 @@ WORTH_SAYING = 5e-3
 N_NAMED = 3
 # Validation rows whose scale is compared.
 N_SCALE_ROWS = 100_000
+# A log loss below this share of the bias-only neuron's is none.
+NO_LOSS = 1e-6
 
 
-def warn_of_bad_fit(estimator, objective: Objective, outcome: Outcome, stacklevel: int) -> None:
+def warn_of_bad_fit(estimator, objective: Objective, outcome: Outcome) -> None:
     """Warn of a training that did not end well and of a neuron that answers to nothing."""
     for message, category in (
         _not_converged(estimator, outcome),
+        _separable(objective, outcome),
         _penalty_on_small_units(estimator, objective, outcome),
         _dead(estimator, objective, outcome),
         _constant(estimator, objective, outcome),
     ):
         if message:
-            warnings.warn(message, category, stacklevel=stacklevel + 1)
+            warn(message, category)
 
 
 def _not_converged(estimator, outcome: Outcome):
@@ -48,6 +49,22 @@ def _not_converged(estimator, outcome: Outcome):
         f"solver='{estimator.solver_}': {outcome.reason}. The weights are the best found so far. "
         f"{remedy}",
         ConvergenceWarning,
+    )
+
+
+def _separable(objective: Objective, outcome: Outcome):
+    """Classes told apart without an error, by weights that nothing keeps from growing for ever."""
+    if objective.pair.loss.name != "log_loss" or not objective.pair.convex:
+        return "", None
+    penalty = objective.penalty.value(outcome.coef)
+    if outcome.objective > NO_LOSS * objective.null_value or penalty > 0.1 * outcome.objective:
+        return "", None
+    return (
+        "The columns separate the classes perfectly, so that larger weights are always better and "
+        f"only tol ended their growth (the largest is {np.abs(outcome.coef).max():.3g}). "
+        "Predictions are as they should be, but the weights say nothing: set alpha > 0 for finite "
+        "ones, or look for a column that gives the class away.",
+        NeuronWarning,
     )
 
 
@@ -110,7 +127,8 @@ def _dead(estimator, objective: Objective, outcome: Outcome):
 def _constant(estimator, objective: Objective, outcome: Outcome):
     """The same prediction for every row, though rows and targets differ."""
     rows = objective.watched
-    if rows.n_rows < 2 or objective.pair.activation.flat == "dead":
+    said_already = objective.pair.activation.flat == "dead" or "diverged" in outcome.reason
+    if rows.n_rows < 2 or said_already:
         return "", None
     y = rows.y.reshape(rows.n_rows, -1)
     theta = objective.from_weights(outcome.coef, outcome.intercept)
@@ -123,14 +141,21 @@ def _constant(estimator, objective: Objective, outcome: Outcome):
     constant_rows = objective.coordinates.scale.size and _rows_equal(rows.X)
     if constant_rows or not np.any(silent & varies):
         return "", None
-    cause = (
-        f"alpha={estimator.alpha:g} holds every weight at zero: lower alpha"
-        if estimator.alpha > 0 and not np.any(outcome.coef[: len(silent)][silent])
-        else "no column tells the targets apart: check the features, or transform the target"
-    )
+    cause = "no column tells the targets apart: check the features, or transform the target"
+    if estimator.early_stopping and not np.any(outcome.coef):
+        cause = (
+            "no iterate did better on the validation rows than the start: give more of them "
+            "(X_val, validation_fraction), or set early_stopping=False"
+        )
+    elif estimator.alpha > 0 and not np.any(outcome.coef[: len(silent)][silent]):
+        cause = f"alpha={estimator.alpha:g} holds every weight at zero: lower alpha"
+    who = ""
+    if len(silent) > 1 and not silent.all():
+        numbers = ", ".join(map(str, np.flatnonzero(silent & varies)))
+        who = f" in neuron {numbers} (of {len(silent)})"
     return (
-        f"{type(estimator).__name__} predicts the same for every row although the targets differ; "
-        f"{cause}.",
+        f"{type(estimator).__name__} predicts the same for every row{who} although the targets "
+        f"differ; {cause}.",
         NeuronWarning,
     )
 
@@ -156,10 +181,8 @@ def warn_of_other_scale(estimator, objective: Objective, validation) -> None:
     distance = np.abs(mean - objective.coordinates.center) / objective.coordinates.scale
     far = np.flatnonzero(distance > 20)
     if len(far):
-        warnings.warn(
+        warn(
             f"X_val is on another scale than X: the mean of {column_names(estimator, far)} is "
             f"{distance[far].max():.0f} standard deviations from that of X. In a Pipeline, send it "
             'through the same steps with Pipeline(..., transform_input=["X_val"]).',
-            NeuronWarning,
-            stacklevel=5,
         )

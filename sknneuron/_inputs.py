@@ -6,7 +6,6 @@ import sys
 from dataclasses import dataclass
 
 import array_api_compat
-import numpy as np
 from sklearn import get_config
 
 from ._sklearn_compat import check_sample_weight
@@ -58,7 +57,7 @@ def is_device_array(X) -> bool:
 
 def checked_weight(weight, X, name: str):
     """Sample weights as float64, not negative and not all zero."""
-    weight = check_sample_weight(weight, X, dtype=np.float64, ensure_non_negative=True)
+    weight = check_sample_weight(weight, X)
     if not weight.any():
         raise ValueError(
             f"All values of {name} are zero, so no row counts. Give at least one row a weight > 0."

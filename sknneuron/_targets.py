@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +9,7 @@ from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import column_or_1d
 
-from .exceptions import NeuronWarning
+from .exceptions import warn
 from .pairs import Pair
 
 
@@ -35,25 +34,28 @@ class ValueEncoder:
         """Fitted attributes that say what was learnt of y."""
         return {}
 
-    def encode(self, y):
-        """Return y as (n_samples, n_neurons) floats.
+    def encode(self, y, name="y"):
+        """Return y, called `name` in errors, as (n_samples, n_neurons) floats.
 
         Raises
         ------
         ValueError
             For targets that the loss has no value for, or wholly outside the activation's range.
         """
-        encoded = self.encode_unchecked(y)
+        encoded = self.encode_unchecked(y, name)
+        if self.pair.activation.range == (-np.inf, np.inf):
+            return encoded
         outside = self.outside(encoded)
         if outside.any():
-            report_outside(int(outside.sum()), encoded.size, encoded[outside][0], self.pair)
+            worst = encoded[outside][0]
+            report_outside(int(outside.sum()), encoded.size, worst, self.pair, name)
         return encoded
 
-    def encode_unchecked(self, y):
+    def encode_unchecked(self, y, name: str = "y"):
         """`encode`, whatever the activation's range."""
-        y = numeric(y)
+        y = numeric(y, name)
         encoded = y[:, None] if y.ndim == 1 else y
-        _check_loss_range(encoded, self.pair)
+        _check_loss_range(encoded, self.pair, name)
         return encoded
 
     def outside(self, encoded):
@@ -87,8 +89,10 @@ class ClassEncoder:
         """Fitted attributes that say what was learnt of y."""
         return {"classes_": self.classes, "multilabel_": self.is_multilabel}
 
-    def encode(self, y):
+    def encode(self, y, name="y"):
         """Return (n_samples, n_neurons) floats; (n_samples,) class codes for a softmax layer.
+
+        In errors y is called `name`.
 
         Raises
         ------
@@ -96,9 +100,9 @@ class ClassEncoder:
             For labels other than `classes`.
         """
         if self.is_multilabel:
-            indicator = self._indicator(y)
+            indicator = self._indicator(y, name)
         else:
-            codes = self._codes(y if np.ndim(y) == 1 else column_or_1d(y, warn=True))
+            codes = self._codes(y if np.ndim(y) == 1 else column_or_1d(y, warn=True), name)
             if self.pair.coupled:
                 return codes
             if len(self.classes) == 2:
@@ -107,35 +111,35 @@ class ClassEncoder:
                 indicator = (codes[:, None] == np.arange(len(self.classes))).astype(np.float64)
         return 2 * indicator - 1 if self.pair.loss.margin else indicator
 
-    def encode_unchecked(self, y):
+    def encode_unchecked(self, y, name: str = "y"):
         """`encode`: labels have no range."""
-        return self.encode(y)
+        return self.encode(y, name)
 
     def outside(self, encoded):
         """Mask of the targets out of reach: none."""
         return np.zeros(len(encoded), dtype=bool)
 
-    def _codes(self, y):
+    def _codes(self, y, name):
         codes = np.minimum(np.searchsorted(self.classes, y), len(self.classes) - 1)
         unknown = np.take(self.classes, codes) != y
         if np.any(unknown):
             raise ValueError(
-                f"y contains the label {y[unknown][0]!r}, which is not among the classes "
-                f"{self.classes[:10]!r}. Name all labels in the first call to partial_fit "
-                "(classes=)."
+                f"{name} contains the label {y[unknown].tolist()[0]!r}, which is not among the "
+                f"classes {self.classes[:10].tolist()}. All labels have to be in the y of fit, or "
+                "be named in the first call to partial_fit (classes=)."
             )
         return codes
 
-    def _indicator(self, y):
+    def _indicator(self, y, name):
         y = y.toarray() if hasattr(y, "toarray") else np.asarray(y)
         n_labels = len(self.classes)
         if y.ndim != 2 or y.shape[1] != n_labels:
             raise ValueError(
-                f"y has shape {y.shape}, but there are {n_labels} labels: give an indicator matrix "
-                f"with {n_labels} columns of 0 and 1."
+                f"{name} has shape {y.shape}, but there are {n_labels} labels: give an "
+                f"indicator matrix with {n_labels} columns of 0 and 1."
             )
         if not np.isin(y, (0, 1)).all():
-            raise ValueError(f"A multilabel y holds 0 and 1 only; got {np.unique(y)[:5]}.")
+            raise ValueError(f"A multilabel {name} holds 0 and 1 only; got {np.unique(y)[:5]}.")
         return y.astype(np.float64)
 
     def shape_weights(self, coef, intercept):
@@ -185,12 +189,18 @@ def class_weighted(y, class_weight, sample_weight):
         return sample_weight
     if hasattr(y, "toarray"):
         y = y.toarray()
+    if class_weight == "balanced" and sample_weight is not None and np.ndim(y) == 1:
+        # A row that counts for k counts for k in the size of its class, too.
+        codes = np.unique(y, return_inverse=True)[1]
+        sizes = np.bincount(codes, weights=sample_weight)
+        balanced = sizes.sum() / (np.count_nonzero(sizes) * np.where(sizes > 0, sizes, np.inf))
+        return balanced[codes] * sample_weight
     weight = compute_sample_weight(class_weight, y)
     return weight if sample_weight is None else weight * sample_weight
 
 
-def numeric(y):
-    """Return y as float64.
+def numeric(y, name="y"):
+    """Return y, called `name` in errors, as float64.
 
     Raises
     ------
@@ -202,12 +212,12 @@ def numeric(y):
         return y.astype(np.float64, copy=False)
     except (TypeError, ValueError):
         raise ValueError(
-            f"y holds values that are not numbers, {y.ravel()[0]!r} for one. A regressor needs "
-            "numbers; for labels there is NeuronClassifier."
+            f"{name} holds values that are not numbers, {y.ravel()[0]!r} for one. A "
+            "regressor needs numbers; for labels there is NeuronClassifier."
         ) from None
 
 
-def _check_loss_range(y, pair: Pair) -> None:
+def _check_loss_range(y, pair: Pair, name: str) -> None:
     low, high, low_inclusive, high_inclusive = pair.loss.target_range
     outside = (y < low) if low_inclusive else (y <= low)
     outside |= (y > high) if high_inclusive else (y >= high)
@@ -216,28 +226,26 @@ def _check_loss_range(y, pair: Pair) -> None:
     brackets = ("[" if low_inclusive else "("), ("]" if high_inclusive else ")")
     raise ValueError(
         f"loss='{pair.loss.name}' needs targets in {brackets[0]}{low:g}, {high:g}{brackets[1]}; "
-        f"y contains {y[outside][0]:g}. Use a loss for such targets, loss='squared_error' say, "
-        "or transform y with TransformedTargetRegressor."
+        f"{name} contains {y[outside][0]:g}. Use a loss for such targets, loss='squared_error' "
+        "say, or transform y with TransformedTargetRegressor."
     )
 
 
-def report_outside(n_outside: int, n_targets: int, worst: float, pair: Pair) -> None:
+def report_outside(n_outside: int, n_targets: int, worst: float, pair: Pair, name="y") -> None:
     """Refuse targets wholly outside the activation's range, warn of those partly outside."""
     low, high = pair.activation.range
-    name = pair.activation.name
+    activation = pair.activation.name
     remedy = (
         "Scale y into it: TransformedTargetRegressor(regressor=..., transformer=MinMaxScaler()), "
         "or use activation='identity'."
     )
     if n_outside == n_targets:
         raise ValueError(
-            f"activation='{name}' gives levels between {low:g} and {high:g} and every target is "
-            f"outside that (y contains {worst:g}): no weights can reach one. {remedy}"
+            f"activation='{activation}' gives levels between {low:g} and {high:g} and every target "
+            f"is outside that ({name} contains {worst:g}): no weights can reach one. {remedy}"
         )
-    warnings.warn(
-        f"activation='{name}' gives levels between {low:g} and {high:g}, and "
-        f"{n_outside / n_targets:.0%} of the targets are outside (y contains {worst:g}): they are "
-        f"out of reach. {remedy}",
-        NeuronWarning,
-        stacklevel=6,
+    warn(
+        f"activation='{activation}' gives levels between {low:g} and {high:g}, and "
+        f"{n_outside / n_targets:.0%} of the targets are outside ({name} contains {worst:g}): "
+        f"they are out of reach. {remedy}",
     )

@@ -17,7 +17,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from ._callbacks import CallbackBridge
 from ._device import at_home
 from ._dispatch import reader_of, refuse_elsewhere, wherever
-from ._fit_warnings import warn_of_bad_fit, warn_of_other_scale
+from ._fit_warnings import column_names, warn_of_bad_fit, warn_of_other_scale
 from ._inputs import Inputs, checked_weight
 from ._parameters import check_parameters
 from ._sklearn_compat import CallbackSupportMixin, with_callbacks
@@ -37,6 +37,8 @@ SMALL = 8192
 # Multiplications below which BLAS stays on one thread of itself.
 SMALL_PRODUCT = 200_000
 DTYPES = [np.float64, np.float32]
+# Sizes of columns between which their squares, and the squares of those, can be computed with.
+TINY, LARGE = 1e-140, 1e150
 
 
 class BaseNeuron(
@@ -125,21 +127,21 @@ class BaseNeuron(
         source = ArraySource(X, targets.encode(y), weight, n_threads=self._n_threads(X))
         if validation is not None:
             X_val, y_val, weight_val = validation
-            validation = ArraySource(X_val, targets.encode(y_val), weight_val)
+            validation = ArraySource(X_val, targets.encode(y_val, "y_val"), weight_val)
         return Inputs(source, targets, validation)
 
     def _train(self, inputs: Inputs, X_given, y_given, sample_weight) -> Outcome:
         source, targets = inputs.source, inputs.targets
-        size = source.n_features * (targets.n_neurons if targets.pair.coupled else 1)
+        size = self._group_size(source.n_features, targets)
         small = source.n_rows * size**2 <= SMALL_PRODUCT
         with nullcontext() if small else single_threaded_blas():
-            objective = self._objective(source, targets.pair, targets.n_neurons)
+            objective = self._checked_objective(source, targets)
             start = self._start(objective)
-            solver = make_solver(self.solver, objective, **self._solver_options())
+            solver = self._make_solver(self.solver, objective)
             callbacks = self._callbacks(X_given, y_given, sample_weight, targets)
             outcome = Training(
                 objective,
-                Stopping(self.max_iter, self.tol, self.n_iter_no_change, self.early_stopping),
+                Stopping(self.max_iter, self._tol, self.n_iter_no_change, self.early_stopping),
                 history := History(self.record, self._earlier_history()),
                 validation=self._validation_objective(objective, inputs.validation),
                 on_iterate=callbacks,
@@ -150,8 +152,8 @@ class BaseNeuron(
             # Momentum and rates of an earlier partial_fit belong to weights that are gone.
             self.__dict__.pop("optimizer_state_", None)
             if callbacks is not None:
-                callbacks.end(outcome.coef, outcome.intercept)
-            warn_of_bad_fit(self, objective, outcome, stacklevel=5)
+                callbacks.end(*outcome.weights)
+            self._warn_of_bad_fit(self, objective, outcome)
         return outcome
 
     def _partial_fit(self, X, y, sample_weight, classes=None):
@@ -168,14 +170,14 @@ class BaseNeuron(
         weight = self._weight_classes(y, sample_weight)
         source = ArraySource(X, targets.encode(y), weight)
         state = getattr(self, "optimizer_state_", None)
-        coordinates = None if state is None else Coordinates(state["center"], state["scale"])
-        objective = self._objective(source, targets.pair, targets.n_neurons, coordinates)
+        coordinates = None if state is None else self._coordinates_of(state)
+        objective = self._checked_objective(source, targets, coordinates)
         name = self.solver if SOLVERS.get(self.solver, Solver).is_stochastic else "adam"
-        solver = make_solver(name, objective, **self._solver_options())
+        solver = self._make_solver(name, objective)
         n_epochs = 0 if first else self.n_iter_
         rng = np.random.default_rng([self._seed(), n_epochs])
         began = time.perf_counter()
-        start = objective.null() if first else objective.from_weights(*self._weights_2d())
+        start = objective.null() if first else objective.from_weights(*self._weights())
         assert isinstance(solver, Stochastic)
         theta, self.optimizer_state_ = solver.epoch(objective, start, state, rng)
         if not np.all(np.isfinite(theta)):
@@ -188,17 +190,59 @@ class BaseNeuron(
         norm = objective.weight_gradient_norm(gradient)
         entry = describe(Iterate(theta, float(value.sum()), norm, objective))
         history.append({**entry, "iteration": 0, "elapsed": time.perf_counter() - began})
-        coef, intercept = objective.to_weights(theta)
-        outcome = Outcome(coef, intercept, entry["objective"], n_epochs + 1, False, "")
+        weights = objective.to_weights(theta)
+        outcome = Outcome(weights, entry["objective"], n_epochs + 1, False, "")
         self._store(outcome, history, targets, name)
         return self
 
-    def _solver_options(self) -> dict:
-        return {
-            "batch_size": self.batch_size,
-            "learning_rate_init": self.learning_rate_init,
-            "momentum": self.momentum,
-        }
+    # -- what a layer does otherwise ---------------------------------------------------------------
+
+    _warn_of_bad_fit = staticmethod(warn_of_bad_fit)
+    _solver_for = staticmethod(make_solver)
+
+    @property
+    def _tol(self):
+        """Tolerance of the training loop."""
+        return self.tol
+
+    def _group_size(self, n_features: int, targets) -> int:
+        """Number of weights that one loss joins."""
+        return n_features * (targets.n_neurons if targets.pair.coupled else 1)
+
+    def _objective(self, source, targets, coordinates=None) -> Objective:
+        """The objective over the rows of `source`, in these coordinates or its own."""
+        return Objective(
+            source,
+            targets.pair,
+            ElasticNet(self.alpha, self.l1_ratio),
+            targets.n_neurons,
+            fit_intercept=self.fit_intercept,
+            coordinates=coordinates,
+        )
+
+    def _coordinates_of(self, state):
+        """The coordinates that an earlier `partial_fit` worked in."""
+        return Coordinates(state["center"], state["scale"])
+
+    def _weights(self) -> tuple:
+        """Fitted weights and biases in the objective's shapes and order."""
+        return self._weights_2d()
+
+    def _weight_attributes(self, targets, weights) -> dict:
+        """Fitted attributes that hold weights and biases."""
+        coef, intercept = targets.shape_weights(*weights)
+        return {"coef_": coef, "intercept_": intercept}
+
+    # -- steps of a fit ----------------------------------------------------------------------------
+
+    def _make_solver(self, name: str, objective: Objective) -> Solver:
+        return self._solver_for(
+            name,
+            objective,
+            batch_size=self.batch_size,
+            learning_rate_init=self.learning_rate_init,
+            momentum=self.momentum,
+        )
 
     def _seed(self) -> int:
         return check_random_state(self.random_state).randint(np.iinfo(np.int32).max)
@@ -207,37 +251,46 @@ class BaseNeuron(
         """coef_ and intercept_ as (n_neurons, n_features) and (n_neurons,)."""
         return np.atleast_2d(to_host(self.coef_)), np.atleast_1d(to_host(self.intercept_))
 
-    def _objective(self, source, pair, n_neurons, coordinates: Coordinates | None = None):
-        penalty = ElasticNet(self.alpha, self.l1_ratio)
+    def _checked_objective(self, source, targets, coordinates=None):
         with np.errstate(over="ignore", invalid="ignore"):
-            objective = Objective(
-                source,
-                pair,
-                penalty,
-                n_neurons,
-                fit_intercept=self.fit_intercept,
-                coordinates=coordinates,
-            )
+            objective = self._objective(source, targets, coordinates)
             at_null = objective.null_value
-        if not (np.isfinite(at_null) and np.all(np.isfinite(objective.coordinates.scale))):
+        self._check_sizes(objective.coordinates.scale)
+        if not np.isfinite(at_null):
             raise ValueError(
-                "The loss is not finite even with all weights at zero: X or y holds values too "
-                "large to compute with (their squares overflow). Divide the columns, or y, by "
-                "their size, with StandardScaler and TransformedTargetRegressor say."
+                "The loss is not finite even with all weights at zero: y holds values too large to "
+                "compute with (their squares overflow). Divide y by its size, with "
+                "TransformedTargetRegressor say."
             )
         return objective
+
+    def _check_sizes(self, scale) -> None:
+        """Refuse columns whose squares overflow or underflow."""
+        for bad, size, fate in (
+            (~(scale < LARGE), "large", "overflow"),
+            (scale < TINY, "small", "vanish"),
+        ):
+            if bad.any():
+                columns = np.flatnonzero(bad)
+                raise ValueError(
+                    f"X holds values too {size} to compute with: those of "
+                    f"{column_names(self, columns)} are about {scale[columns[0]]:.0e} in size, and "
+                    f"their squares {fate}. Divide the columns by their size, with StandardScaler "
+                    "say."
+                )
 
     def _start(self, objective: Objective):
         if not (self.warm_start and hasattr(self, "coef_")):
             return objective.null()
-        coef, intercept = self._weights_2d()
-        expected = (objective.n_neurons, objective.n_features)
-        if coef.shape != expected:
-            raise ValueError(
-                f"warm_start=True goes on from weights of shape {coef.shape}, but these data need "
-                f"{expected}. Fit a fresh estimator, or set warm_start=False."
-            )
-        return objective.from_weights(coef, intercept)
+        weights = self._weights()
+        expected = objective.weight_shapes
+        for given, needed in zip(weights, expected, strict=True):
+            if given.shape != needed:
+                raise ValueError(
+                    f"warm_start=True goes on from weights of shape {given.shape}, but these data "
+                    f"need {needed}. Fit a fresh estimator, or set warm_start=False."
+                )
+        return objective.from_weights(*weights)
 
     def _earlier_history(self):
         return getattr(self, "history_", None) if self.warm_start else None
@@ -245,8 +298,8 @@ class BaseNeuron(
     def _store(self, outcome: Outcome, history: History, targets, solver: str, home=None) -> None:
         for name, value in targets.attributes.items():
             setattr(self, name, value)
-        coef, intercept = targets.shape_weights(outcome.coef, outcome.intercept)
-        self.coef_, self.intercept_ = at_home(home, coef), at_home(home, intercept)
+        for name, value in self._weight_attributes(targets, outcome.weights).items():
+            setattr(self, name, at_home(home, value))
         self.solver_ = solver
         self.n_iter_ = max(outcome.n_iter, 1)
         self.objective_ = outcome.objective
@@ -292,7 +345,7 @@ class BaseNeuron(
         n_validation = int(np.ceil(self.validation_fraction * n_rows))
         if n_rows - n_validation < 1:
             raise ValueError(
-                f"early_stopping=True sets {n_validation} of {n_rows} rows apart for "
+                f"early_stopping=True sets {n_validation} of n_samples={n_rows} apart for "
                 "validation and leaves none to train on. Give more rows, a smaller "
                 "validation_fraction, or early_stopping=False."
             )
@@ -318,9 +371,8 @@ class BaseNeuron(
         if not getattr(self, "_skl_callbacks", None):
             return None
 
-        def attributes(coef, intercept):
-            coef, intercept = targets.shape_weights(coef, intercept)
-            return {**targets.attributes, "coef_": coef, "intercept_": intercept}
+        def attributes(*weights):
+            return {**targets.attributes, **self._weight_attributes(targets, weights)}
 
         metadata = {} if sample_weight is None else {"sample_weight": sample_weight}
         return CallbackBridge(self, X, y, metadata, attributes)

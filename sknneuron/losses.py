@@ -32,6 +32,8 @@ class Loss(Parametrized):
         Whether its second derivative jumps, as Huber's does.
     fixed_dispersion : bool
         Whether `dispersion` is 1 whatever the levels.
+    nonnegative : bool
+        Whether the loss is never below zero, so that no optimum is either.
     margin : bool
         Whether y is -1 or 1 and the loss acts on the margin ``y * z``.
     mean_decides : bool
@@ -46,6 +48,7 @@ class Loss(Parametrized):
     smooth: ClassVar[bool] = True
     quadratic_pieces: ClassVar[bool] = False
     fixed_dispersion: ClassVar[bool] = False
+    nonnegative: ClassVar[bool] = False
     margin: ClassVar[bool] = False
     mean_decides: ClassVar[bool] = True
     level_range: ClassVar[tuple[float, float]] = (-INF, INF)
@@ -90,6 +93,7 @@ class SquaredError(Loss):
     """
 
     name = "squared_error"
+    nonnegative = True
 
     def __call__(self, y, a):
         r = a - y
@@ -121,6 +125,7 @@ class Quantile(Loss):
     """
 
     name = "quantile"
+    nonnegative = True
     smooth = False
     mean_decides = False
 
@@ -196,6 +201,7 @@ class Huber(Loss):
     """
 
     name = "huber"
+    nonnegative = True
     quadratic_pieces = True
     mean_decides = False
 
@@ -358,6 +364,7 @@ class LogLoss(Loss):
     """
 
     name = "log_loss"
+    nonnegative = True
     fixed_dispersion = True
     level_range = (0.0, 1.0)
 
@@ -386,6 +393,7 @@ class Hinge(Loss):
     """
 
     name = "hinge"
+    nonnegative = True
     fixed_dispersion = True
     smooth = False
     margin = True
@@ -422,6 +430,7 @@ class SquaredHinge(Loss):
     """
 
     name = "squared_hinge"
+    nonnegative = True
     fixed_dispersion = True
     quadratic_pieces = True
     margin = True

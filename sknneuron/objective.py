@@ -19,6 +19,7 @@ from functools import cached_property
 
 import numpy as np
 
+from .activations import Activation
 from .kernels import (
     ClassWeights,
     ColumnSums,
@@ -92,6 +93,9 @@ class Objective:
     `l1_value`, with strengths `l1` per coordinate, for the solvers that can take it.
     """
 
+    # What `settled_weights` returns, in its order.
+    weight_names: tuple[str, ...] = ("coef", "intercept")
+
     def __init__(
         self,
         source,
@@ -118,6 +122,16 @@ class Objective:
         per_group = np.tile(per_neuron, self.shape[1] // self.neuron_size)
         self.l1 = penalty.l1 * per_group
         self.l2 = penalty.l2 * per_group**2
+
+    @property
+    def activation(self) -> Activation:
+        """Activation of the neurons that are watched for dead and saturated ones."""
+        return self.pair.activation
+
+    @property
+    def weight_shapes(self) -> tuple[tuple[int, ...], ...]:
+        """Shapes of what `settled_weights` returns."""
+        return (self.n_neurons, self.n_features), (self.n_neurons,)
 
     # -- parameters ------------------------------------------------------------------------------
 

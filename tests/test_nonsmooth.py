@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from sklearn.exceptions import ConvergenceWarning
 
 from sknneuron import NeuronClassifier, NeuronRegressor
 from sknneuron.losses import Quantile
@@ -128,20 +127,12 @@ def test_quantile_of_larger_problems(name, level):
     test_quantile(name, level, False, 1e-3)
 
 
-@pytest.mark.parametrize("solver", ["auto", "lbfgs"])
-def test_many_rows(solver):
+def test_many_rows():
     """So many that a smooth loss would be trained on a subsample first."""
     rng = np.random.default_rng(0)
     X = rng.normal(size=(20_000, 3))
     y = X @ [1.0, 2.0, 0.0] + rng.normal(size=20_000)
-    ours = NeuronRegressor(loss=Quantile(quantile=0.8), alpha=0, solver=solver, max_iter=200)
-    if solver == "lbfgs":
-        # Not what it is good at, and it says so.
-        with pytest.warns(ConvergenceWarning):
-            ours.fit(X, y)
-        assert (y < ours.predict(X)).mean() == pytest.approx(0.8, abs=0.01)
-        return
-    ours.fit(X, y)
+    ours = NeuronRegressor(loss=Quantile(quantile=0.8), alpha=0).fit(X, y)
     assert ours.converged_
     # At an optimum as many rows lie on the line as there are parameters.
     assert (y < ours.predict(X) - 1e-9).mean() == pytest.approx(0.8, abs=4 / 20_000)

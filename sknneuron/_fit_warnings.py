@@ -14,6 +14,8 @@ SMALL_UNITS = 0.5
 # A penalty that holds a weight down is worth a word if freeing it would win this share of the gain.
 WORTH_SAYING = 5e-3
 N_NAMED = 3
+# Validation rows whose scale is compared.
+N_SCALE_ROWS = 100_000
 # A log loss below this share of the bias-only neuron's is none.
 NO_LOSS = 1e-6
 
@@ -176,7 +178,7 @@ def column_names(estimator, columns) -> str:
 
 def warn_of_other_scale(estimator, objective: Objective, validation) -> None:
     """Warn if validation rows are in other units than the training rows."""
-    X = validation.X
+    X = validation.spread(N_SCALE_ROWS).X
     mean = np.asarray(X.mean(axis=0)).ravel()
     distance = np.abs(mean - objective.coordinates.center) / objective.coordinates.scale
     far = np.flatnonzero(distance > 20)

@@ -8,7 +8,11 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 from sklearn import datasets
-from sklearn.compose import TransformedTargetRegressor, make_column_selector, make_column_transformer
+from sklearn.compose import (
+    TransformedTargetRegressor,
+    make_column_selector,
+    make_column_transformer,
+)
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MaxAbsScaler, MinMaxScaler, OneHotEncoder, StandardScaler
@@ -108,7 +112,9 @@ def _on_drawn_targets():
             yield (
                 f"{rows.name}, {task}",
                 Fit(
-                    lambda rows=rows, neuron=neuron, s=scaler: make_pipeline(s(), neuron(rows.alpha)),
+                    lambda rows=rows, neuron=neuron, s=scaler: make_pipeline(
+                        s(), neuron(rows.alpha)
+                    ),
                     lambda rows=rows, target=target: (rows.X, getattr(rows, target)()),
                 ),
             )
@@ -145,7 +151,10 @@ def _housing():
     for name, data in {"sacramento": sacramento, "ames": ames}.items():
         yield f"{name}, price", Fit(lambda: housing(NeuronRegressor(alpha=1e-3)), data)
         yield f"{name}, log", Fit(lambda: on_log(housing(NeuronRegressor(alpha=1e-3))), data)
-        yield f"{name}, gamma", Fit(lambda: housing(NeuronRegressor("exp", "gamma", alpha=1e-3)), data)
+        yield (
+            f"{name}, gamma",
+            Fit(lambda: housing(NeuronRegressor("exp", "gamma", alpha=1e-3)), data),
+        )
 
         def above(data=data):
             X, y = data()
@@ -172,27 +181,40 @@ def _others():
     numbers = lambda: (X, z + noise)  # noqa: E731
     yield "several targets", Fit(NeuronRegressor, lambda: (X, several))
     yield "several labels", Fit(NeuronClassifier, lambda: (X, labels))
-    yield "validation rows", Fit(NeuronRegressor, lambda: (X[:400], (z + noise)[:400]), lambda: validation)
+    yield (
+        "validation rows",
+        Fit(NeuronRegressor, lambda: (X[:400], (z + noise)[:400]), lambda: validation),
+    )
     yield (
         "early stopping",
         Fit(lambda: NeuronRegressor(solver="sgd", early_stopping=True, random_state=0), numbers),
     )
-    yield "sample weights", Fit(
-        NeuronRegressor, numbers, lambda: {"sample_weight": np.arange(500) % 4.0}
+    yield (
+        "sample weights",
+        Fit(NeuronRegressor, numbers, lambda: {"sample_weight": np.arange(500) % 4.0}),
     )
     yield "no bias", Fit(lambda: NeuronRegressor(fit_intercept=False), numbers)
     for activation in ("leaky_relu", "elu", "gelu", "silu", "softplus", "relu"):
         yield (
             f"made for {activation}",
-            Fit(lambda a=activation: NeuronRegressor(a), lambda: (X, np.maximum(z + 1, 0.1) + 0.1 * np.abs(noise))),
+            Fit(
+                lambda a=activation: NeuronRegressor(a),
+                lambda: (X, np.maximum(z + 1, 0.1) + 0.1 * np.abs(noise)),
+            ),
         )
     yield "tanh classifier", Fit(lambda: NeuronClassifier("tanh"), lambda: (X, z + noise > 0))
-    yield "heavy tails and huber", Fit(
-        lambda: NeuronRegressor(loss="huber"), lambda: (X, z + rng.standard_t(1.5, 500))
+    yield (
+        "heavy tails and huber",
+        Fit(lambda: NeuronRegressor(loss="huber"), lambda: (X, z + rng.standard_t(1.5, 500))),
     )
-    yield "range scaled target", Fit(
-        lambda: TransformedTargetRegressor(NeuronRegressor("tanh"), transformer=MinMaxScaler((-0.9, 0.9))),
-        numbers,
+    yield (
+        "range scaled target",
+        Fit(
+            lambda: TransformedTargetRegressor(
+                NeuronRegressor("tanh"), transformer=MinMaxScaler((-0.9, 0.9))
+            ),
+            numbers,
+        ),
     )
 
 

@@ -28,6 +28,8 @@ RARE_CLASS = 0.1
 EXPLAINS_ALL = 0.98
 TELLS_ALL = 0.999
 NAMED_ROWS = 20
+# Squared gradient, in medians of it, past which a row is named: ten standard errors or so.
+STRANGE = 200.0
 
 
 class Collinear(Check):
@@ -199,8 +201,9 @@ class Outliers(Check):
             parts = (evidence.weight * slope[:, k]) ** 2
             largest = np.argsort(-parts, kind="stable")[:n_few]
             total = parts.sum()
-            noise_free = subject.explained[k] > 1 - 1e-6
-            if total <= 0 or noise_free or parts[largest].sum() < DOMINATED * total:
+            # Without noise, and without a fit, a large gradient is no sign of a strange row.
+            is_fit = 0 < subject.explained[k] < 1 - 1e-6
+            if total <= 0 or not is_fit or parts[largest].sum() < DOMINATED * total:
                 continue
             share = parts[largest].sum() / total
             yield Finding(
@@ -209,13 +212,20 @@ class Outliers(Check):
                 float(share),
                 f"{n_few} of {evidence.n_rows} rows make {share:.0%} of the squared gradients"
                 f"{subject.of_neuron(k)}: the fit bends towards them.",
-                *self._cure(subject, k, largest),
-                rows=tuple(int(i) for i in largest[:NAMED_ROWS]),
+                *self._cure(subject, k, strange := self._strange(parts, largest)),
+                rows=tuple(strange),
             )
 
     @staticmethod
-    def _cure(subject, k: int, largest) -> tuple[str, dict]:
-        rows = ", ".join(str(i) for i in largest[:5]) + (" ..." if len(largest) > 5 else "")
+    def _strange(parts, largest) -> list[int]:
+        """Rows to look at: those few, and others as far out."""
+        far = np.argsort(-parts, kind="stable")[:NAMED_ROWS]
+        far = far[parts[far] > STRANGE * np.median(parts)]
+        return [int(i) for i in (far if len(far) > len(largest) else largest[:NAMED_ROWS])]
+
+    @staticmethod
+    def _cure(subject, k: int, strange) -> tuple[str, dict]:
+        rows = ", ".join(str(i) for i in strange[:5]) + (" ..." if len(strange) > 5 else "")
         look = f"Look at rows {rows}: correct or drop them"
         if subject.pair.loss.name != "squared_error":
             return f"{look}.", {}

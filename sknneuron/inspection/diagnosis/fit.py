@@ -12,6 +12,7 @@ from .finding import Finding
 
 # Share of the loss below which weights explain nothing.
 NOTHING = 0.01
+MANY_ROWS = 100
 # Part of the gain that a penalty may cost before it is called too strong.
 COSTS = 0.25
 # Per-column share of that, and of the curvature, past which a column in small units is named.
@@ -35,7 +36,10 @@ class Underfit(Check):
         whole = 1 - (subject.loss - subject.least_loss).sum() / max(span.sum(), 1e-300)
         if not np.any(span > 0):
             return
-        if whole < NOTHING:
+        n_rows, n_inputs = subject.evidence.X.shape
+        # As much as columns of noise would explain; among few rows that may be a good deal.
+        by_chance = n_inputs / n_rows if n_rows >= MANY_ROWS else 0.0
+        if whole < NOTHING + by_chance:
             if self._penalty_is_why(subject):
                 advice, params = too_strong(subject)
             else:
@@ -60,7 +64,8 @@ class Underfit(Check):
                 self.code,
                 "info",
                 float(explained[k]),
-                f"The weights explain {max(explained[k], 0):.1%} of the loss{subject.of_neuron(k)}.",
+                f"The weights explain {max(explained[k], 0):.1%} of the loss"
+                f"{subject.of_neuron(k)}.",
                 "Its columns may say nothing about this target.",
             )
 
@@ -88,10 +93,9 @@ class Overpenalised(Check):
             if not np.any(subject.evidence.inside.coef):
                 yield self._finding(subject, 1.0)
             return
-        if not subject.neuron.converged_ or subject.is_stochastic:
-            # What is missing may be the training's fault.
-            if subject.unused_gain(with_penalty=True) > 0.05 * max(subject.gain, 0):
-                return
+        is_done = subject.neuron.converged_ and not subject.is_stochastic
+        if not is_done and subject.unused_gain(with_penalty=True) > 0.05 * max(subject.gain, 0):
+            return  # What is missing may be the training's fault.
         lost = subject.unused_gain(with_penalty=False)
         total = lost + max(subject.gain, 0.0)
         if total <= 0 or lost < COSTS * total:
@@ -130,6 +134,8 @@ def too_strong(subject) -> tuple[str, dict]:
         curvature = subject.column_curvature.max(axis=0)
         typical = np.median(curvature[curvature > 0]) if np.any(curvature > 0) else 1.0
         alpha = min(alpha, MODERATE * float(typical))
+    else:
+        alpha = min(alpha, MODERATE * float(np.abs(subject.weight_gradient).max()))
     alpha = float(f"{alpha:.0e}")
     return (
         f"Lower alpha to {alpha:g}, or choose it by cross-validation (GridSearchCV).",

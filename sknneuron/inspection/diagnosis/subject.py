@@ -82,12 +82,14 @@ class Subject:
 
     @cached_property
     def history(self) -> dict[str, np.ndarray]:
-        """Entries of `history_` that were measured on all rows."""
+        """Entries of `history_` of the last fit that were measured on all rows."""
         history = getattr(self.neuron, "history_", {})
         if not history:
             return {}
-        whole = history["n_rows"] == history["n_rows"][-1]
-        return {key: values[whole] for key, values in history.items()}
+        kept = history["n_rows"] == history["n_rows"][-1]
+        if self.neuron.warm_start and not self.in_parts:
+            kept &= history["iteration"] >= history["iteration"][-1] - self.neuron.n_iter_
+        return {key: values[kept] for key, values in history.items()}
 
     # -- columns -----------------------------------------------------------------------------------
 
@@ -203,7 +205,7 @@ class Subject:
         return [everyone] if self.pair.coupled else [[k] for k in everyone]
 
     def unused_gain(self, with_penalty: bool) -> float:
-        """What a Newton step would still win: of the objective, or of the loss freed of its penalty.
+        """What a Newton step would still win, of the objective or of the loss without its penalty.
 
         Measured at the end of the step (or a part of it), not extrapolated.
         """
@@ -234,6 +236,15 @@ class Subject:
             change *= ((coef + t * step[:, :-1]) ** 2).sum() - (coef**2).sum()
             won.append(float(now - loss - change))
         return max(w for w in won if np.isfinite(w))
+
+    @cached_property
+    def weight_gradient(self) -> np.ndarray:
+        """Gradient of the mean loss in each weight, (n_neurons, n_inputs), bias adjusted."""
+        slope = self.evidence.derivatives(1)[1] * self.evidence.weight[:, None]
+        gradient = np.asarray(self.evidence.X.T @ slope).T
+        if self.neuron.fit_intercept:
+            gradient = gradient - slope.sum(axis=0)[:, None] * self.evidence.mean
+        return gradient / self.evidence.total_weight
 
     @cached_property
     def column_curvature(self) -> np.ndarray:

@@ -27,12 +27,12 @@ class Diverged(Check):
         blew_up = not np.all(np.isfinite(objective)) or not np.all(
             np.isfinite(subject.evidence.inside.coef)
         )
-        stuck_at_start = (
+        # A stochastic training has no other reason to end early without having converged.
+        gave_up = (
             subject.is_stochastic
             and not neuron.converged_
-            and neuron.n_iter_ <= 1 < neuron.max_iter
+            and neuron.n_iter_ < neuron.max_iter
             and not subject.in_parts
-            and not np.any(subject.evidence.inside.coef)
         )
         worse = (
             subject.is_stochastic
@@ -40,7 +40,7 @@ class Diverged(Check):
             and subject.loss.sum()
             > 1.05 * subject.null_loss.sum() - 0.05 * subject.least_loss.sum()
         )
-        if blew_up or stuck_at_start or worse:
+        if blew_up or gave_up or worse:
             rate = neuron.learning_rate_init
             yield Finding(
                 self.code,
@@ -102,16 +102,16 @@ class Stuck(Check):
             return
         if subject.neuron.early_stopping or not np.all(np.isfinite(subject.evidence.z)):
             return
-        left = subject.unused_gain(with_penalty=True)
-        total = left + max(subject.gain, 0.0)
-        if total <= 0 or left < LEFT * total or restlessness(subject) > RESTLESS:
+        share = share_left(subject)
+        gave_up = subject.neuron.n_iter_ <= 1
+        if share < LEFT or gave_up or restlessness(subject) > RESTLESS:
             return
         rate = subject.neuron.learning_rate_init
         yield Finding(
             self.code,
             "warning",
-            left / total,
-            f"{left / total:.0%} of what there is to gain is still to be had: with "
+            share,
+            f"{share:.0%} of what there is to gain is still to be had: with "
             f"learning_rate_init={rate!r} the steps of solver='{subject.solver}' are too short.",
             "Leave learning_rate_init at 'auto', or use solver='auto'.",
             params=AUTO,
@@ -127,6 +127,9 @@ class Oscillating(Check):
         if not subject.is_stochastic:
             return
         value = restlessness(subject)
+        # Calls of partial_fit may have had other rows each, and rise and fall with those.
+        if subject.in_parts and not (subject.has_curvature and share_left(subject) > LEFT):
+            return
         if value > RESTLESS:
             yield Finding(
                 self.code,
@@ -138,6 +141,13 @@ class Oscillating(Check):
                 "Leave learning_rate_init at 'auto', or use solver='auto'.",
                 params=AUTO,
             )
+
+
+def share_left(subject) -> float:
+    """Return what is still to be had of all there is to gain."""
+    left = subject.unused_gain(with_penalty=True)
+    total = left + max(subject.gain, 0.0)
+    return left / total if total > 0 else 0.0
 
 
 def restlessness(subject) -> float:
@@ -185,12 +195,12 @@ class Overfit(Check):
 
     def _as_many_weights_as_rows(self, subject) -> Iterator[Finding]:
         n_rows, n_inputs = subject.evidence.X.shape
-        exact = np.nanmin(subject.explained) > 0.999
+        exact = bool(np.all(subject.explained > 0.999))
         if n_inputs + 1 >= n_rows and exact:
             yield Finding(
                 self.code,
                 "info",
                 float(n_inputs / n_rows),
-                f"{n_inputs} columns are enough to fit {n_rows} rows exactly, whatever the targets.",
+                f"{n_inputs} columns are enough to fit {n_rows} rows exactly, whatever y is.",
                 "Judge it on other rows (cross_val_score), and choose alpha by them.",
             )

@@ -1,6 +1,7 @@
 """Look inside a fitted neuron, alone or at the end of a pipeline."""
 
 from .columns import Column, Target
+from .diagnosis import Diagnosis, Finding, diagnose
 from .history import training_history
 from .terms import contributions
 from .units import Unfolded, unfold
@@ -8,10 +9,13 @@ from .weights import coef_table
 
 __all__ = [
     "Column",
+    "Diagnosis",
+    "Finding",
     "Target",
     "Unfolded",
     "coef_table",
     "contributions",
+    "diagnose",
     "training_history",
     "unfold",
 ]

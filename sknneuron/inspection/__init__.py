@@ -2,7 +2,8 @@
 
 from .columns import Column, Target
 from .history import training_history
+from .page import to_html
 from .terms import contributions
 from .units import Unfolded, unfold
 
-__all__ = ["Column", "Target", "Unfolded", "contributions", "training_history", "unfold"]
+__all__ = ["Column", "Target", "Unfolded", "contributions", "to_html", "training_history", "unfold"]

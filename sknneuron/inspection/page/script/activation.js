@@ -43,7 +43,7 @@ function drawActivation(page) {
   const f = curveOf(page);
   const [low, high] = curveRange(page);
   const points = curvePoints(f, low, high, data.activation.marks);
-  const levels = extent(points.map((p) => p[1]));
+  const levels = extent([...points.map((p) => p[1]), ...data.activation.range.filter(Number.isFinite)]);
   const box = byId("activation");
   const { node, width, height } = chart(box, 300, activationLabel(page));
   const left = tickRoom(levels);
@@ -92,7 +92,7 @@ function thresholdMark(data, x, bottom) {
   if (data.threshold === null || data.activation.name === "softmax") return [];
   const at = x(data.threshold);
   const words = { binary: "p = ½", multilabel: "p = ½", margin: "margin 0" }[data.task] || "";
-  return [line(at, 14, at, bottom, "threshold"), text(at + 4, bottom - 6, words, "quiet")];
+  return [line(at, 14, at, bottom, "threshold"), text(at + 4, bottom - 6, words, "quiet halo")];
 }
 
 // How many rows lie where, as a strip of bars.

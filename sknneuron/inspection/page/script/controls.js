@@ -204,7 +204,8 @@ function pushText(push) {
 }
 
 function rowText(page) {
-  if (page.row === null) return page.nRows ? "typical values" : "";
+  const of = `of ${fmt(page.nRows, 7)}`;
+  if (page.row === null) return `${of}: typical values now`;
   const name = page.data.rows.names[page.row];
-  return page.isRow ? name : `${name}, changed`;
+  return `${of}: ${name}${page.isRow ? "" : ", changed"}`;
 }

@@ -1,5 +1,7 @@
 // The neuron drawn: inputs, wires as wide as they push, the sum, the activation, the output.
 
+const HOLLOW = 4;
+
 function diagramPanel() {
   return { needs: ["values", "weights", "neuron", "size"], draw: drawDiagram };
 }
@@ -7,7 +9,7 @@ function diagramPanel() {
 // The features that get a line of their own, always in the same order, and one line for the rest.
 function termsOf(page, most) {
   const { pushes, rest } = page.start;
-  const order = page.order;
+  const order = page.terms;
   const cut = order.length > most || page.data.rest ? Math.min(order.length, most - 1) : order.length;
   const terms = order.slice(0, cut).map((f) => ({
     feature: f,
@@ -27,15 +29,15 @@ function termsOf(page, most) {
 function drawDiagram(page) {
   const box = byId("diagram");
   const isNarrow = box.clientWidth < 560;
-  const terms = termsOf(page, isNarrow ? 7 : 9);
+  const terms = termsOf(page, isNarrow ? 7 : FEW_TERMS);
   const start = page.start;
   const all = [...terms, { name: start.name, value: "", push: start.z, isStart: true }];
   const step = isNarrow ? 36 : 40;
   const height = Math.max(all.length * step + 24, 250);
   const { node, width } = chart(box, height, diagramWords(page, terms));
   const at = {
-    text: isNarrow ? width * 0.34 : Math.min(210, width * 0.26),
-    sum: width * (isNarrow ? 0.54 : 0.5),
+    text: isNarrow ? width * 0.29 : Math.min(210, width * 0.26),
+    sum: width * (isNarrow ? 0.55 : 0.5),
     curve: width * (isNarrow ? 0.735 : 0.71),
     out: width - (isNarrow ? 30 : 52),
     y: height / 2,
@@ -57,13 +59,22 @@ function wire(at, y, term, largest) {
   const middle = from + (to - from) * 0.55;
   const share = term.isStart ? 0.12 : Math.min(Math.abs(term.push) / largest, 1);
   const d = `M${from},${y} C${middle},${y} ${middle},${at.y} ${to},${at.y}`;
-  const wireNode = svg("path", { d, class: `wire ${signOf(term.push)}` });
-  wireNode.style.strokeWidth = `${(0.75 + 10 * share).toFixed(2)}px`;
-  return wireNode;
+  const width = 0.75 + 10 * share;
+  const outer = svg("path", { d, class: `wire ${signOf(term.push)}` });
+  outer.style.strokeWidth = `${width.toFixed(2)}px`;
+  if (term.push >= 0) return outer;
+  // Downwards: a hollow wire; a dashed one where it is too thin for that.
+  if (width < HOLLOW) {
+    outer.classList.add("thin");
+    return outer;
+  }
+  const inner = svg("path", { d, class: "wire hollow" });
+  inner.style.strokeWidth = `${(width - 2.6).toFixed(2)}px`;
+  return svg("g", {}, outer, inner);
 }
 
 function inputLabel(at, y, term, isNarrow) {
-  const room = Math.floor(at.text / (isNarrow ? 6.2 : 7));
+  const room = Math.floor(at.text / (isNarrow ? 6.6 : 7.4));
   const label = term.value ? [text(at.text, y - 3, clip(term.name, room), "label", "end")] : [];
   if (term.value) label.push(text(at.text, y + 12, clip(term.value, room), "quiet", "end"));
   else label.push(text(at.text, y + 4, term.name, "label start-label", "end"));
@@ -74,7 +85,7 @@ function inputLabel(at, y, term, isNarrow) {
 }
 
 function pushLabel(at, y, term) {
-  return text(at.text + 26, y - 6, signed(term.push, 3), `quiet ${signOf(term.push)}-text`);
+  return text(at.text + 26, y - 7, signed(term.push, 3), `quiet halo ${signOf(term.push)}-text`);
 }
 
 function body(page, at, isNarrow) {
@@ -93,7 +104,19 @@ function body(page, at, isNarrow) {
     text(at.out, at.y + 5, fmt(level, 3), "inside out-text", "middle"),
     text(at.out, at.y + at.r + 16, "level a", "caption", "middle"),
   ];
-  return parts;
+  return [...parts, ...predictionBelow(page, at)];
+}
+
+// What the level becomes where the target was transformed.
+function predictionBelow(page, at) {
+  const { data, outputs, neuron } = page;
+  if (data.task !== "regression" || !data.target.length) return [];
+  const x = at.out + at.r;
+  return [
+    line(at.out, at.y + at.r + 22, at.out, at.y + at.r + 36, "link"),
+    text(x, at.y + at.r + 54, fmt(outputs.values[neuron]), "total", "end"),
+    text(x, at.y + at.r + 70, clip(data.target_name || "prediction", 18), "caption", "end"),
+  ];
 }
 
 function smallCurve(page, at) {

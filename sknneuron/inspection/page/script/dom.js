@@ -110,9 +110,10 @@ function path(points, className) {
 }
 
 // Axis below: ticks with numbers, and a name at its end.
-function xAxis(node, scale, [low, high], y, [left, right], name) {
+function xAxis(node, scale, [low, high], y, [left, right], name, isWhole = false) {
   node.append(line(left, y, right, y, "axis"));
-  for (const v of ticks(low, high, Math.max(2, Math.floor((right - left) / 90)))) {
+  const marks = ticks(low, high, Math.max(2, Math.floor((right - left) / 90)));
+  for (const v of isWhole ? marks.filter(Number.isInteger) : marks) {
     const x = scale(v);
     node.append(line(x, y, x, y + 4, "axis"), text(x, y + 17, fmt(v), "tick", "middle"));
   }
@@ -124,7 +125,7 @@ function yAxis(node, scale, [low, high], x, right, name, count = 4) {
     const y = scale(v);
     node.append(line(x, y, right, y, "grid"), text(x - 6, y + 4, fmt(v), "tick", "end"));
   }
-  if (name) node.append(text(x - 6, scale(high) - 12, name, "axis-name", "start"));
+  if (name) node.append(text(0, scale(high) - 13, name, "axis-name", "start"));
 }
 
 // Room that the numbers of a vertical axis take.

@@ -66,7 +66,6 @@ function start() {
     ...page.data.facts.map(([name, value]) => el("div", {}, el("dt", {}, name), el("dd", {}, named(value)))),
   );
   byId("notes").replaceChildren(...page.data.notes.map((note) => el("li", {}, named(note))));
-  if (page.nRows) page.loadRow(page.data.rows.start);
   page.panels = PANELS.map((build) => build(page));
   page.draw("all");
   let width = innerWidth;

@@ -138,7 +138,7 @@ function paintPanel(page) {
   });
   byId("clear").addEventListener("click", () => {
     page.values = features.map((feature) => feature.min);
-    page.changed("values");
+    page.changed("row");
   });
   return {
     needs: ["values"],

@@ -1,5 +1,7 @@
 // What the reader sees now: values, weights, neuron; and what follows from them. Panels draw it.
 
+const FEW_TERMS = 9;
+
 class Page {
   constructor(data) {
     this.data = data;
@@ -15,8 +17,19 @@ class Page {
     this.weights = this.fitted();
     this.rowInputs = this.inputsOfRows();
     this.order = orderOfFeatures(data.features);
-    this.calculate();
     this.calculateRows();
+    if (data.rows) this.startWith(data.rows.start);
+    this.calculate();
+    this.chooseTerms();
+  }
+
+  // A row to begin with, and of several classes the neuron of the one that it is taken for.
+  startWith(row) {
+    this.row = row;
+    this.values = this.rowValues(row);
+    this.rest = this.restOfRow(row);
+    const { chosen } = this.rowOutputs[row];
+    if (this.data.task === "multiclass") this.neuron = chosen;
   }
 
   get nRows() {
@@ -76,10 +89,26 @@ class Page {
     };
   }
 
+  // Which features get lines of their own in the diagram: chosen anew with each row and neuron, and
+  // left as they are while a slider moves.
+  chooseTerms() {
+    const { pushes } = this.start;
+    const few = this.order.length <= FEW_TERMS;
+    this.terms = few ? this.order : this.order.slice().sort((a, b) => Math.abs(pushes[b]) - Math.abs(pushes[a]));
+  }
+
+  bringForward(feature) {
+    const at = this.terms.indexOf(feature);
+    if (at < FEW_TERMS - 4) return;
+    this.terms.splice(at, 1);
+    this.terms.splice(FEW_TERMS - 5, 0, feature);
+  }
+
   // -- what the reader can do ---------------------------------------------------------------------
 
   setValue(feature, value) {
     this.values[feature] = value;
+    this.bringForward(feature);
     this.changed("values");
   }
 
@@ -87,14 +116,14 @@ class Page {
     this.row = row;
     this.values = this.rowValues(row);
     this.rest = this.restOfRow(row);
-    this.changed("values");
+    this.changed("row");
   }
 
   loadTypical() {
     this.row = null;
     this.values = this.data.features.map((feature) => feature.start);
     this.rest = this.data.rest ? Array.from(this.data.rest.start) : null;
-    this.changed("values");
+    this.changed("row");
   }
 
   // Whether the values are still those of the row that was loaded.
@@ -141,7 +170,7 @@ class Page {
 
   setBaseline(baseline) {
     this.baseline = baseline;
-    this.changed("values");
+    this.changed("row");
   }
 
   changed(what) {
@@ -149,7 +178,8 @@ class Page {
       this.calculateRows();
     }
     this.calculate();
-    this.draw(what);
+    if (what === "row" || what === "neuron") this.chooseTerms();
+    this.draw(what === "row" ? "values" : what);
   }
 
   draw(what) {

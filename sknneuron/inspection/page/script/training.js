@@ -91,7 +91,7 @@ function drawLoss(page) {
   const y = scaleBetween(range[0], range[1], height - 44, 30);
   if (isLog) logAxis(node, y, range, left, width - 14);
   else yAxis(node, y, range, left, width - 14, "loss");
-  xAxis(node, x, [iteration[0], iteration.at(-1)], height - 40, [left, width - 14], "iteration");
+  xAxis(node, x, [iteration[0], iteration.at(-1)], height - 40, [left, width - 14], "iteration", true);
   curves.forEach((curve, c) => {
     const points = [];
     curve.forEach((v, i) => Number.isFinite(v) && points.push([x(iteration[i]), y(by(v))]));
@@ -115,7 +115,7 @@ function logAxis(node, y, [low, high], left, right) {
   marks.filter((_, i) => i % every === 0).forEach((e) => {
     node.append(line(left, y(e), right, y(e), "grid"), text(left - 6, y(e) + 4, fmt(10 ** e, 2), "tick", "end"));
   });
-  node.append(text(left - 6, 16, "loss, logarithmic", "axis-name", "start"));
+  node.append(text(0, 16, "loss, logarithmic", "axis-name", "start"));
 }
 
 function marker(page, x, bottom) {
@@ -153,7 +153,7 @@ function drawPaths(page) {
   const x = scaleBetween(first, history.iteration.at(-1), left, right);
   const y = scaleBetween(range[0], range[1], height - 44, 30);
   yAxis(node, y, range, left, right, "weight, on the neuron's own scale");
-  xAxis(node, x, [first, history.iteration.at(-1)], height - 40, [left, right], "iteration");
+  xAxis(node, x, [first, history.iteration.at(-1)], height - 40, [left, right], "iteration", true);
   const pathOf = (j) =>
     history.recorded.map((i, at) => [x(history.iteration[i]), y(weightAt(at, j))]);
   shown.slice(MOST_PATHS).forEach((j) => node.append(path(pathOf(j), "other-path")));

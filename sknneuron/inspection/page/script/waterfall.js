@@ -21,7 +21,7 @@ function waterfallPanel(page) {
 function waterfallWords(page) {
   const { data } = page;
   const from = page.baseline === "bias" ? "the bias" : "the average row of the data given";
-  const words = `From ${from} to z, feature by feature. Solid bars push up, hatched ones down.`;
+  const words = `From ${from} to z, feature by feature. Filled bars push up, hollow ones down.`;
   if (!data.multiplies) return words;
   return `${words} The prediction is an exponential of z, so each push multiplies it: in per cent.`;
 }
@@ -35,7 +35,8 @@ function drawWaterfall(page) {
   const height = (terms.length + 2) * step + 12;
   const { node, width } = chart(box, height, waterfallLabel(page, terms, z));
   const left = Math.min(210, width * 0.38);
-  const right = width - (data.multiplies ? 120 : 74);
+  const words = [fmt(z), fmt(start.z), ...terms.map((t) => pushWords(t, data))];
+  const right = width - 18 - 7 * Math.max(...words.map((w) => w.length));
   const stops = [start.z];
   for (const t of terms) stops.push(stops.at(-1) + t.push);
   const [low, high] = extent([...stops, z]);
@@ -46,6 +47,12 @@ function drawWaterfall(page) {
     node.append(termLine(lineOf(i + 1), t, x, [stops[i], stops[i + 1]], { left, right, step, data }));
   });
   node.append(totalLine(lineOf(terms.length + 1), "z", z, x, left, right));
+}
+
+function pushWords({ push }, { multiplies }) {
+  const change = 100 * Math.expm1(push);
+  const digits = Math.abs(change) < 10 ? 2 : 3;
+  return signed(push, 3) + (multiplies ? `, ${signed(change, digits)} %` : "");
 }
 
 function totalLine(y, name, value, x, left, right) {
@@ -61,15 +68,14 @@ function totalLine(y, name, value, x, left, right) {
 function termLine(y, t, x, [from, to], { left, right, step, data }) {
   const [a, b] = [x(Math.min(from, to)), x(Math.max(from, to))];
   const name = t.feature === null ? `${t.name} together` : `${t.name} = ${t.value}`;
-  const times = data.multiplies ? ` (${signed(100 * Math.expm1(t.push), 3)} %)` : "";
   return svg(
     "g",
     {},
     svg("title", {}, name),
-    text(left - 4, y + 14, clip(name, Math.floor(left / 6.9)), "label", "end"),
+    text(left - 4, y + 14, clip(name, Math.floor(left / 7.6)), "label", "end"),
     svg("rect", { x: a, y: y + 2, width: Math.max(b - a, 1), height: 15, class: `fall ${signOf(t.push)}` }),
     line(x(to), y + 17, x(to), y + step + 2, "joint"),
-    text(right + 8, y + 14, signed(t.push, 3) + times, `number ${signOf(t.push)}-text`),
+    text(right + 8, y + 14, pushWords(t, data), `number ${signOf(t.push)}-text`),
   );
 }
 

@@ -9,19 +9,30 @@ function weightsPanel(page) {
   body.append(...rows.map((row) => row.node));
   const bias = biasRow(page);
   byId("bias-body").append(bias.node);
-  hideAfter(body, FIRST_WEIGHTS, byId("more-weights"), "weight");
+  const more = byId("more-weights");
+  const isOpen = () => more.getAttribute("aria-expanded") === "true";
+  more.addEventListener("click", () => {
+    more.setAttribute("aria-expanded", !isOpen());
+    draw();
+  });
   byId("weights-notes").replaceChildren(...page.data.weight_notes.map((note) => el("li", {}, note)));
   byId("weights-back").addEventListener("click", () => page.backToFitted());
   byId("unshown").textContent = page.data.rest ? page.data.rest.words : "";
-  return {
-    needs: ["values", "weights", "neuron"],
-    draw: () => {
-      const largest = Math.max(...rows.map((row) => Math.abs(row.own())), 1e-300);
-      for (const row of rows) row.draw(largest);
-      bias.draw();
-      byId("weights-back").disabled = !page.edited && page.iterate === null;
-    },
+  const draw = () => {
+    const largest = Math.max(...rows.map((row) => Math.abs(row.own())), 1e-300);
+    let shown = 0;
+    for (const row of rows) {
+      row.draw(largest);
+      // At first a few features, and of a category the level that holds.
+      row.node.hidden = !isOpen() && (!row.isOn() || shown >= FIRST_WEIGHTS);
+      shown += !row.node.hidden;
+    }
+    bias.draw();
+    more.hidden = !isOpen() && shown === rows.length;
+    more.textContent = isOpen() ? "Fewer weights" : `All ${fmt(rows.length, 6)} weights`;
+    byId("weights-back").disabled = !page.edited && page.iterate === null;
   };
+  return { needs: ["values", "weights", "neuron"], draw };
 }
 
 // A line for each input of a feature, a category's levels among them.
@@ -40,6 +51,7 @@ function weightRow(page, { f, feature, j, i }) {
     if (Number.isFinite(value)) page.setWeight(j, value / slope);
     else field.value = plain(own() * slope);
   });
+  const isOn = () => !feature.levels || page.x[j] !== feature.offset[i];
   const bar = el("span", { class: "bar" });
   const ownCell = el("td", { class: "number" });
   const unit = feature.levels ? "where it holds" : "per unit";
@@ -59,10 +71,9 @@ function weightRow(page, { f, feature, j, i }) {
     ownCell.className = `number ${signOf(own())}-text`;
     bar.className = `bar ${signOf(own())}`;
     bar.style.width = `${(100 * Math.abs(own())) / largest}%`;
-    const isOn = !feature.levels || Math.abs(page.x[j] - feature.offset[i]) > 0;
-    node.classList.toggle("off", !isOn);
+    node.classList.toggle("off", !isOn());
   };
-  return { node, draw, own };
+  return { node, draw, own, isOn };
 }
 
 function biasRow(page) {

@@ -19,6 +19,7 @@ from ._fit_warnings import column_names, warn_of_bad_fit, warn_of_other_scale
 from ._parameters import check_parameters
 from ._sklearn_compat import CallbackSupportMixin, check_sample_weight, with_callbacks
 from ._targets import ClassEncoder, ValueEncoder
+from ._tracking.hook import tracked
 from .history import History
 from .objective import Coordinates, Objective
 from .penalties import ElasticNet
@@ -60,6 +61,7 @@ class BaseNeuron(
 
     # -- fitting -----------------------------------------------------------------------------------
 
+    @tracked
     @with_callbacks
     def fit(self, X, y=None, sample_weight=None, *, X_val=None, y_val=None, sample_weight_val=None):
         """Train the neuron on X and y.

@@ -67,7 +67,8 @@ def _path(root):
             root = root.steps[-1][1]
         else:
             names = ("best_estimator_", "regressor_", "estimator_")
-            root = next((vars(root)[name] for name in names if name in vars(root)), None)
+            inside = getattr(root, "__dict__", {})
+            root = next((inside[name] for name in names if name in inside), None)
 
 
 def find(root, y=None) -> Found | None:

@@ -31,7 +31,7 @@ def safe_keys(names: Sequence[str], max_length: int = MAX_LENGTH) -> list[str]:
     Examples
     --------
     >>> safe_keys(["age", "zip=95608", "zip_95608", "m²"])
-    ['age', 'zip_95608', 'zip_95608-be35cc', 'm²']
+    ['age', 'zip_95608', 'zip_95608-ad1449', 'm²']
     """
     taken: set[str] = set()
     keys = []

@@ -1,4 +1,4 @@
-"""Plain ``mlflow.sklearn.autolog()``: one run a fit, as for scikit-learn's own, and the evolution."""
+"""Plain ``mlflow.sklearn.autolog()``: one run a fit, and the evolution in it."""
 
 import mlflow
 import numpy as np

@@ -138,11 +138,14 @@ def _constant(estimator, objective: Objective, outcome: Outcome):
     constant_rows = objective.coordinates.scale.size and _rows_equal(rows.X)
     if constant_rows or not np.any(silent & varies):
         return "", None
-    cause = (
-        f"alpha={estimator.alpha:g} holds every weight at zero: lower alpha"
-        if estimator.alpha > 0 and not np.any(outcome.coef[: len(silent)][silent])
-        else "no column tells the targets apart: check the features, or transform the target"
-    )
+    cause = "no column tells the targets apart: check the features, or transform the target"
+    if estimator.early_stopping and not np.any(outcome.coef):
+        cause = (
+            "no iterate did better on the validation rows than the start: give more of them "
+            "(X_val, validation_fraction), or set early_stopping=False"
+        )
+    elif estimator.alpha > 0 and not np.any(outcome.coef[: len(silent)][silent]):
+        cause = f"alpha={estimator.alpha:g} holds every weight at zero: lower alpha"
     return (
         f"{type(estimator).__name__} predicts the same for every row although the targets differ; "
         f"{cause}.",

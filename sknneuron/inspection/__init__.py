@@ -2,6 +2,7 @@
 
 from .columns import Column, Target
 from .history import training_history
+from .page import to_html
 from .terms import contributions
 from .units import Unfolded, unfold
 from .weights import coef_table
@@ -12,6 +13,7 @@ __all__ = [
     "Unfolded",
     "coef_table",
     "contributions",
+    "to_html",
     "training_history",
     "unfold",
 ]

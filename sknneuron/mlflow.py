@@ -54,7 +54,8 @@ def autolog(
     _import_mlflow()
     from mlflow.sklearn import autolog as mlflow_autolog
 
-    from ._tracking.record import Options, set_autolog_options
+    from ._tracking.artifacts import Options
+    from ._tracking.record import set_autolog_options
 
     options = Options(log_page_rows, log_plots, log_diagnosis, log_coef_table, max_points)
     mlflow_autolog(**kwargs)
@@ -115,8 +116,9 @@ def log_history(
     mlflow = _import_mlflow()
     from sklearn.exceptions import NotFittedError
 
+    from ._tracking.artifacts import Options
     from ._tracking.find import find
-    from ._tracking.record import FitNotes, Options, record
+    from ._tracking.record import FitNotes, record
 
     options = Options(log_page_rows, log_plots, log_diagnosis, log_coef_table, max_points)
     found = find(estimator, y)

@@ -33,6 +33,8 @@ from .training import Outcome, Stopping, Training, describe
 SMALL = 8192
 # Multiplications below which BLAS stays on one thread of itself.
 SMALL_PRODUCT = 200_000
+# Bytes of X up to which `predict` copies what is not stored by rows.
+REORDERED = 64 << 20
 DTYPES = [np.float64, np.float32]
 # Sizes of columns between which their squares, and the squares of those, can be computed with.
 TINY, LARGE = 1e-140, 1e150
@@ -343,6 +345,10 @@ class BaseNeuron(
 
     def _weighted_sum(self, X):
         coef, intercept = self._weights_2d()
+        if isinstance(X, np.ndarray) and X.nbytes <= REORDERED:
+            # The order of memory decides the last bit of a sum: the same rows shall give the same
+            # level as a DataFrame, which is stored by columns, and as an array.
+            X = np.ascontiguousarray(X)
         z = X @ coef.astype(X.dtype, copy=False).T
         z += intercept.astype(X.dtype, copy=False)
         return z

@@ -9,7 +9,10 @@ Needs the extra ``mlflow``: ``pip install 'sknneuron[mlflow]'``.
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import Any
+
+from .exceptions import warn
 
 __all__ = ["autolog", "log_history", "log_model"]
 
@@ -118,7 +121,7 @@ def log_history(
 
     from ._tracking.artifacts import Options
     from ._tracking.find import find
-    from ._tracking.record import FitNotes, record
+    from ._tracking.record import FitNotes, not_written, record
 
     options = Options(log_page_rows, log_plots, log_diagnosis, log_coef_table, max_points)
     found = find(estimator, y)
@@ -131,11 +134,12 @@ def log_history(
         raise ValueError("log_page_rows and log_diagnosis need the rows: pass X (and y).")
     notes = FitNotes.afterwards(estimator, found.neuron, X, y, sample_weight)
     active = mlflow.active_run()
-    if run_id is None and active is None:
-        with mlflow.start_run() as run:
-            record(notes, found, run.info.run_id, options)
-    else:
-        record(notes, found, run_id or active.info.run_id, options)
+    is_new = run_id is None and active is None
+    with mlflow.start_run() if is_new else nullcontext(active) as run:
+        run_id = run_id or run.info.run_id
+        failed = record(notes, found, run_id, options)
+    if failed:
+        warn(not_written(run_id, failed))
 
 
 def log_model(estimator, name: str = "model", **kwargs) -> Any:

@@ -7,6 +7,7 @@ on all of it. Of such data it gets a sample of rows, and of the data set only th
 from __future__ import annotations
 
 import functools
+import logging
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,7 +19,6 @@ import pandas as pd
 from mlflow.data.meta_dataset import MetaDataset
 from scipy import sparse
 
-from ..exceptions import warn
 from .find import holds_neuron
 
 # Past this many bytes of X, MLflow works on a sample.
@@ -27,6 +27,7 @@ MAX_BYTES = 256 << 20
 SAMPLE_ROWS = 10_000
 SAMPLE_BYTES = 32 << 20
 
+logger = logging.getLogger("mlflow.sknneuron")
 _local = threading.local()
 _warned: set[str] = set()
 
@@ -161,7 +162,7 @@ def tag_sample(run_id: str, X, why: str) -> None:
     try:
         mlflow.MlflowClient().set_tag(run_id, "sknneuron.training_metrics_from", value)
     except Exception as error:  # a training does not fail with its tracking
-        warn(f"A tag was not written to MLflow run {run_id}: {error}")
+        logger.warning(f"A tag was not written to MLflow run {run_id}: {error}")
 
 
 @contextmanager
@@ -171,7 +172,7 @@ def without_datasets(function) -> Iterator[None]:
     if cell is None:
         if mlflow.__version__ not in _warned:
             _warned.add(mlflow.__version__)
-            warn(
+            logger.warning(
                 f"MLflow {mlflow.__version__} describes data sets in another way than is known "
                 "here and may densify this X: call mlflow.sklearn.autolog(log_datasets=False)."
             )

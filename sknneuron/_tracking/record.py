@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import tempfile
 import time
 from pathlib import Path
@@ -9,7 +10,6 @@ from pathlib import Path
 import mlflow
 from mlflow.entities import Metric
 
-from ..exceptions import warn
 from .artifacts import Artifacts, Options
 from .evolution import MAX_POINTS, Evolution
 from .find import Found, find, model_of
@@ -18,6 +18,8 @@ from .find import Found, find, model_of
 BATCH = 1000
 # Its history says how far an earlier fit in the same run has come.
 LAST_STEP_OF = "train/objective"
+# Within MLflow's wrapper a warning goes to MLflow's log, and is silent where that is to be.
+logger = logging.getLogger("mlflow.sknneuron")
 
 
 #: What autologging writes; `sknneuron.mlflow.autolog` sets it.
@@ -67,17 +69,24 @@ def record_fit(notes: FitNotes, run_id: str) -> None:
         # A prefitted neuron, or a search without refit: nothing was learnt here.
         if found is None or found.neuron.history_ is notes.earlier_history:
             return
-        record(notes, found, run_id, autolog_options)
+        failed = record(notes, found, run_id, autolog_options)
+        if failed:
+            logger.warning("%s", not_written(run_id, failed))
     except Exception as error:  # a training does not fail with its tracking
-        warn(
+        logger.warning(
             f"The evolution of the weights, or a part of it, was not written to MLflow run "
             f"{run_id}: {type(error).__name__}: {error}. The fit itself is complete; once MLflow "
             f"can be reached, sknneuron.mlflow.log_history(estimator, run_id={run_id!r}) writes it."
         )
 
 
-def record(notes: FitNotes, found: Found, run_id: str, options: Options) -> None:
-    """Write metrics and artifacts of a fitted neuron into a run."""
+def not_written(run_id: str, failed: list[str]) -> str:
+    """Word what is missing in a run."""
+    return f"Not written to MLflow run {run_id}: {'; '.join(failed)}. All else was."
+
+
+def record(notes: FitNotes, found: Found, run_id: str, options: Options) -> list[str]:
+    """Write metrics and artifacts of a fitted neuron into a run; return what could not be made."""
     client = mlflow.MlflowClient()
     first_step, evolution = _place_in_run(client, run_id, notes, found)
     series = evolution.series()
@@ -98,8 +107,7 @@ def record(notes: FitNotes, found: Found, run_id: str, options: Options) -> None
     with tempfile.TemporaryDirectory() as folder:
         failed = artifacts.write(Path(folder))
         client.log_artifacts(run_id, folder)
-    if failed:
-        warn(f"Not written to MLflow run {run_id}: {'; '.join(failed)}. All else was.")
+    return failed
 
 
 def _place_in_run(client, run_id, notes, found) -> tuple[int, Evolution]:

@@ -8,14 +8,20 @@ from sklearn.datasets import load_breast_cancer
 
 HERE = Path(__file__).parent
 # What MLflow and the packages below it do with each other's old names is theirs.
-OF_OTHERS = ["DeprecationWarning", "PendingDeprecationWarning", "FutureWarning", "ResourceWarning"]
+OF_OTHERS = [
+    "ignore::DeprecationWarning",
+    "ignore::PendingDeprecationWarning",
+    "ignore::FutureWarning",
+    "ignore::ResourceWarning",
+    "ignore:.*Any type hint:UserWarning",
+]
 
 
 def pytest_collection_modifyitems(items):
     for item in items:
         if HERE in item.path.parents:
-            for category in OF_OTHERS:
-                item.add_marker(pytest.mark.filterwarnings(f"ignore::{category}"))
+            for warning in OF_OTHERS:
+                item.add_marker(pytest.mark.filterwarnings(warning))
 
 
 @pytest.fixture(scope="session")

@@ -125,7 +125,8 @@ def _dead(estimator, objective: Objective, outcome: Outcome):
 def _constant(estimator, objective: Objective, outcome: Outcome):
     """The same prediction for every row, though rows and targets differ."""
     rows = objective.watched
-    if rows.n_rows < 2 or objective.pair.activation.flat == "dead":
+    said_already = objective.pair.activation.flat == "dead" or "diverged" in outcome.reason
+    if rows.n_rows < 2 or said_already:
         return "", None
     y = rows.y.reshape(rows.n_rows, -1)
     theta = objective.from_weights(outcome.coef, outcome.intercept)
@@ -146,9 +147,13 @@ def _constant(estimator, objective: Objective, outcome: Outcome):
         )
     elif estimator.alpha > 0 and not np.any(outcome.coef[: len(silent)][silent]):
         cause = f"alpha={estimator.alpha:g} holds every weight at zero: lower alpha"
+    who = ""
+    if len(silent) > 1 and not silent.all():
+        numbers = ", ".join(map(str, np.flatnonzero(silent & varies)))
+        who = f" in neuron {numbers} (of {len(silent)})"
     return (
-        f"{type(estimator).__name__} predicts the same for every row although the targets differ; "
-        f"{cause}.",
+        f"{type(estimator).__name__} predicts the same for every row{who} although the targets "
+        f"differ; {cause}.",
         NeuronWarning,
     )
 

@@ -69,6 +69,10 @@ class Activation(Parametrized):
         """Return f''(z)."""
         raise NotImplementedError
 
+    def with_derivative(self, z):
+        """Return (f(z), f'(z)), sharing what the two have in common."""
+        return self(z), self.derivative(z)
+
     def inverse(self, a):
         """Return a z with f(z) = a, on the rising branch; levels out of range count as near it."""
         raise NotImplementedError
@@ -138,6 +142,10 @@ class Sigmoid(Activation):
         a = special.expit(z)
         return a * special.expit(-z)
 
+    def with_derivative(self, z):
+        a = special.expit(z)
+        return a, a * (1 - a)
+
     def second_derivative(self, z):
         a, b = special.expit(z), special.expit(-z)
         return a * b * (b - a)
@@ -167,6 +175,10 @@ class Tanh(Activation):
     def derivative(self, z):
         a, b = special.expit(2 * z), special.expit(-2 * z)
         return 4 * a * b
+
+    def with_derivative(self, z):
+        a = np.tanh(z)
+        return a, 1 - a * a
 
     def second_derivative(self, z):
         return -2 * np.tanh(z) * self.derivative(z)
@@ -264,6 +276,11 @@ class ELU(Activation):
     def derivative(self, z):
         return np.exp(np.minimum(z, 0))
 
+    def with_derivative(self, z):
+        z = np.asarray(z)
+        below = np.expm1(np.minimum(z, 0))
+        return np.where(z > 0, z, below), below + 1
+
     def second_derivative(self, z):
         z = np.asarray(z)
         return np.where(z > 0, 0, np.exp(np.minimum(z, 0))).astype(z.dtype, copy=False)
@@ -343,6 +360,10 @@ class GELU(_RisingBranch):
     def derivative(self, z):
         return special.ndtr(z) + z * _normal_density(z)
 
+    def with_derivative(self, z):
+        share = special.ndtr(z)
+        return z * share, share + z * _normal_density(z)
+
     def second_derivative(self, z):
         return (2 - np.square(z)) * _normal_density(z)
 
@@ -370,6 +391,11 @@ class SiLU(_RisingBranch):
     def derivative(self, z):
         a = special.expit(z)
         return a * (1 + z * special.expit(-z))
+
+    def with_derivative(self, z):
+        share = special.expit(z)
+        a = z * share
+        return a, a + share * (1 - a)
 
     def second_derivative(self, z):
         a, b = special.expit(z), special.expit(-z)

@@ -118,16 +118,15 @@ class BaseNeuron(
         if self.early_stopping and validation is None:
             X, y, weight, validation = self._split(X, y, weight)
         source = ArraySource(X, targets.encode(y), weight, n_threads=self._n_threads(X))
-        size = X.shape[1] * (targets.n_neurons if targets.pair.coupled else 1)
-        small = X.shape[0] * size**2 <= SMALL_PRODUCT
+        small = X.shape[0] * self._group_size(X.shape[1], targets) ** 2 <= SMALL_PRODUCT
         with nullcontext() if small else single_threaded_blas():
-            objective = self._objective(source, targets.pair, targets.n_neurons)
+            objective = self._checked_objective(source, targets)
             start = self._start(objective)
-            solver = make_solver(self.solver, objective, **self._solver_options())
+            solver = self._make_solver(self.solver, objective)
             callbacks = self._callbacks(X_given, y_given, sample_weight, targets)
             outcome = Training(
                 objective,
-                Stopping(self.max_iter, self.tol, self.n_iter_no_change, self.early_stopping),
+                Stopping(self.max_iter, self._tol, self.n_iter_no_change, self.early_stopping),
                 history := History(self.record, self._earlier_history()),
                 validation=self._validation_objective(objective, validation, targets),
                 on_iterate=callbacks,
@@ -138,8 +137,8 @@ class BaseNeuron(
             # Momentum and rates of an earlier partial_fit belong to weights that are gone.
             self.__dict__.pop("optimizer_state_", None)
             if callbacks is not None:
-                callbacks.end(outcome.coef, outcome.intercept)
-            warn_of_bad_fit(self, objective, outcome)
+                callbacks.end(*outcome.weights)
+            self._warn_of_bad_fit(self, objective, outcome)
         return outcome
 
     def _partial_fit(self, X, y, sample_weight, classes=None):
@@ -155,14 +154,14 @@ class BaseNeuron(
         weight = self._weight_classes(y, sample_weight)
         source = ArraySource(X, targets.encode(y), weight)
         state = getattr(self, "optimizer_state_", None)
-        coordinates = None if state is None else Coordinates(state["center"], state["scale"])
-        objective = self._objective(source, targets.pair, targets.n_neurons, coordinates)
+        coordinates = None if state is None else self._coordinates_of(state)
+        objective = self._checked_objective(source, targets, coordinates)
         name = self.solver if SOLVERS.get(self.solver, Solver).is_stochastic else "adam"
-        solver = make_solver(name, objective, **self._solver_options())
+        solver = self._make_solver(name, objective)
         n_epochs = 0 if first else self.n_iter_
         rng = np.random.default_rng([self._seed(), n_epochs])
         began = time.perf_counter()
-        start = objective.null() if first else objective.from_weights(*self._weights_2d())
+        start = objective.null() if first else objective.from_weights(*self._weights())
         assert isinstance(solver, Stochastic)
         theta, self.optimizer_state_ = solver.epoch(objective, start, state, rng)
         if not np.all(np.isfinite(theta)):
@@ -175,17 +174,59 @@ class BaseNeuron(
         norm = objective.weight_gradient_norm(gradient)
         entry = describe(Iterate(theta, float(value.sum()), norm, objective))
         history.append({**entry, "iteration": 0, "elapsed": time.perf_counter() - began})
-        coef, intercept = objective.to_weights(theta)
-        outcome = Outcome(coef, intercept, entry["objective"], n_epochs + 1, False, "")
+        weights = objective.to_weights(theta)
+        outcome = Outcome(weights, entry["objective"], n_epochs + 1, False, "")
         self._store(outcome, history, targets, name)
         return self
 
-    def _solver_options(self) -> dict:
-        return {
-            "batch_size": self.batch_size,
-            "learning_rate_init": self.learning_rate_init,
-            "momentum": self.momentum,
-        }
+    # -- what a layer does otherwise ---------------------------------------------------------------
+
+    _warn_of_bad_fit = staticmethod(warn_of_bad_fit)
+    _solver_for = staticmethod(make_solver)
+
+    @property
+    def _tol(self):
+        """Tolerance of the training loop."""
+        return self.tol
+
+    def _group_size(self, n_features: int, targets) -> int:
+        """Number of weights that one loss joins."""
+        return n_features * (targets.n_neurons if targets.pair.coupled else 1)
+
+    def _objective(self, source, targets, coordinates=None) -> Objective:
+        """The objective over the rows of `source`, in these coordinates or its own."""
+        return Objective(
+            source,
+            targets.pair,
+            ElasticNet(self.alpha, self.l1_ratio),
+            targets.n_neurons,
+            fit_intercept=self.fit_intercept,
+            coordinates=coordinates,
+        )
+
+    def _coordinates_of(self, state):
+        """The coordinates that an earlier `partial_fit` worked in."""
+        return Coordinates(state["center"], state["scale"])
+
+    def _weights(self) -> tuple:
+        """Fitted weights and biases in the objective's shapes and order."""
+        return self._weights_2d()
+
+    def _weight_attributes(self, targets, weights) -> dict:
+        """Fitted attributes that hold weights and biases."""
+        coef, intercept = targets.shape_weights(*weights)
+        return {"coef_": coef, "intercept_": intercept}
+
+    # -- steps of a fit ----------------------------------------------------------------------------
+
+    def _make_solver(self, name: str, objective: Objective) -> Solver:
+        return self._solver_for(
+            name,
+            objective,
+            batch_size=self.batch_size,
+            learning_rate_init=self.learning_rate_init,
+            momentum=self.momentum,
+        )
 
     def _seed(self) -> int:
         return check_random_state(self.random_state).randint(np.iinfo(np.int32).max)
@@ -194,17 +235,9 @@ class BaseNeuron(
         """coef_ and intercept_ as (n_neurons, n_features) and (n_neurons,)."""
         return np.atleast_2d(self.coef_), np.atleast_1d(self.intercept_)
 
-    def _objective(self, source, pair, n_neurons, coordinates: Coordinates | None = None):
-        penalty = ElasticNet(self.alpha, self.l1_ratio)
+    def _checked_objective(self, source, targets, coordinates=None):
         with np.errstate(over="ignore", invalid="ignore"):
-            objective = Objective(
-                source,
-                pair,
-                penalty,
-                n_neurons,
-                fit_intercept=self.fit_intercept,
-                coordinates=coordinates,
-            )
+            objective = self._objective(source, targets, coordinates)
             at_null = objective.null_value
         self._check_sizes(objective.coordinates.scale)
         if not np.isfinite(at_null):
@@ -233,14 +266,15 @@ class BaseNeuron(
     def _start(self, objective: Objective):
         if not (self.warm_start and hasattr(self, "coef_")):
             return objective.null()
-        coef, intercept = self._weights_2d()
-        expected = (objective.n_neurons, objective.n_features)
-        if coef.shape != expected:
-            raise ValueError(
-                f"warm_start=True goes on from weights of shape {coef.shape}, but these data need "
-                f"{expected}. Fit a fresh estimator, or set warm_start=False."
-            )
-        return objective.from_weights(coef, intercept)
+        weights = self._weights()
+        expected = objective.weight_shapes
+        for given, needed in zip(weights, expected, strict=True):
+            if given.shape != needed:
+                raise ValueError(
+                    f"warm_start=True goes on from weights of shape {given.shape}, but these data "
+                    f"need {needed}. Fit a fresh estimator, or set warm_start=False."
+                )
+        return objective.from_weights(*weights)
 
     def _earlier_history(self):
         return getattr(self, "history_", None) if self.warm_start else None
@@ -248,7 +282,8 @@ class BaseNeuron(
     def _store(self, outcome: Outcome, history: History, targets, solver: str) -> None:
         for name, value in targets.attributes.items():
             setattr(self, name, value)
-        self.coef_, self.intercept_ = targets.shape_weights(outcome.coef, outcome.intercept)
+        for name, value in self._weight_attributes(targets, outcome.weights).items():
+            setattr(self, name, value)
         self.solver_ = solver
         self.n_iter_ = max(outcome.n_iter, 1)
         self.objective_ = outcome.objective
@@ -285,7 +320,7 @@ class BaseNeuron(
         n_validation = int(np.ceil(self.validation_fraction * X.shape[0]))
         if X.shape[0] - n_validation < 1:
             raise ValueError(
-                f"early_stopping=True sets {n_validation} of {X.shape[0]} rows apart for "
+                f"early_stopping=True sets {n_validation} of n_samples={X.shape[0]} apart for "
                 "validation and leaves none to train on. Give more rows, a smaller "
                 "validation_fraction, or early_stopping=False."
             )
@@ -318,9 +353,8 @@ class BaseNeuron(
         if not getattr(self, "_skl_callbacks", None):
             return None
 
-        def attributes(coef, intercept):
-            coef, intercept = targets.shape_weights(coef, intercept)
-            return {**targets.attributes, "coef_": coef, "intercept_": intercept}
+        def attributes(*weights):
+            return {**targets.attributes, **self._weight_attributes(targets, weights)}
 
         metadata = {} if sample_weight is None else {"sample_weight": sample_weight}
         return CallbackBridge(self, X, y, metadata, attributes)

@@ -8,7 +8,7 @@ import numpy as np
 
 # History travels in every pickle and to every worker of a grid.
 WEIGHT_BYTES = 2 << 20
-WEIGHTS = ("coef", "intercept")
+WEIGHTS = ("coef", "intercept", "output_coef", "output_intercept")
 
 
 class History:

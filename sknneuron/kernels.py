@@ -205,6 +205,24 @@ class NullLoss:
 
 
 @dataclass(frozen=True)
+class TargetSums:
+    """Sum of the targets, a column at a time: X is not read."""
+
+    def __call__(self, X, y, sample_weight):
+        return (y.sum(axis=0) if sample_weight is None else sample_weight @ y,)
+
+
+@dataclass(frozen=True)
+class ClassWeights:
+    """Sum of the weights of each class's rows, from class codes: X is not read."""
+
+    n_classes: int
+
+    def __call__(self, X, y, sample_weight):
+        return (np.bincount(y, sample_weight, self.n_classes).astype(np.float64),)
+
+
+@dataclass(frozen=True)
 class ColumnSums:
     """Sum of the rows, and of their squared deviations from `center`."""
 

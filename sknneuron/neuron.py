@@ -525,9 +525,10 @@ class NeuronClassifier(ClassifierMixin, BaseNeuron):
             chosen = "sigmoid"
         else:
             chosen = self.activation
-        return make_pair(
+        pair = make_pair(
             get_activation(chosen), loss if self.loss == "auto" else self.loss, classifier=True
         )
+        return pair.of_classes(n_classes)
 
     def _learn_targets(self, y, classes=None):
         classes, is_multilabel = find_classes(y, type(self).__name__, classes)
@@ -541,11 +542,13 @@ class NeuronClassifier(ClassifierMixin, BaseNeuron):
         return class_weighted(y, self.class_weight, sample_weight)
 
     def _strata(self, y, n_validation):
+        y = y.ravel() if y.shape[1:] == (1,) else y
         counts = np.unique(y, return_counts=True)[1] if np.ndim(y) == 1 else np.zeros(1)
         enough = counts.min() >= 2 and n_validation >= len(counts)
         return y if enough and len(y) - n_validation >= len(counts) else None
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
-        tags.classifier_tags.multi_label = True
+        # A softmax layer makes one class win; labels of a multilabel y can hold together.
+        tags.classifier_tags.multi_label = self._names()[0] != "softmax"
         return tags

@@ -19,7 +19,17 @@ from functools import cached_property
 
 import numpy as np
 
-from .kernels import ColumnSums, CurvatureDiagonal, HessianProduct, LossSums, NullLoss, WorkingSums
+from .activations import Activation
+from .kernels import (
+    ClassWeights,
+    ColumnSums,
+    CurvatureDiagonal,
+    HessianProduct,
+    LossSums,
+    NullLoss,
+    TargetSums,
+    WorkingSums,
+)
 from .pairs import Pair
 from .penalties import ElasticNet
 
@@ -27,6 +37,8 @@ from .penalties import ElasticNet
 N_COORDINATE_ROWS = 4096
 # Rows on which dead and saturated neurons are counted at each iterate.
 N_WATCHED_ROWS = 1000
+# Rows that the best constant level is taken from where it is no mean and rows are far away.
+N_LEVEL_ROWS = 1 << 16
 # Past this ratio of a column's mean to its deviation, rows are centred before they are multiplied.
 FAR_FROM_ZERO = 1e5
 
@@ -42,10 +54,7 @@ class Coordinates:
     @classmethod
     def of(cls, source, fit_intercept: bool) -> Coordinates:
         """Centre and scale of the columns, from at most `N_COORDINATE_ROWS` evenly spaced rows."""
-        sample = source
-        if source.n_rows > N_COORDINATE_ROWS:
-            rows = np.linspace(0, source.n_rows - 1, N_COORDINATE_ROWS).astype(np.intp)
-            sample = source.take(rows)
+        sample = source.spread(N_COORDINATE_ROWS)
         ones = np.ones(sample.n_rows)
         center = np.zeros(sample.n_features)
         if fit_intercept:
@@ -84,6 +93,9 @@ class Objective:
     `l1_value`, with strengths `l1` per coordinate, for the solvers that can take it.
     """
 
+    # What `settled_weights` returns, in its order.
+    weight_names: tuple[str, ...] = ("coef", "intercept")
+
     def __init__(
         self,
         source,
@@ -110,6 +122,16 @@ class Objective:
         per_group = np.tile(per_neuron, self.shape[1] // self.neuron_size)
         self.l1 = penalty.l1 * per_group
         self.l2 = penalty.l2 * per_group**2
+
+    @property
+    def activation(self) -> Activation:
+        """Activation of the neurons that are watched for dead and saturated ones."""
+        return self.pair.activation
+
+    @property
+    def weight_shapes(self) -> tuple[tuple[int, ...], ...]:
+        """Shapes of what `settled_weights` returns."""
+        return (self.n_neurons, self.n_features), (self.n_neurons,)
 
     # -- parameters ------------------------------------------------------------------------------
 
@@ -301,8 +323,23 @@ class Objective:
         """`theta` of the best neuron with a bias alone (zero without a bias)."""
         theta = np.zeros((self.n_neurons, self.neuron_size))
         if self.fit_intercept:
-            theta[:, -1] = self.pair.null_bias(self.source.y, self.source.sample_weight)
+            theta[:, -1] = self.pair.null_bias(*self._targets())
         return theta.reshape(self.shape)
+
+    def _targets(self):
+        """Targets and weights whose best constant level is that of all rows."""
+        source = self.source
+        if source.in_memory:
+            return source.y, source.sample_weight
+        if self.pair.coupled:
+            (counts,) = source.map_sum(ClassWeights(self.n_neurons))
+            return np.arange(self.n_neurons), counts
+        if self.pair.loss.mean_decides:
+            (total,) = source.map_sum(TargetSums())
+            return total[None] / source.total_weight, None
+        # A start, and a yardstick for `tol`: neither needs the exact level.
+        rows = source.spread(N_LEVEL_ROWS)
+        return rows.y, rows.sample_weight
 
     @cached_property
     def _at_null(self) -> tuple[float, float]:
@@ -370,8 +407,7 @@ class Objective:
     @cached_property
     def watched(self):
         """At most `N_WATCHED_ROWS` of the rows, evenly spaced."""
-        rows = self.sample_rows(N_WATCHED_ROWS)
-        return self.source if len(rows) == self.source.n_rows else self.source.take(rows)
+        return self.source.spread(N_WATCHED_ROWS)
 
     def largest_shift(self, step) -> float:
         """Largest change of z that `step` makes on the watched rows."""

@@ -107,6 +107,10 @@ class Pair:
         """Return the bias of the best neuron with zero weights, one per neuron."""
         return self.activation.inverse(self.loss.optimal_level(y, sample_weight))
 
+    def of_classes(self, n_classes: int) -> Pair:
+        """Return the pair told of classes that some rows may lack; itself unless it cares."""
+        return self
+
     def smoothed(self, width: float) -> Pair:
         """Return the pair with the loss's Moreau envelope; itself if the loss is smooth."""
         if self.loss.smooth:
@@ -137,6 +141,8 @@ class ChainRule(Pair):
                 if self.convex:
                     # Far out the two parts cancel, but for rounding.
                     np.maximum(curvature, 0, out=curvature)
+            # Where a level all but underflows, inf * 0 says nothing: flat will do.
+            np.copyto(curvature, 0, where=~np.isfinite(curvature))
         return terms, slope, curvature
 
 

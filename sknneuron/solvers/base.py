@@ -98,12 +98,15 @@ class Solver:
     needs_smooth_penalty : bool
         It cannot take an L1 penalty.
     is_stochastic : bool
-        It steps after a few rows, and its tolerance is on progress, not on distance.
+        It steps after a few rows.
+    tol_is_progress : bool
+        Its tolerance is on progress, not on the distance to the optimum.
     """
 
     name: str
     needs_smooth_penalty = True
     is_stochastic = False
+    tol_is_progress = False
     # Settings that a stochastic solver takes.
     options: tuple[str, ...] = ()
 

@@ -137,7 +137,7 @@ class BaseNeuron(
             # Momentum and rates of an earlier partial_fit belong to weights that are gone.
             self.__dict__.pop("optimizer_state_", None)
             if callbacks is not None:
-                callbacks.end(*outcome.weights)
+                callbacks.end(*outcome.weights, n_iter_=self.n_iter_, objective_=self.objective_)
             self._warn_of_bad_fit(self, objective, outcome)
         return outcome
 
@@ -353,8 +353,8 @@ class BaseNeuron(
         if not getattr(self, "_skl_callbacks", None):
             return None
 
-        def attributes(*weights):
-            return {**targets.attributes, **self._weight_attributes(targets, weights)}
+        def attributes(*weights, **reached):
+            return {**targets.attributes, **self._weight_attributes(targets, weights), **reached}
 
         metadata = {} if sample_weight is None else {"sample_weight": sample_weight}
         return CallbackBridge(self, X, y, metadata, attributes)

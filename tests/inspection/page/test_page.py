@@ -25,7 +25,9 @@ REGRESSION = {"price", "log price", "tanh", "relu", "one feature", "two targets"
 
 def shown(page):
     """Return the values that the page shows, to the last digit."""
-    many = page.eval_on_selector_all("[data-output]", "all => all.map(n => [n.dataset.output, n.dataset.value])")
+    many = page.eval_on_selector_all(
+        "[data-output]", "all => all.map(n => [n.dataset.output, n.dataset.value])"
+    )
     if many:
         return np.array([float(value) for _, value in sorted(many, key=lambda pair: int(pair[0]))])
     return np.array([float(page.get_attribute("#prediction", "data-value"))])
@@ -180,7 +182,9 @@ def test_every_activation_of_a_classifier(pages, activation, n_classes):
     neuron = NeuronClassifier(activation, alpha=1e-2).fit(X, y)
     page = pages.open(to_html(neuron, X, y))
     assert float(page.get_attribute("#difference", "data-absolute")) < 1e-14
-    labels = [page.inner_text("#prediction .headline") for row in range(0, 90, 30) if not load(page, row)]
+    labels = [
+        page.inner_text("#prediction .headline") for row in range(0, 90, 30) if not load(page, row)
+    ]
     assert labels == [str(label) for label in neuron.predict(X[0:90:30])]
 
 
@@ -338,7 +342,11 @@ def test_by_keyboard_alone(pages):
     reached = []
     for _ in range(60):
         page.keyboard.press("Tab")
-        reached.append(page.evaluate("document.activeElement.id || document.activeElement.className.baseVal || ''"))
+        reached.append(
+            page.evaluate(
+                "document.activeElement.id || document.activeElement.className.baseVal || ''"
+            )
+        )
         if reached[-1] == f"feature-{feature_named(page, 'sqft')}":
             page.keyboard.press("ArrowRight")
             assert shown(page) > before
@@ -364,7 +372,12 @@ def test_every_control_has_a_name(pages):
              || n.textContent.trim())).map(n => n.outerHTML)""",
     )
     assert nameless == []
-    assert page.eval_on_selector_all("svg[role=img]", "all => all.filter(n => !n.getAttribute('aria-label')).length") == 0
+    assert (
+        page.eval_on_selector_all(
+            "svg[role=img]", "all => all.filter(n => !n.getAttribute('aria-label')).length"
+        )
+        == 0
+    )
 
 
 def test_dark_and_light(pages):
@@ -398,7 +411,9 @@ def test_sign_is_more_than_colour(pages):
     fills = page.eval_on_selector_all(
         ".fall", "all => all.map(n => [n.classList.contains('neg'), getComputedStyle(n).fill])"
     )
-    hollow = page.evaluate("getComputedStyle(document.documentElement).getPropertyValue('--hollow')")
+    hollow = page.evaluate(
+        "getComputedStyle(document.documentElement).getPropertyValue('--hollow')"
+    )
     assert len({fill for _, fill in fills}) == 2
     assert hollow.strip().startswith("#")
 

@@ -16,6 +16,8 @@ WORTH_SAYING = 5e-3
 # The penalty's share of the curvature past which next to nothing of the data is in the weights.
 HARDLY_ANY_DATA = 0.998
 N_NAMED = 3
+# Validation rows whose scale is compared.
+N_SCALE_ROWS = 100_000
 # A log loss below this share of the bias-only neuron's is none.
 NO_LOSS = 1e-6
 
@@ -71,7 +73,8 @@ def _separable(objective: Objective, outcome: Outcome):
 
 def _penalty_on_small_units(estimator, objective: Objective, outcome: Outcome):
     """Columns in units so small that the L2 penalty, not the data, decides their weights."""
-    if objective.penalty.l2 == 0:
+    # No column's deviation is larger than the distance of its furthest row.
+    if objective.penalty.l2 == 0 or objective.coordinates.scale.min() > SMALL_UNITS:
         return "", None
     rows = objective.watched
     X = rows.X.toarray() if rows.is_sparse and rows.X.shape[1] <= 10_000 else rows.X
@@ -79,9 +82,9 @@ def _penalty_on_small_units(estimator, objective: Objective, outcome: Outcome):
         return "", None
     center = objective.coordinates.center
     small = np.abs(X - center).max(axis=0) < SMALL_UNITS
-    small &= X.max(axis=0) > X.min(axis=0)
     if not small.any():
         return "", None
+    small &= X.max(axis=0) > X.min(axis=0)
     share, won = _bite(objective, outcome)
     gain = objective.null_value - outcome.objective
     bitten = np.flatnonzero(small & (share > 0.5) & (won > WORTH_SAYING * gain))
@@ -145,15 +148,17 @@ def _dead(estimator, objective: Objective, outcome: Outcome):
 def _constant(estimator, objective: Objective, outcome: Outcome):
     """The same prediction for every row, though rows and targets differ."""
     rows = objective.watched
-    if rows.n_rows < 2 or objective.pair.activation.flat == "dead":
+    said_already = objective.pair.activation.flat == "dead" or "diverged" in outcome.reason
+    if rows.n_rows < 2 or said_already:
         return "", None
-    y = rows.y.reshape(rows.n_rows, -1)
-    theta = objective.from_weights(outcome.coef, outcome.intercept)
-    z = objective.pre_activation(theta)
-    spread = np.ptp(z, axis=0)
-    silent = spread <= 1e-10 * np.maximum(np.abs(z).max(axis=0), 1e-300)
+    z = objective.pre_activation(objective.from_weights(outcome.coef, outcome.intercept))
+    low, high = z.min(axis=0), z.max(axis=0)
+    silent = high - low <= 1e-10 * np.maximum(np.maximum(high, -low), 1e-300)
     if objective.pair.coupled:
         silent = np.array([silent.all()])
+    if not silent.any():
+        return "", None
+    y = rows.y.reshape(rows.n_rows, -1)
     varies = np.ptp(y, axis=0) > 0
     constant_rows = objective.coordinates.scale.size and _rows_equal(rows.X)
     if constant_rows or not np.any(silent & varies):
@@ -166,9 +171,13 @@ def _constant(estimator, objective: Objective, outcome: Outcome):
         )
     elif estimator.alpha > 0 and not np.any(outcome.coef[: len(silent)][silent]):
         cause = f"alpha={estimator.alpha:g} holds every weight at zero: lower alpha"
+    who = ""
+    if len(silent) > 1 and not silent.all():
+        numbers = ", ".join(map(str, np.flatnonzero(silent & varies)))
+        who = f" in neuron {numbers} (of {len(silent)})"
     return (
-        f"{type(estimator).__name__} predicts the same for every row although the targets differ; "
-        f"{cause}.",
+        f"{type(estimator).__name__} predicts the same for every row{who} although the targets "
+        f"differ; {cause}.",
         NeuronWarning,
     )
 
@@ -189,7 +198,7 @@ def column_names(estimator, columns) -> str:
 
 def warn_of_other_scale(estimator, objective: Objective, validation) -> None:
     """Warn if validation rows are in other units than the training rows."""
-    X = validation.X
+    X = validation.spread(N_SCALE_ROWS).X
     mean = np.asarray(X.mean(axis=0)).ravel()
     distance = np.abs(mean - objective.coordinates.center) / objective.coordinates.scale
     far = np.flatnonzero(distance > 20)

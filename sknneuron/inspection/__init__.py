@@ -3,6 +3,7 @@
 from .columns import Column, Target
 from .diagnosis import Diagnosis, Finding, diagnose
 from .history import training_history
+from .page import to_html
 from .terms import contributions
 from .units import Unfolded, unfold
 from .weights import coef_table
@@ -16,6 +17,7 @@ __all__ = [
     "coef_table",
     "contributions",
     "diagnose",
+    "to_html",
     "training_history",
     "unfold",
 ]

@@ -101,7 +101,11 @@ def _text():
     documents = [" ".join(words[row]) for row in numbers]
     documents[0] += " " + " ".join(words)
     label = np.array(["sport" if "word3 " in text else "politics" for text in documents])
-    return make_pipeline(TfidfVectorizer(), NeuronClassifier()).fit(documents, label), documents, label
+    return (
+        make_pipeline(TfidfVectorizer(), NeuronClassifier()).fit(documents, label),
+        documents,
+        label,
+    )
 
 
 MODELS = {

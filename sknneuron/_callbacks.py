@@ -16,7 +16,7 @@ class CallbackBridge:
     metadata : dict
         Sample weights and the like.
     attributes : callable
-        Takes (coef, intercept) and returns all fitted attributes that prediction needs.
+        Takes the weights and returns all fitted attributes that prediction needs.
     """
 
     def __init__(self, estimator, X, y, metadata: dict, attributes: Callable[..., dict]):
@@ -26,16 +26,16 @@ class CallbackBridge:
         self.context = estimator._init_callback_context(max_subtasks=estimator.max_iter + 1)
         self.context.call_on_fit_task_begin(**self.task)
 
-    def __call__(self, coef, intercept) -> bool:
+    def __call__(self, *weights) -> bool:
         """Report one iterate; True if a callback asks to stop."""
         iteration = self.context.subcontext(task_name="iteration")
         iteration.call_on_fit_task_begin(**self.task)
         return iteration.call_on_fit_task_end(
-            **self.task, reconstruction_attributes=self.attributes(coef, intercept)
+            **self.task, reconstruction_attributes=self.attributes(*weights)
         )
 
-    def end(self, coef, intercept) -> None:
+    def end(self, *weights) -> None:
         """Report the end of the fit."""
         self.context.call_on_fit_task_end(
-            **self.task, reconstruction_attributes=self.attributes(coef, intercept)
+            **self.task, reconstruction_attributes=self.attributes(*weights)
         )

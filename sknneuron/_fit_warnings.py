@@ -13,7 +13,11 @@ from .training import Outcome
 SMALL_UNITS = 0.5
 # A penalty that holds a weight down is worth a word if freeing it would win this share of the gain.
 WORTH_SAYING = 5e-3
+# The penalty's share of the curvature past which next to nothing of the data is in the weights.
+HARDLY_ANY_DATA = 0.998
 N_NAMED = 3
+# Validation rows whose scale is compared.
+N_SCALE_ROWS = 100_000
 # A log loss below this share of the bias-only neuron's is none.
 NO_LOSS = 1e-6
 
@@ -24,6 +28,7 @@ def warn_of_bad_fit(estimator, objective: Objective, outcome: Outcome) -> None:
         _not_converged(estimator, outcome),
         _separable(objective, outcome),
         _penalty_on_small_units(estimator, objective, outcome),
+        _overpenalised(estimator, objective, outcome),
         _dead(estimator, objective, outcome),
         _constant(estimator, objective, outcome),
     ):
@@ -68,7 +73,8 @@ def _separable(objective: Objective, outcome: Outcome):
 
 def _penalty_on_small_units(estimator, objective: Objective, outcome: Outcome):
     """Columns in units so small that the L2 penalty, not the data, decides their weights."""
-    if objective.penalty.l2 == 0:
+    # No column's deviation is larger than the distance of its furthest row.
+    if objective.penalty.l2 == 0 or objective.coordinates.scale.min() > SMALL_UNITS:
         return "", None
     rows = objective.watched
     X = rows.X.toarray() if rows.is_sparse and rows.X.shape[1] <= 10_000 else rows.X
@@ -76,9 +82,9 @@ def _penalty_on_small_units(estimator, objective: Objective, outcome: Outcome):
         return "", None
     center = objective.coordinates.center
     small = np.abs(X - center).max(axis=0) < SMALL_UNITS
-    small &= X.max(axis=0) > X.min(axis=0)
     if not small.any():
         return "", None
+    small &= X.max(axis=0) > X.min(axis=0)
     share, won = _bite(objective, outcome)
     gain = objective.null_value - outcome.objective
     bitten = np.flatnonzero(small & (share > 0.5) & (won > WORTH_SAYING * gain))
@@ -89,6 +95,23 @@ def _penalty_on_small_units(estimator, objective: Objective, outcome: Outcome):
         f" (up to {share[bitten].max():.0%}): in such small units a weight has to be large, and "
         f"alpha={estimator.alpha:g} holds it down. Scale the columns (StandardScaler in a Pipeline "
         "before the neuron), or lower alpha.",
+        NeuronWarning,
+    )
+
+
+def _overpenalised(estimator, objective: Objective, outcome: Outcome):
+    """An L2 penalty so strong that the weights are next to nothing."""
+    if objective.penalty.l2 == 0 or not outcome.converged or objective.penalty.l1 > 0:
+        return "", None
+    penalty = 0.5 * objective.penalty.l2 * float(np.sum(outcome.coef**2))
+    # For a quadratic loss this ratio is the penalty's share of the curvature, averaged over columns
+    # by what each explains.
+    gain = objective.null_value - outcome.objective
+    if not penalty > HARDLY_ANY_DATA * gain or gain <= objective.rounding:
+        return "", None
+    return (
+        f"The penalty leaves next to nothing of the weights: it supplies {penalty / gain:.2%} of "
+        f"the curvature with alpha={estimator.alpha:g}. Lower alpha.",
         NeuronWarning,
     )
 
@@ -125,27 +148,36 @@ def _dead(estimator, objective: Objective, outcome: Outcome):
 def _constant(estimator, objective: Objective, outcome: Outcome):
     """The same prediction for every row, though rows and targets differ."""
     rows = objective.watched
-    if rows.n_rows < 2 or objective.pair.activation.flat == "dead":
+    said_already = objective.pair.activation.flat == "dead" or "diverged" in outcome.reason
+    if rows.n_rows < 2 or said_already:
         return "", None
-    y = rows.y.reshape(rows.n_rows, -1)
-    theta = objective.from_weights(outcome.coef, outcome.intercept)
-    z = objective.pre_activation(theta)
-    spread = np.ptp(z, axis=0)
-    silent = spread <= 1e-10 * np.maximum(np.abs(z).max(axis=0), 1e-300)
+    z = objective.pre_activation(objective.from_weights(outcome.coef, outcome.intercept))
+    low, high = z.min(axis=0), z.max(axis=0)
+    silent = high - low <= 1e-10 * np.maximum(np.maximum(high, -low), 1e-300)
     if objective.pair.coupled:
         silent = np.array([silent.all()])
+    if not silent.any():
+        return "", None
+    y = rows.y.reshape(rows.n_rows, -1)
     varies = np.ptp(y, axis=0) > 0
     constant_rows = objective.coordinates.scale.size and _rows_equal(rows.X)
     if constant_rows or not np.any(silent & varies):
         return "", None
-    cause = (
-        f"alpha={estimator.alpha:g} holds every weight at zero: lower alpha"
-        if estimator.alpha > 0 and not np.any(outcome.coef[: len(silent)][silent])
-        else "no column tells the targets apart: check the features, or transform the target"
-    )
+    cause = "no column tells the targets apart: check the features, or transform the target"
+    if estimator.early_stopping and not np.any(outcome.coef):
+        cause = (
+            "no iterate did better on the validation rows than the start: give more of them "
+            "(X_val, validation_fraction), or set early_stopping=False"
+        )
+    elif estimator.alpha > 0 and not np.any(outcome.coef[: len(silent)][silent]):
+        cause = f"alpha={estimator.alpha:g} holds every weight at zero: lower alpha"
+    who = ""
+    if len(silent) > 1 and not silent.all():
+        numbers = ", ".join(map(str, np.flatnonzero(silent & varies)))
+        who = f" in neuron {numbers} (of {len(silent)})"
     return (
-        f"{type(estimator).__name__} predicts the same for every row although the targets differ; "
-        f"{cause}.",
+        f"{type(estimator).__name__} predicts the same for every row{who} although the targets "
+        f"differ; {cause}.",
         NeuronWarning,
     )
 
@@ -166,7 +198,7 @@ def column_names(estimator, columns) -> str:
 
 def warn_of_other_scale(estimator, objective: Objective, validation) -> None:
     """Warn if validation rows are in other units than the training rows."""
-    X = validation.X
+    X = validation.spread(N_SCALE_ROWS).X
     mean = np.asarray(X.mean(axis=0)).ravel()
     distance = np.abs(mean - objective.coordinates.center) / objective.coordinates.scale
     far = np.flatnonzero(distance > 20)

@@ -11,8 +11,8 @@ import difflib
 from typing import ClassVar
 
 import numpy as np
-from scipy import special
 
+from . import _special as special
 from ._parametrized import Parametrized
 
 INF = float("inf")
@@ -69,6 +69,10 @@ class Activation(Parametrized):
         """Return f''(z)."""
         raise NotImplementedError
 
+    def with_derivative(self, z):
+        """Return (f(z), f'(z)), sharing what the two have in common."""
+        return self(z), self.derivative(z)
+
     def inverse(self, a):
         """Return a z with f(z) = a, on the rising branch; levels out of range count as near it."""
         raise NotImplementedError
@@ -76,7 +80,7 @@ class Activation(Parametrized):
     def is_flat(self, z):
         """Return a mask of where the derivative has all but vanished."""
         low, high = self.responsive
-        z = np.asarray(z)
+        z = _as_array(z)
         return (z <= low) | (z >= high)
 
     def _inside(self, a, margin: float = 1e-12):
@@ -138,6 +142,10 @@ class Sigmoid(Activation):
         a = special.expit(z)
         return a * special.expit(-z)
 
+    def with_derivative(self, z):
+        a = special.expit(z)
+        return a, a * (1 - a)
+
     def second_derivative(self, z):
         a, b = special.expit(z), special.expit(-z)
         return a * b * (b - a)
@@ -168,6 +176,10 @@ class Tanh(Activation):
         a, b = special.expit(2 * z), special.expit(-2 * z)
         return 4 * a * b
 
+    def with_derivative(self, z):
+        a = np.tanh(z)
+        return a, 1 - a * a
+
     def second_derivative(self, z):
         return -2 * np.tanh(z) * self.derivative(z)
 
@@ -196,7 +208,7 @@ class ReLU(Activation):
         return np.maximum(z, 0)
 
     def derivative(self, z):
-        return np.where(np.asarray(z) > 0, 1.0, 0.0).astype(np.result_type(z), copy=False)
+        return np.where(_as_array(z) > 0, 1.0, 0.0).astype(np.result_type(z), copy=False)
 
     def second_derivative(self, z):
         return np.zeros_like(z)
@@ -227,11 +239,11 @@ class LeakyReLU(Activation):
         self.negative_slope = negative_slope
 
     def __call__(self, z):
-        z = np.asarray(z)
+        z = _as_array(z)
         return np.where(z > 0, z, self.negative_slope * z)
 
     def derivative(self, z):
-        z = np.asarray(z)
+        z = _as_array(z)
         return np.where(z > 0, 1.0, self.negative_slope).astype(z.dtype, copy=False)
 
     def second_derivative(self, z):
@@ -258,14 +270,19 @@ class ELU(Activation):
     responsive = (-4.60517, INF)
 
     def __call__(self, z):
-        z = np.asarray(z)
+        z = _as_array(z)
         return np.where(z > 0, z, np.expm1(np.minimum(z, 0)))
 
     def derivative(self, z):
         return np.exp(np.minimum(z, 0))
 
-    def second_derivative(self, z):
+    def with_derivative(self, z):
         z = np.asarray(z)
+        below = np.expm1(np.minimum(z, 0))
+        return np.where(z > 0, z, below), below + 1
+
+    def second_derivative(self, z):
+        z = _as_array(z)
         return np.where(z > 0, 0, np.exp(np.minimum(z, 0))).astype(z.dtype, copy=False)
 
     def inverse(self, a):
@@ -343,6 +360,10 @@ class GELU(_RisingBranch):
     def derivative(self, z):
         return special.ndtr(z) + z * _normal_density(z)
 
+    def with_derivative(self, z):
+        share = special.ndtr(z)
+        return z * share, share + z * _normal_density(z)
+
     def second_derivative(self, z):
         return (2 - np.square(z)) * _normal_density(z)
 
@@ -370,6 +391,11 @@ class SiLU(_RisingBranch):
     def derivative(self, z):
         a = special.expit(z)
         return a * (1 + z * special.expit(-z))
+
+    def with_derivative(self, z):
+        share = special.expit(z)
+        a = z * share
+        return a, a + share * (1 - a)
 
     def second_derivative(self, z):
         a, b = special.expit(z), special.expit(-z)
@@ -513,7 +539,7 @@ class Softmax(Activation):
     steepest = 0.25
 
     def __call__(self, z):
-        return special.softmax(z, axis=-1)
+        return special.softmax(_as_array(z), axis=-1)
 
     def is_flat(self, z):
         return self.derivative(z) < FLAT * self.steepest
@@ -529,6 +555,11 @@ class Softmax(Activation):
     def inverse(self, a):
         z = np.log(np.maximum(a, 1e-300))
         return z - z.mean(axis=-1, keepdims=True)
+
+
+def _as_array(z):
+    # Arrays of other libraries stay what they are.
+    return z if hasattr(z, "dtype") else np.asarray(z)
 
 
 def _normal_density(z):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from abc import ABCMeta, abstractmethod
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import closing, contextmanager, nullcontext
 
 import numpy as np
 from joblib import effective_n_jobs
@@ -15,9 +15,13 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ._callbacks import CallbackBridge
+from ._device import at_home
+from ._dispatch import reader_of, refuse_elsewhere, wherever
 from ._fit_warnings import column_names, warn_of_bad_fit, warn_of_other_scale
+from ._inputs import Inputs, checked_weight
 from ._parameters import check_parameters
-from ._sklearn_compat import CallbackSupportMixin, check_sample_weight, with_callbacks
+from ._plain import is_plain_training_set, weighted_sum
+from ._sklearn_compat import CallbackSupportMixin, with_callbacks
 from ._targets import ClassEncoder, ValueEncoder
 from .history import History
 from .objective import Coordinates, Objective
@@ -26,6 +30,7 @@ from .solvers import SOLVERS, Iterate, Solver, make_solver
 from .solvers.stochastic import Stochastic
 from .sources import ArraySource
 from .sources._blas import available_threads, single_threaded_blas
+from .sources.device_array import DeviceArray, to_host
 from .training import Outcome, Stopping, Training, describe
 
 # Entries of X below which threads cost more than they bring.
@@ -102,63 +107,86 @@ class BaseNeuron(
         return self
 
     def _fit(self, X, y, sample_weight, validation) -> Outcome:
-        X_given, y_given = X, y
-        X, y = validate_data(
-            self, X, y, accept_sparse="csr", dtype=DTYPES, multi_output=True, y_numeric=False
-        )
+        with closing(self._read(X, y, sample_weight, validation)) as inputs:
+            return self._train(inputs, X, y, sample_weight)
+
+    def _read(self, X, y, sample_weight, validation) -> Inputs:
+        """Check what `fit` was given, and make it a source of rows."""
+        reader = reader_of(X)
+        if reader is not None:
+            return reader(self, X, y, sample_weight, validation)
+        X, y = self._validated(X, y)
         if sample_weight is not None:
-            sample_weight = _checked_weight(sample_weight, X, "sample_weight")
+            sample_weight = checked_weight(sample_weight, X, "sample_weight")
         targets = self._learn_targets(y)
         weight = self._weight_classes(y, sample_weight)
         validation = self._checked_validation(*validation)
         if self.early_stopping and validation is None:
             X, y, weight, validation = self._split(X, y, weight)
         source = ArraySource(X, targets.encode(y), weight, n_threads=self._n_threads(X))
-        size = X.shape[1] * (targets.n_neurons if targets.pair.coupled else 1)
-        small = X.shape[0] * size**2 <= SMALL_PRODUCT
+        if validation is not None:
+            X_val, y_val, weight_val = validation
+            validation = ArraySource(X_val, targets.encode(y_val, "y_val"), weight_val)
+        return Inputs(source, targets, validation)
+
+    def _train(self, inputs: Inputs, X_given, y_given, sample_weight) -> Outcome:
+        source, targets = inputs.source, inputs.targets
+        size = self._group_size(source.n_features, targets)
+        small = source.n_rows * size**2 <= SMALL_PRODUCT
         with nullcontext() if small else single_threaded_blas():
-            objective = self._objective(source, targets.pair, targets.n_neurons)
+            objective = self._checked_objective(source, targets)
             start = self._start(objective)
-            solver = make_solver(self.solver, objective, **self._solver_options())
+            solver = self._make_solver(self.solver, objective)
             callbacks = self._callbacks(X_given, y_given, sample_weight, targets)
             outcome = Training(
                 objective,
-                Stopping(self.max_iter, self.tol, self.n_iter_no_change, self.early_stopping),
+                Stopping(self.max_iter, self._tol, self.n_iter_no_change, self.early_stopping),
                 history := History(self.record, self._earlier_history()),
-                validation=self._validation_objective(objective, validation, targets),
+                validation=self._validation_objective(objective, inputs.validation),
                 on_iterate=callbacks,
                 verbose=int(self.verbose),
                 name=type(self).__name__,
-            ).run(solver, start, np.random.default_rng(self._seed()))
-            self._store(outcome, history, targets, solver.name)
+            ).run(solver, start, np.random.default_rng(self._seed()) if solver.is_random else None)
+            self._store(outcome, history, targets, solver.name, inputs.home)
             # Momentum and rates of an earlier partial_fit belong to weights that are gone.
             self.__dict__.pop("optimizer_state_", None)
             if callbacks is not None:
-                callbacks.end(outcome.coef, outcome.intercept)
-            warn_of_bad_fit(self, objective, outcome)
+                callbacks.end(*outcome.weights)
+            self._warn_of_bad_fit(self, objective, outcome)
         return outcome
+
+    def _validated(self, X, y):
+        """Rows and targets as training takes them, and what is kept about X's columns."""
+        if not is_plain_training_set(X, y):
+            return validate_data(
+                self, X, y, accept_sparse="csr", dtype=DTYPES, multi_output=True, y_numeric=False
+            )
+        self.n_features_in_ = X.shape[1]
+        self.__dict__.pop("feature_names_in_", None)
+        return X, y
 
     def _partial_fit(self, X, y, sample_weight, classes=None):
         """One epoch over these rows alone, going on from where the last call ended."""
         check_parameters(self, self._constraints)
         first = not hasattr(self, "coef_")
+        refuse_elsewhere(X)
         X, y = validate_data(
             self, X, y, accept_sparse="csr", dtype=DTYPES, multi_output=True, reset=first
         )
         if sample_weight is not None:
-            sample_weight = _checked_weight(sample_weight, X, "sample_weight")
+            sample_weight = checked_weight(sample_weight, X, "sample_weight")
         targets = self._learn_targets(y, classes) if first else self._fitted_targets()
         weight = self._weight_classes(y, sample_weight)
         source = ArraySource(X, targets.encode(y), weight)
         state = getattr(self, "optimizer_state_", None)
-        coordinates = None if state is None else Coordinates(state["center"], state["scale"])
-        objective = self._objective(source, targets.pair, targets.n_neurons, coordinates)
+        coordinates = None if state is None else self._coordinates_of(state)
+        objective = self._checked_objective(source, targets, coordinates)
         name = self.solver if SOLVERS.get(self.solver, Solver).is_stochastic else "adam"
-        solver = make_solver(name, objective, **self._solver_options())
+        solver = self._make_solver(name, objective)
         n_epochs = 0 if first else self.n_iter_
         rng = np.random.default_rng([self._seed(), n_epochs])
         began = time.perf_counter()
-        start = objective.null() if first else objective.from_weights(*self._weights_2d())
+        start = objective.null() if first else objective.from_weights(*self._weights())
         assert isinstance(solver, Stochastic)
         theta, self.optimizer_state_ = solver.epoch(objective, start, state, rng)
         if not np.all(np.isfinite(theta)):
@@ -171,36 +199,70 @@ class BaseNeuron(
         norm = objective.weight_gradient_norm(gradient)
         entry = describe(Iterate(theta, float(value.sum()), norm, objective))
         history.append({**entry, "iteration": 0, "elapsed": time.perf_counter() - began})
-        coef, intercept = objective.to_weights(theta)
-        outcome = Outcome(coef, intercept, entry["objective"], n_epochs + 1, False, "")
+        weights = objective.to_weights(theta)
+        outcome = Outcome(weights, entry["objective"], n_epochs + 1, False, "")
         self._store(outcome, history, targets, name)
         return self
 
-    def _solver_options(self) -> dict:
-        return {
-            "batch_size": self.batch_size,
-            "learning_rate_init": self.learning_rate_init,
-            "momentum": self.momentum,
-        }
+    # -- what a layer does otherwise ---------------------------------------------------------------
+
+    _warn_of_bad_fit = staticmethod(warn_of_bad_fit)
+    _solver_for = staticmethod(make_solver)
+
+    @property
+    def _tol(self):
+        """Tolerance of the training loop."""
+        return self.tol
+
+    def _group_size(self, n_features: int, targets) -> int:
+        """Number of weights that one loss joins."""
+        return n_features * (targets.n_neurons if targets.pair.coupled else 1)
+
+    def _objective(self, source, targets, coordinates=None) -> Objective:
+        """The objective over the rows of `source`, in these coordinates or its own."""
+        return Objective(
+            source,
+            targets.pair,
+            ElasticNet(self.alpha, self.l1_ratio),
+            targets.n_neurons,
+            fit_intercept=self.fit_intercept,
+            coordinates=coordinates,
+        )
+
+    def _coordinates_of(self, state):
+        """The coordinates that an earlier `partial_fit` worked in."""
+        return Coordinates(state["center"], state["scale"])
+
+    def _weights(self) -> tuple:
+        """Fitted weights and biases in the objective's shapes and order."""
+        return self._weights_2d()
+
+    def _weight_attributes(self, targets, weights) -> dict:
+        """Fitted attributes that hold weights and biases."""
+        coef, intercept = targets.shape_weights(*weights)
+        return {"coef_": coef, "intercept_": intercept}
+
+    # -- steps of a fit ----------------------------------------------------------------------------
+
+    def _make_solver(self, name: str, objective: Objective) -> Solver:
+        return self._solver_for(
+            name,
+            objective,
+            batch_size=self.batch_size,
+            learning_rate_init=self.learning_rate_init,
+            momentum=self.momentum,
+        )
 
     def _seed(self) -> int:
         return check_random_state(self.random_state).randint(np.iinfo(np.int32).max)
 
     def _weights_2d(self):
         """coef_ and intercept_ as (n_neurons, n_features) and (n_neurons,)."""
-        return np.atleast_2d(self.coef_), np.atleast_1d(self.intercept_)
+        return np.atleast_2d(to_host(self.coef_)), np.atleast_1d(to_host(self.intercept_))
 
-    def _objective(self, source, pair, n_neurons, coordinates: Coordinates | None = None):
-        penalty = ElasticNet(self.alpha, self.l1_ratio)
+    def _checked_objective(self, source, targets, coordinates=None):
         with np.errstate(over="ignore", invalid="ignore"):
-            objective = Objective(
-                source,
-                pair,
-                penalty,
-                n_neurons,
-                fit_intercept=self.fit_intercept,
-                coordinates=coordinates,
-            )
+            objective = self._objective(source, targets, coordinates)
             at_null = objective.null_value
         self._check_sizes(objective.coordinates.scale)
         if not np.isfinite(at_null):
@@ -229,22 +291,24 @@ class BaseNeuron(
     def _start(self, objective: Objective):
         if not (self.warm_start and hasattr(self, "coef_")):
             return objective.null()
-        coef, intercept = self._weights_2d()
-        expected = (objective.n_neurons, objective.n_features)
-        if coef.shape != expected:
-            raise ValueError(
-                f"warm_start=True goes on from weights of shape {coef.shape}, but these data need "
-                f"{expected}. Fit a fresh estimator, or set warm_start=False."
-            )
-        return objective.from_weights(coef, intercept)
+        weights = self._weights()
+        expected = objective.weight_shapes
+        for given, needed in zip(weights, expected, strict=True):
+            if given.shape != needed:
+                raise ValueError(
+                    f"warm_start=True goes on from weights of shape {given.shape}, but these data "
+                    f"need {needed}. Fit a fresh estimator, or set warm_start=False."
+                )
+        return objective.from_weights(*weights)
 
     def _earlier_history(self):
         return getattr(self, "history_", None) if self.warm_start else None
 
-    def _store(self, outcome: Outcome, history: History, targets, solver: str) -> None:
+    def _store(self, outcome: Outcome, history: History, targets, solver: str, home=None) -> None:
         for name, value in targets.attributes.items():
             setattr(self, name, value)
-        self.coef_, self.intercept_ = targets.shape_weights(outcome.coef, outcome.intercept)
+        for name, value in self._weight_attributes(targets, outcome.weights).items():
+            setattr(self, name, at_home(home, value))
         self.solver_ = solver
         self.n_iter_ = max(outcome.n_iter, 1)
         self.objective_ = outcome.objective
@@ -273,39 +337,41 @@ class BaseNeuron(
             self, X_val, y_val, accept_sparse="csr", dtype=DTYPES, multi_output=True, reset=False
         )
         if weight is not None:
-            weight = _checked_weight(weight, X_val, "sample_weight_val")
+            weight = checked_weight(weight, X_val, "sample_weight_val")
         return X_val, y_val, weight
 
     def _split(self, X, y, weight):
         """Set a `validation_fraction` of the rows apart."""
-        n_validation = int(np.ceil(self.validation_fraction * X.shape[0]))
-        if X.shape[0] - n_validation < 1:
-            raise ValueError(
-                f"early_stopping=True sets {n_validation} of {X.shape[0]} rows apart for "
-                "validation and leaves none to train on. Give more rows, a smaller "
-                "validation_fraction, or early_stopping=False."
-            )
-        rows, validation_rows = train_test_split(
-            np.arange(X.shape[0]),
-            test_size=n_validation,
-            random_state=self._seed(),
-            stratify=self._strata(y, n_validation),
-        )
+        rows, validation_rows = self._split_rows(X.shape[0], y)
 
         def take(r):
             return X[r], y[r], None if weight is None else weight[r]
 
         return *take(rows), take(validation_rows)
 
+    def _split_rows(self, n_rows: int, y):
+        """Numbers of the rows to train on, and of those set apart."""
+        n_validation = int(np.ceil(self.validation_fraction * n_rows))
+        if n_rows - n_validation < 1:
+            raise ValueError(
+                f"early_stopping=True sets {n_validation} of n_samples={n_rows} apart for "
+                "validation and leaves none to train on. Give more rows, a smaller "
+                "validation_fraction, or early_stopping=False."
+            )
+        return train_test_split(
+            np.arange(n_rows),
+            test_size=n_validation,
+            random_state=self._seed(),
+            stratify=self._strata(y, n_validation),
+        )
+
     def _strata(self, y, n_validation):
         """What the validation split keeps the shares of: nothing, in a regressor."""
         return None
 
-    def _validation_objective(self, objective, validation, targets):
-        if validation is None:
+    def _validation_objective(self, objective, source):
+        if source is None:
             return None
-        X_val, y_val, weight = validation
-        source = ArraySource(X_val, targets.encode(y_val, "y_val"), weight)
         warn_of_other_scale(self, objective, source)
         return objective.over(source)
 
@@ -314,15 +380,15 @@ class BaseNeuron(
         if not getattr(self, "_skl_callbacks", None):
             return None
 
-        def attributes(coef, intercept):
-            coef, intercept = targets.shape_weights(coef, intercept)
-            return {**targets.attributes, "coef_": coef, "intercept_": intercept}
+        def attributes(*weights):
+            return {**targets.attributes, **self._weight_attributes(targets, weights)}
 
         metadata = {} if sample_weight is None else {"sample_weight": sample_weight}
         return CallbackBridge(self, X, y, metadata, attributes)
 
     # -- looking through the neuron ----------------------------------------------------------------
 
+    @wherever
     def pre_activation(self, X):
         """Weighted sum and bias, ``z = X @ w + b``.
 
@@ -335,8 +401,13 @@ class BaseNeuron(
         z : ndarray of shape (n_samples, n_neurons)
             In X's dtype.
         """
+        if "coef_" in vars(self) and "feature_names_in_" not in vars(self):
+            z = weighted_sum(X, *self._weights_2d())
+            if z is not None:
+                return z
         check_is_fitted(self)
-        X = validate_data(self, X, accept_sparse="csr", dtype=DTYPES, reset=False)
+        if type(X) is not DeviceArray:
+            X = validate_data(self, X, accept_sparse="csr", dtype=DTYPES, reset=False)
         return self._weighted_sum(X)
 
     def _weighted_sum(self, X):
@@ -345,6 +416,7 @@ class BaseNeuron(
         z += intercept.astype(X.dtype, copy=False)
         return z
 
+    @wherever
     def transform(self, X):
         """Activation levels, ``activation(X @ w + b)``: what a next neuron would see.
 
@@ -366,21 +438,13 @@ class BaseNeuron(
     @property
     def _n_features_out(self) -> int:
         """Number of neurons, which scikit-learn's naming mixin asks for."""
-        return np.atleast_2d(self.coef_).shape[0]
+        return len(self._weights_2d()[0])
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
+        tags.array_api_support = True
         return tags
-
-
-def _checked_weight(weight, X, name):
-    weight = check_sample_weight(weight, X)
-    if not weight.any():
-        raise ValueError(
-            f"All values of {name} are zero, so no row counts. Give at least one row a weight > 0."
-        )
-    return weight
 
 
 @contextmanager

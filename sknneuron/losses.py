@@ -11,8 +11,9 @@ import difflib
 from typing import ClassVar
 
 import numpy as np
-from scipy import optimize, special
+from scipy import optimize
 
+from . import _special as special
 from ._parametrized import Parametrized
 
 INF = float("inf")
@@ -35,6 +36,8 @@ class Loss(Parametrized):
         Whether the loss is never below zero, so that no optimum is either.
     margin : bool
         Whether y is -1 or 1 and the loss acts on the margin ``y * z``.
+    mean_decides : bool
+        Whether the best constant level depends on the mean of the targets alone.
     level_range : tuple of float
         Open interval in which levels must lie.
     target_range : tuple
@@ -47,6 +50,7 @@ class Loss(Parametrized):
     fixed_dispersion: ClassVar[bool] = False
     nonnegative: ClassVar[bool] = False
     margin: ClassVar[bool] = False
+    mean_decides: ClassVar[bool] = True
     level_range: ClassVar[tuple[float, float]] = (-INF, INF)
 
     @property
@@ -123,6 +127,7 @@ class Quantile(Loss):
     name = "quantile"
     nonnegative = True
     smooth = False
+    mean_decides = False
 
     def __init__(self, quantile: float = 0.5):
         self.quantile = quantile
@@ -198,6 +203,7 @@ class Huber(Loss):
     name = "huber"
     nonnegative = True
     quadratic_pieces = True
+    mean_decides = False
 
     def __init__(self, delta: float = 1.35):
         self.delta = delta
@@ -451,6 +457,7 @@ class _SmoothedKink(Loss):
     """Moreau envelope of ``max(below * r, above * r)``: quadratic near the kink."""
 
     quadratic_pieces = True
+    mean_decides = False
 
     def __init__(self, below: float, above: float, width: float):
         self.below = below
@@ -479,6 +486,7 @@ class _SmoothedHinge(Loss):
 
     margin = True
     quadratic_pieces = True
+    mean_decides = False
 
     def __init__(self, width: float):
         self.width = width

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,8 +22,8 @@ class Outcome:
 
     Parameters
     ----------
-    coef : ndarray of shape (n_neurons, n_features)
-    intercept : ndarray of shape (n_neurons,)
+    weights : tuple of ndarray
+        Weights (n_neurons, n_features) and biases (n_neurons,); of a layer those of its output too.
     objective : float
         The objective on all rows, penalty included.
     n_iter : int
@@ -34,13 +35,20 @@ class Outcome:
         Ctrl-C: the weights are those of the last good iterate.
     """
 
-    coef: np.ndarray
-    intercept: np.ndarray
+    weights: tuple[np.ndarray, ...]
     objective: float
     n_iter: int
     converged: bool
     reason: str
     interrupted: bool = False
+
+    @property
+    def coef(self) -> np.ndarray:
+        return self.weights[0]
+
+    @property
+    def intercept(self) -> np.ndarray:
+        return self.weights[1]
 
 
 @dataclass
@@ -107,7 +115,7 @@ class Training:
     validation : Objective, default=None
         On the validation rows; only its loss is used.
     on_iterate : callable, default=None
-        Called as ``on_iterate(coef, intercept)`` after each; True asks to stop.
+        Called as ``on_iterate(*weights)`` after each; True asks to stop.
     verbose : int, default=0
         1 prints a line an iterate.
     name : str, default=""
@@ -121,7 +129,7 @@ class Training:
         history: History,
         *,
         validation: Objective | None = None,
-        on_iterate: Callable[[np.ndarray, np.ndarray], bool] | None = None,
+        on_iterate: Callable[..., bool] | None = None,
         verbose: int = 0,
         name: str = "",
     ):
@@ -133,11 +141,13 @@ class Training:
         self.verbose = verbose
         self.name = name
         self._flat_key = {"dead": "dead_fraction", "saturated": "saturated_fraction"}.get(
-            objective.pair.activation.flat or ""
+            objective.activation.flat or ""
         )
         self._best: tuple[float, Iterate] | None = None
 
-    def run(self, solver: Solver, start: np.ndarray, rng: np.random.Generator) -> Outcome:
+    def run(
+        self, solver: Solver, start: np.ndarray, rng: np.random.Generator | None = None
+    ) -> Outcome:
         """Train from `start` and return what came of it."""
         goal = Goal(self.stopping.tol, self.objective.null_value, self.objective)
         progress = Patience(self.stopping.progress, self.stopping.n_iter_no_change)
@@ -174,25 +184,25 @@ class Training:
             interrupted, reason = True, "the training was interrupted"
         final = self._best[1] if self._best is not None else last
         assert final is not None
-        coef, intercept = final.objective.settled_weights(final.theta)
+        weights = final.objective.settled_weights(final.theta)
         if final.objective is self.objective:
-            value = final.value + float(final.objective.l1_value(final.theta).sum())
+            value = final.value + final.objective.total_l1(final.theta)
         else:
             value = self.objective.total(final.theta)
-        return Outcome(coef, intercept, value, max(n_iter, 0), converged, reason, interrupted)
+        return Outcome(weights, value, max(n_iter, 0), converged, reason, interrupted)
 
     def _ended(self, solver, iterate, goal, progress) -> tuple[bool, str] | None:
         """Whether the optimum is reached or the solver can do no better: (converged, reason)."""
-        value = iterate.value + float(iterate.objective.l1_value(iterate.theta).sum())
-        if not np.isfinite(value):
+        value = iterate.value + iterate.objective.total_l1(iterate.theta)
+        if not math.isfinite(value):
             return False, "the objective is no longer finite: the training diverged"
-        if solver.is_stochastic:
+        if solver.tol_is_progress:
             if progress.runs_out(value) and not self.stopping.early_stopping:
                 return True, "the objective no longer falls"
         elif self._left(iterate, value) <= goal.target(value, iterate.theta):
             return True, "the optimum is reached"
         if iterate.last:
-            reached = not iterate.message and (solver.is_stochastic or not np.isnan(iterate.gap))
+            reached = not iterate.message and (solver.tol_is_progress or not np.isnan(iterate.gap))
             return reached, iterate.message or "the solver can do no better"
         return None
 
@@ -215,22 +225,22 @@ class Training:
             "elapsed": time.perf_counter() - began,
             **describe(iterate),
         }
-        coef, intercept = entry["coef"], entry["intercept"]
+        weights = [entry[name] for name in self.objective.weight_names]
         validation_loss = None
         if self.validation is not None:
-            validation_loss = self._validation_loss(coef, intercept)
+            validation_loss = self._validation_loss(weights)
             entry["validation_loss"] = validation_loss
         if self._flat_key is not None and self.history.record is not False:
             entry[self._flat_key] = self.objective.flat_fraction(theta)
         self.history.append(entry)
         if self.verbose:
             self._print(entry, iterate)
-        stop = self.on_iterate(coef, intercept) if self.on_iterate is not None else False
+        stop = self.on_iterate(*weights) if self.on_iterate is not None else False
         return bool(stop), validation_loss
 
-    def _validation_loss(self, coef, intercept) -> float:
+    def _validation_loss(self, weights) -> float:
         assert self.validation is not None
-        theta = self.validation.from_weights(coef, intercept)
+        theta = self.validation.from_weights(*weights)
         return float((self.validation.value(theta) - self.validation.l2_value(theta)).sum())
 
     def _print(self, entry: dict, iterate: Iterate) -> None:
@@ -251,8 +261,8 @@ class Training:
 def describe(iterate: Iterate) -> dict:
     """What history keeps of an iterate, time and number apart."""
     objective, theta = iterate.objective, iterate.theta
-    coef, intercept = objective.settled_weights(theta)
-    l2, l1 = float(objective.l2_value(theta).sum()), float(objective.l1_value(theta).sum())
+    weights = objective.settled_weights(theta)
+    l2, l1 = float(objective.l2_value(theta).sum()), objective.total_l1(theta)
     return {
         "n_rows": objective.source.n_rows,
         "loss": iterate.value - l2,
@@ -260,6 +270,5 @@ def describe(iterate: Iterate) -> dict:
         "objective": iterate.value + l1,
         "gradient_norm": iterate.gradient_norm,
         "step_size": iterate.step_size,
-        "coef": coef,
-        "intercept": intercept,
+        **dict(zip(objective.weight_names, weights, strict=True)),
     }

@@ -78,6 +78,11 @@ class TestElementwise:
             f.second_derivative(z), central(f.derivative, z, 1e-3), rtol=1e-8, atol=1e-9
         )
 
+    def test_level_and_derivative_at_once(self, f):
+        z = draw(f)
+        for found, expected in zip(f.with_derivative(z), (f(z), f.derivative(z)), strict=True):
+            assert_allclose(found, expected, rtol=1e-8, atol=1e-15)
+
     def test_float32_is_kept_and_agrees_with_float64(self, f):
         z = draw(f, seed=1).astype(np.float32)
         wide = z.astype(np.float64)

@@ -71,11 +71,16 @@ class Column:
         """Whether the pipeline knows what to do with a missing value here."""
         return bool(np.all(np.isfinite(self.missing)))
 
+    def raw(self, X) -> np.ndarray:
+        """Return this column of X. Derived columns have none."""
+        assert self.position is not None
+        return raw_values(X, self.position)
+
     def is_missing(self, X) -> np.ndarray:
         """Return in which rows of X the raw value is missing; nowhere for a derived column."""
         if self.position is None:
             return np.zeros(X.shape[0], dtype=bool)
-        return np.asarray(pd.isna(raw_values(X, self.position)), dtype=bool)
+        return np.asarray(pd.isna(self.raw(X)), dtype=bool)
 
     def weights(self, coef):
         """Return what one unit of a number adds to each z.

@@ -116,8 +116,7 @@ class Unfolded:
         z = np.tile(self.intercept, (len(raw_values(X, 0)) if self.columns else 0, 1))
         for column in self.columns:
             if column.position is not None and len(column.inputs):
-                raw = raw_values(X, column.position)
-                z += column.values(raw) @ self.coef[:, column.inputs].T
+                z += column.values(column.raw(X)) @ self.coef[:, column.inputs].T
         return z
 
 

@@ -1,0 +1,286 @@
+"""The training objective of a layer, as a solver sees it.
+
+    F = sum_i s_i loss(y_i, g(f(x_i W + b) V + c)) / sum_i s_i + alpha / 2 * (|W|^2 + |V|^2)
+
+with the hidden neurons' activation f and the output activation g. `theta` is one group, (1, size):
+the hidden neurons one after the other, weights and then bias, on centred and scaled columns; then
+the output neurons, in units of the targets' spread and with a bias of zero where it is that of the
+best output without inputs. So ``theta = 0`` is a layer that knows nothing but the targets' mean.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from .activations import Activation
+from .kernels import NullLoss, column_moments
+from .layer_kernels import LayerCurvature, LayerDiagonal, LayerSums
+from .objective import FAR_FROM_ZERO, N_COORDINATE_ROWS, Objective
+from .pairs import Pair
+from .penalties import ElasticNet
+
+
+@dataclass(frozen=True)
+class LayerCoordinates:
+    """Centre and scale of the columns, and of the outputs."""
+
+    center: np.ndarray
+    scale: np.ndarray
+    output_center: np.ndarray
+    output_scale: np.ndarray
+
+    @classmethod
+    def of(cls, source, pair: Pair) -> LayerCoordinates:
+        """From at most `N_COORDINATE_ROWS` rows and their weights.
+
+        Weights count, unlike in a neuron's coordinates: where there are several valleys, the start
+        decides which one is found, and a weight of k is to be k copies there as well.
+        """
+        y, of_y = source.y, source.sample_weight
+        if source.n_rows > N_COORDINATE_ROWS:
+            rows = np.linspace(0, source.n_rows - 1, N_COORDINATE_ROWS).astype(np.intp)
+            source = source.take(rows)
+        weight = source.sample_weight
+        if weight is None or not weight.any():
+            weight = np.ones(source.n_rows)
+        center, variance = column_moments(source.X, True, weight)
+        scale = np.sqrt(np.maximum(variance, 0))
+        size = np.abs(center)
+        constant = ~(scale > 1e-12 * size)
+        scale[constant] = np.where(size[constant] > 0, size[constant], 1.0)
+        output_center = np.atleast_1d(pair.null_bias(y, of_y))
+        return cls(center, scale, output_center, _output_scale(y, of_y, output_center, pair))
+
+    @property
+    def center_rows(self) -> bool:
+        """Whether columns lie so far from zero that rows must be centred before all else."""
+        return bool(np.any(np.abs(self.center) > FAR_FROM_ZERO * self.scale))
+
+    def state(self) -> dict[str, np.ndarray]:
+        """The arrays by name, for a training that is to go on in the same coordinates."""
+        return {name: np.array(value) for name, value in vars(self).items()}
+
+
+def _output_scale(y, weight, center, pair: Pair):
+    """Spread of the targets where outputs are in their units, else ones."""
+    if pair.activation.name != "identity" or pair.loss.margin:
+        return np.ones(len(center))
+    spread = np.sqrt(np.average((y - center) ** 2, axis=0, weights=weight))
+    return np.where(spread > 1e-12 * np.abs(center), spread, 1.0)
+
+
+class LayerObjective(Objective):
+    """The objective of hidden and output neurons over the rows of a source.
+
+    Parameters
+    ----------
+    source : source of rows
+    activation : Activation
+        Of the hidden neurons.
+    pair : Pair
+        The loss as a function of the outputs.
+    alpha : float
+        Strength of the L2 penalty on the weights of both layers.
+    n_neurons, n_outputs : int
+    coordinates : LayerCoordinates, default=None
+        None takes them from the rows.
+    """
+
+    coordinates: LayerCoordinates  # type: ignore[assignment]
+    weight_names = ("coef", "intercept", "output_coef", "output_intercept")
+    # Two layers are no sum of products with the rows: the kernel does it.
+    _block = None
+
+    def __init__(
+        self,
+        source,
+        activation: Activation,
+        pair: Pair,
+        alpha: float,
+        n_neurons: int,
+        n_outputs: int,
+        *,
+        coordinates: LayerCoordinates | None = None,
+    ):
+        self.source = source
+        self._activation = activation
+        self.pair = pair
+        self.penalty = ElasticNet(alpha, 0.0)
+        self.n_neurons = n_neurons
+        self.n_outputs = n_outputs
+        self.fit_intercept = True
+        self.coordinates = coordinates or LayerCoordinates.of(source, pair)
+        self.n_features = source.n_features
+        self.neuron_size = self.n_features + 1
+        self.n_hidden = n_neurons * self.neuron_size
+        self.shape = (1, self.n_hidden + n_outputs * (n_neurons + 1))
+        self.l1 = np.zeros(self.shape[1])
+        hidden, output = self._split(np.zeros(self.shape))
+        hidden[:, :-1] = 1 / self.coordinates.scale
+        output[:, :-1] = self.coordinates.output_scale[:, None]
+        self.l2 = alpha * np.concatenate([hidden, output], axis=None) ** 2
+
+    @property
+    def activation(self) -> Activation:
+        return self._activation
+
+    # -- parameters --------------------------------------------------------------------------------
+
+    def _split(self, theta):
+        """Views (n_neurons, n_features + 1) and (n_outputs, n_neurons + 1) of theta."""
+        theta = theta.reshape(-1)
+        hidden = theta[: self.n_hidden].reshape(self.n_neurons, self.neuron_size)
+        return hidden, theta[self.n_hidden :].reshape(self.n_outputs, self.n_neurons + 1)
+
+    def to_weights(self, theta):
+        """Return coef, intercept, output_coef and output_intercept of `theta`."""
+        hidden, output = self._split(theta)
+        coordinates = self.coordinates
+        coef = hidden[:, :-1] / coordinates.scale
+        output = output * coordinates.output_scale[:, None]
+        return (
+            coef,
+            hidden[:, -1] - coef @ coordinates.center,
+            output[:, :-1],
+            output[:, -1] + coordinates.output_center,
+        )
+
+    def settled_weights(self, theta):
+        """`to_weights`, a softmax layer's output biases with a sum of zero over classes."""
+        coef, intercept, output_coef, output_intercept = self.to_weights(theta)
+        if self.pair.coupled:
+            output_intercept = output_intercept - output_intercept.mean()
+            if self.penalty.alpha == 0:
+                output_coef = output_coef - output_coef.mean(axis=0)
+        return coef, intercept, output_coef, output_intercept
+
+    @property
+    def weight_shapes(self):
+        return (
+            (self.n_neurons, self.n_features),
+            (self.n_neurons,),
+            (self.n_outputs, self.n_neurons),
+            (self.n_outputs,),
+        )
+
+    def from_weights(self, coef, intercept, output_coef, output_intercept):  # type: ignore[override]
+        """Return the `theta` of these weights and biases."""
+        theta = np.empty(self.shape)
+        hidden, output = self._split(theta)
+        coordinates = self.coordinates
+        hidden[:, :-1] = coef * coordinates.scale
+        hidden[:, -1] = intercept + coef @ coordinates.center
+        output[:, :-1] = output_coef
+        output[:, -1] = output_intercept - coordinates.output_center
+        output /= coordinates.output_scale[:, None]
+        return theta
+
+    def _params(self, theta):
+        coef, intercept, *output = self.to_weights(theta)
+        if self.coordinates.center_rows:
+            intercept = np.ascontiguousarray(self._split(theta)[0][:, -1])
+        return coef, intercept, *output
+
+    # -- the objective and its derivatives ---------------------------------------------------------
+
+    def _kernel(self, order, gauss_newton=False):
+        center = self._row_center
+        return LayerSums(self.activation, self.pair, order, center)
+
+    @cached_property
+    def _row_center(self):
+        """What is subtracted from rows before all else: nothing, where digits allow."""
+        centers = self.coordinates.center_rows and not self.source.is_sparse
+        return self.coordinates.center if centers else None
+
+    def _to_theta(self, hidden, output):
+        """A kernel's sums as a gradient in theta, a mean over rows."""
+        if self._row_center is None:
+            hidden[:, :-1] -= hidden[:, -1:] * self.coordinates.center
+        hidden[:, :-1] /= self.coordinates.scale
+        output *= self.coordinates.output_scale[:, None]
+        gradient = np.concatenate([hidden, output], axis=None)
+        gradient /= self.source.total_weight
+        return gradient.reshape(self.shape)
+
+    def value_and_gradient(self, theta):
+        """Value and gradient."""
+        loss, hidden, output = self.source.map_sum(self._kernel(1), *self._params(theta))
+        value = loss / self.source.total_weight + self.l2_value(theta)
+        return value, self._to_theta(hidden, output) + self.l2 * theta
+
+    def value_gradient_hessian(self, theta, gauss_newton=True):
+        """Value, gradient and Gauss-Newton Hessian, which is never negative."""
+        coordinates = self.coordinates
+        kernel = LayerCurvature(
+            self.activation,
+            self.pair,
+            coordinates.center,
+            coordinates.scale,
+            coordinates.output_scale,
+        )
+        total = self.source.total_weight
+        hidden, _ = self._split(theta)
+        sums = self.source.map_sum(kernel, hidden, *self.to_weights(theta)[2:])
+        loss, gradient, hessian = (part / total for part in sums)
+        hessian[np.diag_indices(len(hessian))] += self.l2
+        return loss + self.l2_value(theta), gradient[None] + self.l2 * theta, hessian[None]
+
+    def curvature_diagonal(self, theta):
+        """Diagonal of the Gauss-Newton Hessian, in theta's shape."""
+        kernel = LayerDiagonal(self.activation, self.pair)
+        d0, d1, d2, square, output = self.source.map_sum(kernel, *self.to_weights(theta))
+        center, scale = self.coordinates.center, self.coordinates.scale
+        diagonal = np.empty(self.shape)
+        of_hidden, of_output = self._split(diagonal)
+        columns = (d2 - 2 * center * d1 + center**2 * d0[:, None]) / scale**2
+        # A column far from zero loses the difference to rounding; its scale stands in.
+        of_hidden[:, :-1] = np.maximum(columns, 1e-6 * d0[:, None])
+        of_hidden[:, -1] = d0
+        of_output[:, :-1] = square
+        of_output[:, -1] = output
+        of_output *= self.coordinates.output_scale[:, None] ** 2
+        return diagonal / self.source.total_weight + self.l2
+
+    def weight_gradient_norm(self, gradient):
+        """Euclidean norm of the gradient in weights and biases, from the one in theta."""
+        hidden, output = self._split(gradient)
+        weights = hidden[:, :-1] * self.coordinates.scale
+        weights = weights + hidden[:, -1:] * self.coordinates.center
+        output = output / self.coordinates.output_scale[:, None]
+        return float(np.sqrt(np.sum(weights**2) + np.sum(hidden[:, -1] ** 2) + np.sum(output**2)))
+
+    # -- what solvers plan with --------------------------------------------------------------------
+
+    def null(self):
+        """`theta` of the best output bias alone."""
+        return np.zeros(self.shape)
+
+    @cached_property
+    def _at_null(self) -> tuple[float, float]:
+        bias = self.pair.null_bias(self.source.y, self.source.sample_weight)
+        loss, absolute = self.source.map_sum(NullLoss(self.pair), np.atleast_1d(bias))
+        total = self.source.total_weight
+        return float(loss.sum()) / total, float(absolute.sum()) / total
+
+    def over(self, source) -> LayerObjective:
+        return LayerObjective(
+            source,
+            self.activation,
+            self.pair,
+            self.penalty.alpha,
+            self.n_neurons,
+            self.n_outputs,
+            coordinates=self.coordinates,
+        )
+
+    def pre_activation(self, theta):
+        """z of the hidden neurons on the watched rows, (n_rows, n_neurons)."""
+        coef, intercept = self.to_weights(theta)[:2]
+        return self.watched.X @ coef.T + intercept
+
+    def flat_fraction(self, theta):
+        return self.activation.is_flat(self.pre_activation(theta)).mean(axis=0)

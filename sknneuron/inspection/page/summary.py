@@ -6,6 +6,7 @@ import re
 
 import numpy as np
 
+from ..diagnosis import diagnose
 from . import words
 from .features import describe_feature
 from .history import describe_history
@@ -65,7 +66,7 @@ def summarize(estimator, X=None, y=None, *, title=None, max_rows=500, budget=1.0
         "rows": rows,
         "checks": checks,
         "history": describe_history(subject),
-        "findings": None,
+        "findings": _findings(subject),
         "weight_notes": words.weight_notes(subject),
         "notes": [*_data_notes(subject), *subject.notes],
         "facts": words.facts(subject),
@@ -130,6 +131,21 @@ def _picture(subject: Subject) -> dict | None:
     if not all(re.fullmatch(r"(x|pixel[_ ]?)\d+([_ ]\d+)?", c.name) for c in subject.columns):
         return None
     return {"rows": side, "columns": side}
+
+
+def _findings(subject: Subject) -> list[dict] | None:
+    """What a check-up finds; None without the rows that it needs."""
+    if subject.seen is None:
+        return None
+    return [
+        {
+            "code": finding.code,
+            "severity": finding.severity,
+            "message": finding.message,
+            "advice": finding.advice,
+        }
+        for finding in diagnose(subject.unfolded.estimator, subject.X, subject.y)
+    ]
 
 
 def _data_notes(subject: Subject) -> list[str]:

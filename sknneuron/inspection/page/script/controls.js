@@ -94,6 +94,12 @@ function controlsPanel(page) {
     const row = Math.round(Number(event.target.value)) - 1;
     if (row >= 0 && row < page.nRows) page.loadRow(row);
   });
+  // Enter brings the row back as it was, even if its number is the same.
+  byId("row").addEventListener("keydown", (event) => {
+    if (event.key === "Enter" && page.row !== null && Number(event.target.value) === page.row + 1) {
+      page.loadRow(page.row);
+    }
+  });
   const step = (by) => page.loadRow(((page.row ?? -by) + by + page.nRows) % page.nRows);
   byId("previous-row").addEventListener("click", () => step(-1));
   byId("next-row").addEventListener("click", () => step(1));

@@ -54,7 +54,7 @@ def summarize(estimator, X=None, y=None, *, title=None, max_rows=500, budget=1.0
         "labels": labels,
         "neurons": labels if len(labels) == subject.n_neurons else labels[-1:],
         "features": features,
-        "inputs": [subject.unfolded.input_names[j] for j in subject.kept],
+        "inputs": _input_names(subject),
         "n_inputs": len(subject.kept),
         "coef": subject.unfolded.coef[:, subject.kept].ravel().tolist(),
         "intercept": subject.unfolded.intercept.tolist(),
@@ -98,6 +98,21 @@ def _behind_the_sum(subject: Subject) -> dict:
         "target": subject.target,
         "multiplies": multiplies,
     }
+
+
+def _input_names(subject: Subject) -> list[str]:
+    """Names of the neuron's inputs in terms of the columns that feed them."""
+    names = list(subject.unfolded.input_names)
+    for column in subject.columns:
+        if len(column.inputs) == 1:
+            names[column.inputs[0]] = column.name
+        elif column.codes is not None:
+            by_input = column.codes.tocsc()
+            for i, j in enumerate(column.inputs):
+                levels = by_input.indices[by_input.indptr[i] : by_input.indptr[i + 1]]
+                if len(levels) == 1:
+                    names[j] = f"{column.name} = {column.levels[levels[0]]}"
+    return [names[j] for j in subject.kept]
 
 
 def _finite(value) -> float | None:

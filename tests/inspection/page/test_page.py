@@ -15,7 +15,7 @@ from sknneuron import NeuronClassifier, NeuronRegressor
 from sknneuron.activations import ACTIVATIONS
 from sknneuron.inspection import to_html
 
-from .models import MODELS, model, neuron_of, outputs
+from .models import MODELS, first_rows, model, neuron_of, outputs
 
 pytestmark = pytest.mark.browser
 SCRIPT = Path(sknneuron.__file__).parent / "inspection" / "page" / "script"
@@ -29,12 +29,6 @@ def shown(page):
     if many:
         return np.array([float(value) for _, value in sorted(many, key=lambda pair: int(pair[0]))])
     return np.array([float(page.get_attribute("#prediction", "data-value"))])
-
-
-def first_rows(name, n=400):
-    """Return an estimator and rows that all fit onto a page."""
-    estimator, X, y = model(name)
-    return estimator, X[:n], y[:n]
 
 
 def load(page, row):
@@ -131,7 +125,7 @@ def test_square_feet_and_zip_codes(pages):
     changed["zip"] = "00000"
     agree(page, estimator.predict(changed))
     # A number that no slider reaches, typed in.
-    field = page.locator(f'[data-feature="{sqft}"] input[type=number]')
+    field = page.locator(f'.control[data-feature="{sqft}"] input[type=number]')
     field.fill("12000.5")
     field.press("Enter")
     changed["sqft"] = 12000.5
@@ -159,7 +153,7 @@ def test_words_of_a_text(pages):
     agree(page, estimator.predict_proba(X[11:12]))
     inputs = estimator[:-1].transform(X[11:12]).toarray()
     names = list(estimator[:-1].get_feature_names_out())
-    for word in ("word3", "word5"):
+    for word in page.locator(".control .name").all_inner_texts()[:3]:
         inputs[0, names.index(word)] = slide(page, word, 0.25)
     agree(page, estimator[-1].predict_proba(inputs))
 

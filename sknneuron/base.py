@@ -23,6 +23,7 @@ from ._parameters import check_parameters
 from ._plain import is_plain_training_set, weighted_sum
 from ._sklearn_compat import CallbackSupportMixin, with_callbacks
 from ._targets import ClassEncoder, ValueEncoder
+from ._tracking.hook import tracked
 from .history import History
 from .objective import Coordinates, Objective
 from .penalties import ElasticNet
@@ -37,6 +38,8 @@ from .training import Outcome, Stopping, Training, describe
 SMALL = 8192
 # Multiplications below which BLAS stays on one thread of itself.
 SMALL_PRODUCT = 200_000
+# Bytes of X up to which `predict` copies what is not stored by rows.
+REORDERED = 64 << 20
 DTYPES = [np.float64, np.float32]
 # Sizes of columns between which their squares, and the squares of those, can be computed with.
 TINY, LARGE = 1e-140, 1e150
@@ -65,6 +68,7 @@ class BaseNeuron(
 
     # -- fitting -----------------------------------------------------------------------------------
 
+    @tracked
     @with_callbacks
     def fit(self, X, y=None, sample_weight=None, *, X_val=None, y_val=None, sample_weight_val=None):
         """Train the neuron on X and y.
@@ -151,7 +155,7 @@ class BaseNeuron(
             # Momentum and rates of an earlier partial_fit belong to weights that are gone.
             self.__dict__.pop("optimizer_state_", None)
             if callbacks is not None:
-                callbacks.end(*outcome.weights)
+                callbacks.end(*outcome.weights, n_iter_=self.n_iter_, objective_=self.objective_)
             self._warn_of_bad_fit(self, objective, outcome)
         return outcome
 
@@ -380,8 +384,8 @@ class BaseNeuron(
         if not getattr(self, "_skl_callbacks", None):
             return None
 
-        def attributes(*weights):
-            return {**targets.attributes, **self._weight_attributes(targets, weights)}
+        def attributes(*weights, **reached):
+            return {**targets.attributes, **self._weight_attributes(targets, weights), **reached}
 
         metadata = {} if sample_weight is None else {"sample_weight": sample_weight}
         return CallbackBridge(self, X, y, metadata, attributes)
@@ -412,6 +416,10 @@ class BaseNeuron(
 
     def _weighted_sum(self, X):
         coef, intercept = self._weights_2d()
+        if isinstance(X, np.ndarray) and X.nbytes <= REORDERED:
+            # The order of memory decides the last bit of a sum: the same rows shall give the same
+            # level as a DataFrame, which is stored by columns, and as an array.
+            X = np.ascontiguousarray(X)
         z = X @ coef.astype(X.dtype, copy=False).T
         z += intercept.astype(X.dtype, copy=False)
         return z

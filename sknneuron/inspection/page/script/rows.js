@@ -19,11 +19,13 @@ function drawRows(page) {
 }
 
 function rowButton(page, row, levels) {
+  const { values } = page.rowOutputs[row];
+  const shown = page.data.task === "regression" ? values[page.neuron] : levels[row];
   const button = el(
     "button",
     { type: "button", class: "row-button", "aria-pressed": page.row === row, "data-row": row },
     named(page.data.rows.names[row]),
-    el("span", { class: "number" }, fmt(levels[row])),
+    el("span", { class: "number" }, fmt(shown)),
   );
   button.addEventListener("click", () => {
     page.loadRow(row);

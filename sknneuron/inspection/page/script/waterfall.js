@@ -72,7 +72,7 @@ function termLine(y, t, x, [from, to], { left, right, step, data }) {
     "g",
     {},
     svg("title", {}, name),
-    textAt(left - 4, y + 14, clip(name, Math.floor(left / 7.6)), "label", "end"),
+    textAt(left - 4, y + 14, clip(name, Math.floor(left / 8.2)), "label", "end"),
     svg("rect", { x: a, y: y + 2, width: Math.max(b - a, 1), height: 15, class: `fall ${signOf(t.push)}` }),
     line(x(to), y + 17, x(to), y + step + 2, "joint"),
     textAt(right + 8, y + 14, pushWords(t, data), `number ${signOf(t.push)}-text`),

@@ -83,9 +83,9 @@ def apart(positions, gap: float) -> np.ndarray:
     pools: list[list[float]] = []
     for value in positions[order]:
         pools.append([value, 1.0])
-        while len(pools) > 1 and pools[-1][0] - pools[-2][0] < gap * (
-            pools[-1][1] + pools[-2][1]
-        ) / 2:
+        while (
+            len(pools) > 1 and pools[-1][0] - pools[-2][0] < gap * (pools[-1][1] + pools[-2][1]) / 2
+        ):
             value_, n = pools.pop()
             pools[-1][0] = (pools[-1][0] * pools[-1][1] + value_ * n) / (pools[-1][1] + n)
             pools[-1][1] += n

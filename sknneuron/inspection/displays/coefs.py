@@ -138,5 +138,3 @@ class CoefDisplay(Display):
         ax.grid(axis="x", alpha=0.3)
         ax.ticklabel_format(axis="x", useOffset=False)
         return self
-
-

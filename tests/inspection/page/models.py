@@ -130,6 +130,12 @@ def model(name):
     return MODELS[name]()
 
 
+def first_rows(name, n=400):
+    """Return an estimator and rows that all fit onto a page."""
+    estimator, X, y = model(name)
+    return estimator, X[:n], y[:n]
+
+
 def neuron_of(estimator):
     """Return the neuron at the end of an estimator."""
     if isinstance(estimator, TransformedTargetRegressor):

@@ -59,7 +59,7 @@ function themeButton() {
   draw();
 }
 
-function start() {
+function showPage() {
   const page = new Page(JSON.parse(byId("data").textContent, unpack));
   themeButton();
   byId("facts").replaceChildren(
@@ -77,4 +77,4 @@ function start() {
   document.documentElement.dataset.ready = "true";
 }
 
-start();
+showPage();

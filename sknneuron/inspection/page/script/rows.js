@@ -19,11 +19,13 @@ function drawRows(page) {
 }
 
 function rowButton(page, row, levels) {
+  const { values } = page.rowOutputs[row];
+  const shown = page.data.task === "regression" ? values[page.neuron] : levels[row];
   const button = el(
     "button",
     { type: "button", class: "row-button", "aria-pressed": page.row === row, "data-row": row },
     named(page.data.rows.names[row]),
-    el("span", { class: "number" }, fmt(levels[row])),
+    el("span", { class: "number" }, fmt(shown)),
   );
   button.addEventListener("click", () => {
     page.loadRow(row);
@@ -60,7 +62,7 @@ function drawHistogram(page, levels) {
   const first = focused ?? String(Math.max(holder, bins.findIndex((b) => b.length)));
   bins.forEach((rows, i) => {
     if (!rows.length) return;
-    node.append(bar(page, rows, i, { x, y, low, step: (high - low) / BINS, height, first, holder }));
+    node.append(histogramBar(page, rows, i, { x, y, low, step: (high - low) / BINS, height, first, holder }));
   });
   const level = page.data.task === "sum" ? page.z[page.neuron] : page.outputs.levels[page.neuron];
   const at = x(Math.min(Math.max(level, low), high));
@@ -69,7 +71,7 @@ function drawHistogram(page, levels) {
 }
 
 // One tab stop for all bars: arrow keys go from one to the next, Enter loads a row of it.
-function bar(page, rows, i, { x, y, low, step, height, first, holder }) {
+function histogramBar(page, rows, i, { x, y, low, step, height, first, holder }) {
   const [from, to] = [low + i * step, low + (i + 1) * step];
   const words = `${rows.length} ${rows.length > 1 ? "rows" : "row"}, level ${fmt(from, 3)} to ${fmt(to, 3)}: load one`;
   const node = svg(

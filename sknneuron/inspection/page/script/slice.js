@@ -123,7 +123,7 @@ function drawLevels(page, node, { f, curve, points, y, frame }) {
     const half = Math.min(step * 0.38, 20);
     node.append(line(x(level) - half, y(v), x(level) + half, y(v), isHere ? "level here" : "level"));
     if (isHere) node.append(svg("circle", { cx: x(level), cy: y(v), r: 6.5, class: "dot" }));
-    const label = text(0, 0, clip(levels[level], 14), isHere ? "tick strong" : "tick", "end");
+    const label = textAt(0, 0, clip(levels[level], 14), isHere ? "tick strong" : "tick", "end");
     label.setAttribute("transform", `translate(${x(level) + 4},${frame.bottom + 14}) rotate(-55)`);
     node.append(label);
   }

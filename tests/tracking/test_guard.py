@@ -200,7 +200,7 @@ def test_a_memory_map_of_a_gigabyte_stays_on_disk(tracked, tmp_path):
 @pytest.mark.slow
 def test_wide_rows_cost_little_memory(tracked):
     rng = np.random.default_rng(0)
-    X = rng.normal(size=(1000, 30_000))
+    X = rng.normal(size=(900, 40_000))
     y = (X[:, 0] > 0).astype(int)
     neuron = NeuronClassifier(alpha=1.0, max_iter=5, tol=0.1)
     alone = peak(lambda: neuron.fit(X, y))

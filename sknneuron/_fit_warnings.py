@@ -14,6 +14,8 @@ SMALL_UNITS = 0.5
 # A penalty that holds a weight down is worth a word if freeing it would win this share of the gain.
 WORTH_SAYING = 5e-3
 N_NAMED = 3
+# Validation rows whose scale is compared.
+N_SCALE_ROWS = 100_000
 # A log loss below this share of the bias-only neuron's is none.
 NO_LOSS = 1e-6
 
@@ -68,7 +70,8 @@ def _separable(objective: Objective, outcome: Outcome):
 
 def _penalty_on_small_units(estimator, objective: Objective, outcome: Outcome):
     """Columns in units so small that the L2 penalty, not the data, decides their weights."""
-    if objective.penalty.l2 == 0:
+    # No column's deviation is larger than the distance of its furthest row.
+    if objective.penalty.l2 == 0 or objective.coordinates.scale.min() > SMALL_UNITS:
         return "", None
     rows = objective.watched
     X = rows.X.toarray() if rows.is_sparse and rows.X.shape[1] <= 10_000 else rows.X
@@ -76,9 +79,9 @@ def _penalty_on_small_units(estimator, objective: Objective, outcome: Outcome):
         return "", None
     center = objective.coordinates.center
     small = np.abs(X - center).max(axis=0) < SMALL_UNITS
-    small &= X.max(axis=0) > X.min(axis=0)
     if not small.any():
         return "", None
+    small &= X.max(axis=0) > X.min(axis=0)
     share, won = _bite(objective, outcome)
     gain = objective.null_value - outcome.objective
     bitten = np.flatnonzero(small & (share > 0.5) & (won > WORTH_SAYING * gain))
@@ -128,13 +131,14 @@ def _constant(estimator, objective: Objective, outcome: Outcome):
     said_already = objective.pair.activation.flat == "dead" or "diverged" in outcome.reason
     if rows.n_rows < 2 or said_already:
         return "", None
-    y = rows.y.reshape(rows.n_rows, -1)
-    theta = objective.from_weights(outcome.coef, outcome.intercept)
-    z = objective.pre_activation(theta)
-    spread = np.ptp(z, axis=0)
-    silent = spread <= 1e-10 * np.maximum(np.abs(z).max(axis=0), 1e-300)
+    z = objective.pre_activation(objective.from_weights(outcome.coef, outcome.intercept))
+    low, high = z.min(axis=0), z.max(axis=0)
+    silent = high - low <= 1e-10 * np.maximum(np.maximum(high, -low), 1e-300)
     if objective.pair.coupled:
         silent = np.array([silent.all()])
+    if not silent.any():
+        return "", None
+    y = rows.y.reshape(rows.n_rows, -1)
     varies = np.ptp(y, axis=0) > 0
     constant_rows = objective.coordinates.scale.size and _rows_equal(rows.X)
     if constant_rows or not np.any(silent & varies):
@@ -174,7 +178,7 @@ def column_names(estimator, columns) -> str:
 
 def warn_of_other_scale(estimator, objective: Objective, validation) -> None:
     """Warn if validation rows are in other units than the training rows."""
-    X = validation.X
+    X = validation.spread(N_SCALE_ROWS).X
     mean = np.asarray(X.mean(axis=0)).ravel()
     distance = np.abs(mean - objective.coordinates.center) / objective.coordinates.scale
     far = np.flatnonzero(distance > 20)

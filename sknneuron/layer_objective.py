@@ -16,7 +16,7 @@ from functools import cached_property
 import numpy as np
 
 from .activations import Activation
-from .kernels import ColumnSums, NullLoss
+from .kernels import NullLoss, column_moments
 from .layer_kernels import LayerCurvature, LayerDiagonal, LayerSums
 from .objective import FAR_FROM_ZERO, N_COORDINATE_ROWS, Objective
 from .pairs import Pair
@@ -46,12 +46,7 @@ class LayerCoordinates:
         weight = source.sample_weight
         if weight is None or not weight.any():
             weight = np.ones(source.n_rows)
-        total = weight.sum()
-        center = ColumnSums()(source.X, None, weight)[0] / total
-        if source.is_sparse:
-            variance = ColumnSums()(source.X, None, weight)[1] / total - center**2
-        else:
-            variance = ColumnSums(center)(source.X, None, weight)[1] / total
+        center, variance = column_moments(source.X, True, weight)
         scale = np.sqrt(np.maximum(variance, 0))
         size = np.abs(center)
         constant = ~(scale > 1e-12 * size)
@@ -96,6 +91,8 @@ class LayerObjective(Objective):
 
     coordinates: LayerCoordinates  # type: ignore[assignment]
     weight_names = ("coef", "intercept", "output_coef", "output_intercept")
+    # Two layers are no sum of products with the rows: the kernel does it.
+    _block = None
 
     def __init__(
         self,

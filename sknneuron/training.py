@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -145,7 +146,9 @@ class Training:
         )
         self._best: tuple[float, Iterate] | None = None
 
-    def run(self, solver: Solver, start: np.ndarray, rng: np.random.Generator) -> Outcome:
+    def run(
+        self, solver: Solver, start: np.ndarray, rng: np.random.Generator | None = None
+    ) -> Outcome:
         """Train from `start` and return what came of it."""
         goal = Goal(self.stopping.tol, self.objective.null_value, self.objective)
         progress = Patience(self.stopping.progress, self.stopping.n_iter_no_change)
@@ -184,15 +187,15 @@ class Training:
         assert final is not None
         weights = final.objective.settled_weights(final.theta)
         if final.objective is self.objective:
-            value = final.value + float(final.objective.l1_value(final.theta).sum())
+            value = final.value + final.objective.total_l1(final.theta)
         else:
             value = self.objective.total(final.theta)
         return Outcome(weights, value, max(n_iter, 0), converged, reason, interrupted)
 
     def _ended(self, solver, iterate, goal, progress) -> tuple[bool, str] | None:
         """Whether the optimum is reached or the solver can do no better: (converged, reason)."""
-        value = iterate.value + float(iterate.objective.l1_value(iterate.theta).sum())
-        if not np.isfinite(value):
+        value = iterate.value + iterate.objective.total_l1(iterate.theta)
+        if not math.isfinite(value):
             return False, "the objective is no longer finite: the training diverged"
         if solver.tol_is_progress:
             if progress.runs_out(value) and not self.stopping.early_stopping:
@@ -262,7 +265,7 @@ def describe(iterate: Iterate) -> dict:
     """What history keeps of an iterate, time and number apart."""
     objective, theta = iterate.objective, iterate.theta
     weights = objective.settled_weights(theta)
-    l2, l1 = float(objective.l2_value(theta).sum()), float(objective.l1_value(theta).sum())
+    l2, l1 = float(objective.l2_value(theta).sum()), objective.total_l1(theta)
     return {
         "n_rows": objective.source.n_rows,
         "loss": iterate.value - l2,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 from scipy import sparse
@@ -31,8 +33,8 @@ class Seen:
         The same rows as the neuron sees them.
     """
 
-    X: object
-    inputs: object
+    X: Any
+    inputs: Any
 
     def values(self, column: Column) -> np.ndarray:
         """Raw values of a column; those of a derived one are worked out from the inputs."""
@@ -41,6 +43,11 @@ class Seen:
         j = int(np.argmax(column.slope != 0))
         behind = dense(self.inputs[:, [column.inputs[j]]]).ravel()
         return (behind - column.offset[j]) / column.slope[j]
+
+    @cached_property
+    def means(self) -> np.ndarray:
+        """The average of each input."""
+        return dense(self.inputs.mean(axis=0)).ravel()
 
     def numbers(self, column: Column) -> np.ndarray:
         """Raw values of a number as floats."""

@@ -160,7 +160,13 @@ def _json(summary: dict, longest: int) -> str:
         _packed(summary, longest), ensure_ascii=False, allow_nan=False, separators=(",", ":")
     )
     # Neither "</script" nor "<!--" may appear; the escapes mean the same to a JSON parser.
-    escapes = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
+    escapes: dict[str, str | int | None] = {
+        "<": "\\u003c",
+        ">": "\\u003e",
+        "&": "\\u0026",
+        "\u2028": "\\u2028",
+        "\u2029": "\\u2029",
+    }
     return text.translate(str.maketrans(escapes))
 
 
@@ -181,7 +187,9 @@ def _packed(value: Any, longest: int) -> Any:
         name = next(
             name
             for name, dtype in DTYPES.items()
-            if np.array_equal(array.astype(dtype).astype(np.float64), array, equal_nan=name[0] == "f")
+            if np.array_equal(
+                array.astype(dtype).astype(np.float64), array, equal_nan=name[0] == "f"
+            )
         )
     packed = array.astype(np.dtype(DTYPES[name]).newbyteorder("<"))
     return {"type": name, "packed": base64.b64encode(packed.tobytes()).decode()}

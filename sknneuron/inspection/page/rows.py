@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
 from sklearn.utils import _safe_indexing
 
-from .features import Seen, as_list, dense
+from .features import Seen, as_list
 from .subject import Subject
 
 # Numbers that the sample may take.
@@ -126,14 +124,14 @@ def _rest(subject: Subject, seen: Seen, z: np.ndarray) -> dict | None:
     """What the columns that the page lacks add to each row's z."""
     if not subject.n_hidden:
         return None
+    assert subject.seen is not None
     kept, coef = subject.kept, subject.unfolded.coef
     hidden = np.setdiff1d(np.arange(coef.shape[1]), kept)
     rest = z - subject.unfolded.intercept - seen.inputs[:, kept] @ coef[:, kept].T
-    mean = dense(subject.seen.inputs.mean(axis=0)).ravel() if subject.seen else np.zeros(len(hidden))
     return {
         "count": subject.n_hidden,
         "rows": as_list(rest.ravel()),
-        "start": (coef[:, hidden] @ mean[hidden]).tolist(),
+        "start": (coef[:, hidden] @ subject.seen.means[hidden]).tolist(),
         "words": _hidden_words(subject),
     }
 
@@ -173,16 +171,12 @@ def _check_words(subject: Subject, n_rows: int, values, X) -> str:
 
 
 def _row_names(X, chosen: np.ndarray) -> list[str]:
-    """How each row is called: its number, its label, or the beginning of its text."""
-    index = getattr(X, "index", None)
-    labels = None
-    if index is not None and not callable(index) and not isinstance(index, pd.RangeIndex):
-        if not (index.dtype.kind in "iu" and np.array_equal(index.to_numpy(), chosen)):
-            labels = [str(label) for label in index]
-    first: Any = X[0] if isinstance(X, list) else None
-    if isinstance(first, str):
-        labels = [text[:SNIPPET] for text in X]
+    """How each row is called: its number, and its text or label where it has one."""
     names = [f"row {position:,}" for position in chosen]
-    if labels is None:
+    if isinstance(X, (list, pd.Series)) and all(isinstance(text, str) for text in X):
+        labels = [text[:SNIPPET] for text in X]
+    elif isinstance(X, pd.DataFrame) and not np.array_equal(X.index, chosen):
+        labels = [str(label) for label in X.index]
+    else:
         return names
     return [f"{name}: {label}" for name, label in zip(names, labels, strict=True)]

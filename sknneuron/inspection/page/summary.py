@@ -7,7 +7,7 @@ import re
 import numpy as np
 
 from . import words
-from .features import dense, describe_feature
+from .features import describe_feature
 from .history import describe_history
 from .rows import describe_rows, probe, sample_rows
 from .subject import Subject
@@ -107,14 +107,14 @@ def _means(subject: Subject) -> list | None:
     """The average of each input over the rows given."""
     if subject.seen is None:
         return None
-    return dense(subject.seen.inputs.mean(axis=0)).ravel()[subject.kept].tolist()
+    return subject.seen.means[subject.kept].tolist()
 
 
 def _z_range(subject: Subject) -> list[float]:
     """Where z goes: around its middle, as far as the columns move it together."""
     middle = float(subject.unfolded.intercept[0])
     if subject.seen is not None:
-        middle += float(dense(subject.seen.inputs.mean(axis=0)).ravel() @ subject.unfolded.coef[0])
+        middle += float(subject.seen.means @ subject.unfolded.coef[0])
     reach = 2.5 * float(np.sqrt(np.square(subject.moves).sum())) or 1.0
     return [middle - reach, middle + reach]
 

@@ -93,8 +93,8 @@ def _scale_note(subject: Subject) -> str | None:
         return None
     if all(is_scaled(c) for c in columns):
         return (
-            "weights in the first column are per unit of each feature, whatever that unit is; those "
-            "on the neuron's own scale are per unit of what the scaler makes of it."
+            "weights in the first column are per unit of each feature, whatever that unit is; "
+            "those on the neuron's own scale are per unit of what the scaler makes of it."
         )
     if subject.seen is None:
         return "weights are per unit of each feature, and the units may differ."

@@ -45,7 +45,7 @@ function fmt(value, digits = 4) {
   let text;
   if (size !== 0 && (size < 1e-4 || size >= 1e15)) {
     text = size.toExponential(Math.max(digits - 2, 1)).replace("e+", "e").replace("e-", "e−");
-  } else if (size >= 10 ** (digits - 1)) {
+  } else if (size >= 10 ** (digits - 1) || (Number.isInteger(size) && size >= 1000)) {
     text = Math.round(size).toString().replace(/\B(?=(\d{3})+$)/g, "\u202f");
   } else {
     text = size.toPrecision(digits);
@@ -62,7 +62,7 @@ function signed(value, digits = 4) {
 // A number for an input field: plain, short enough to read, and the same again when it is parsed.
 function plain(value) {
   if (value === null || Number.isNaN(value)) return "";
-  return String(Number(value.toPrecision(7)));
+  return String(Number(value.toPrecision(6)));
 }
 
 function signOf(value) {

@@ -123,9 +123,12 @@ class CoefDisplay(Display):
         if len(rows) < len(everything):
             title += f", the strongest {len(rows)} of {len(everything)}"
         ax.set(xlabel=self.unit, title=title)
-        if has_intervals:
+        remark = "hollow: the interval holds 0"
+        if not has_intervals:
+            remark = f"no intervals: {self.table.attrs.get('reason', '')}"
+        if has_intervals or self.table.attrs.get("reason"):
             ax.annotate(
-                "hollow: the interval holds 0",
+                short(remark, 100),
                 (1, -0.01),
                 xycoords="axes fraction",
                 ha="right",
@@ -138,5 +141,3 @@ class CoefDisplay(Display):
         ax.grid(axis="x", alpha=0.3)
         ax.ticklabel_format(axis="x", useOffset=False)
         return self
-
-

@@ -16,6 +16,8 @@ SMALL_UNITS = 0.5
 # A penalty that holds a weight down is worth a word if freeing it would win this share of the gain.
 WORTH_SAYING = 5e-3
 N_NAMED = 3
+# Share of a layer's neurons that must be dead before it is worth a word.
+MANY_DEAD = 0.5
 
 
 def warn_of_bad_fit(estimator, objective: Objective, outcome: Outcome, stacklevel: int) -> None:
@@ -28,6 +30,34 @@ def warn_of_bad_fit(estimator, objective: Objective, outcome: Outcome, stackleve
     ):
         if message:
             warnings.warn(message, category, stacklevel=stacklevel + 1)
+
+
+def warn_of_bad_layer(estimator, objective, outcome: Outcome, stacklevel: int) -> None:
+    """Warn of a layer whose training did not end well, and of its dead neurons."""
+    for message, category in (
+        _not_converged(estimator, outcome),
+        _dead_in_layer(estimator, objective, outcome),
+    ):
+        if message:
+            warnings.warn(message, category, stacklevel=stacklevel + 1)
+
+
+def _dead_in_layer(estimator, objective, outcome: Outcome):
+    """Most neurons silent; a few that a penalty does without are no harm."""
+    kind = objective.activation.flat
+    if kind is None:
+        return "", None
+    theta = objective.from_weights(*outcome.weights)
+    flat = np.flatnonzero(objective.flat_fraction(theta) == 1.0)
+    if len(flat) < MANY_DEAD * objective.n_neurons:
+        return "", None
+    names = ", ".join(map(str, flat))
+    return (
+        f"{kind.capitalize()} neurons: {len(flat)} of {objective.n_neurons} answer alike to every "
+        f"row (neuron {names}) and pass nothing on. Lower alpha, use fewer neurons (n_neurons), or "
+        "activation='leaky_relu', which never goes flat.",
+        NeuronWarning,
+    )
 
 
 def _not_converged(estimator, outcome: Outcome):

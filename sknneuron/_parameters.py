@@ -14,6 +14,7 @@ from ._sklearn_compat import (
 from .activations import ACTIVATIONS, ALIASES, Activation
 from .losses import LOSSES, Loss
 from .solvers import SOLVERS
+from .solvers.choose_layer import LAYER_SOLVERS
 
 AUTO_OR_POSITIVE = [StrOptions({"auto"}), Interval(Real, 0, None, closed="neither")]
 
@@ -43,6 +44,13 @@ CLASSIFIER_CONSTRAINTS = {
     "activation": [StrOptions({"auto"} | set(ACTIVATIONS) | set(ALIASES)), Activation],
     "loss": [StrOptions({"auto"} | set(LOSSES)), Loss],
     "class_weight": [dict, list, StrOptions({"balanced"}), None],
+}
+
+LAYER_CONSTRAINTS = {
+    **{k: v for k, v in CLASSIFIER_CONSTRAINTS.items() if k not in ("l1_ratio", "fit_intercept")},
+    "n_neurons": [Interval(Integral, 1, None, closed="left")],
+    "activation": CONSTRAINTS["activation"],
+    "solver": [StrOptions({"auto"} | set(LAYER_SOLVERS))],
 }
 
 

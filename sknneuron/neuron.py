@@ -8,7 +8,7 @@ from sklearn.base import ClassifierMixin, RegressorMixin
 from sklearn.utils.metaestimators import available_if
 
 from ._parameters import CLASSIFIER_CONSTRAINTS, CONSTRAINTS
-from ._targets import ClassEncoder, ValueEncoder, class_weighted, find_classes, numeric
+from ._targets import ClassEncoder, ValueEncoder, class_weighted, find_classes, numeric, strata
 from .activations import get_activation
 from .base import BaseNeuron, keeping_earlier_fit
 from .pairs import make_pair
@@ -541,9 +541,7 @@ class NeuronClassifier(ClassifierMixin, BaseNeuron):
         return class_weighted(y, self.class_weight, sample_weight)
 
     def _strata(self, y, n_validation):
-        counts = np.unique(y, return_counts=True)[1] if np.ndim(y) == 1 else np.zeros(1)
-        enough = counts.min() >= 2 and n_validation >= len(counts)
-        return y if enough and len(y) - n_validation >= len(counts) else None
+        return strata(y, n_validation)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -11,7 +11,7 @@ from ._parameters import CLASSIFIER_CONSTRAINTS, CONSTRAINTS
 from ._targets import ClassEncoder, ValueEncoder, class_weighted, find_classes, numeric, strata
 from .activations import get_activation
 from .base import BaseNeuron, keeping_earlier_fit
-from .pairs import make_pair
+from .pairs import SoftmaxLogLoss, make_pair
 
 
 class NeuronRegressor(RegressorMixin, BaseNeuron):
@@ -525,9 +525,10 @@ class NeuronClassifier(ClassifierMixin, BaseNeuron):
             chosen = "sigmoid"
         else:
             chosen = self.activation
-        return make_pair(
+        pair = make_pair(
             get_activation(chosen), loss if self.loss == "auto" else self.loss, classifier=True
         )
+        return pair.of_classes(n_classes) if isinstance(pair, SoftmaxLogLoss) else pair
 
     def _learn_targets(self, y, classes=None):
         classes, is_multilabel = find_classes(y, type(self).__name__, classes)

@@ -17,7 +17,7 @@ SMALL_UNITS = 0.5
 WORTH_SAYING = 5e-3
 N_NAMED = 3
 # Share of a layer's neurons that must be dead before it is worth a word.
-MANY_DEAD = 0.5
+MANY_DEAD = 0.75
 
 
 def warn_of_bad_fit(estimator, objective: Objective, outcome: Outcome, stacklevel: int) -> None:

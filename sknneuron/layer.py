@@ -17,7 +17,7 @@ from .activations import Activation, get_activation
 from .base import BaseNeuron, keeping_earlier_fit
 from .layer_objective import LayerCoordinates, LayerObjective
 from .losses import get_loss
-from .pairs import make_pair
+from .pairs import SoftmaxLogLoss, make_pair
 from .solvers.choose_layer import make_layer_solver
 
 # Least gain, as a share of what was gained so far, that counts as progress with tol="auto".
@@ -312,7 +312,10 @@ class NeuronLayer(BaseNeuron):
             activation = "identity"
         else:
             activation = "softmax" if len(classes) > 2 and not is_multilabel else "sigmoid"
-        return ClassEncoder(make_pair(activation, loss, classifier=True), classes, is_multilabel)
+        pair = make_pair(activation, loss, classifier=True)
+        if isinstance(pair, SoftmaxLogLoss):
+            pair = pair.of_classes(len(classes))
+        return ClassEncoder(pair, classes, is_multilabel)
 
     @staticmethod
     def _value_pair(loss):

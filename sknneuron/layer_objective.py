@@ -22,7 +22,6 @@ from .objective import FAR_FROM_ZERO, N_COORDINATE_ROWS, Objective
 from .pairs import Pair
 from .penalties import ElasticNet
 
-
 LEAST_SCALE = 1e-100
 
 

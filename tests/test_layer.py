@@ -15,10 +15,10 @@ from sklearn.datasets import (
     load_iris,
     make_circles,
     make_moons,
-    make_multilabel_classification,
 )
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
+from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -67,7 +67,7 @@ def own_score(layer, X, y):
 @pytest.mark.parametrize("pattern", PATTERNS)
 def test_learns_what_one_neuron_cannot_from_every_seed(pattern, activation):
     X, y, enough = PATTERNS[pattern]
-    assert NeuronClassifier().fit(X, y).score(X, y) < 0.9
+    assert LogisticRegression().fit(X, y).score(X, y) < 0.9
     for seed in SEEDS:
         network = make_pipeline(NeuronLayer(8, activation, random_state=seed), NeuronClassifier())
         assert network.fit(X, y).score(X, y) >= enough, seed
@@ -113,10 +113,9 @@ def test_linear_data_come_out_as_from_one_neuron():
 def test_raw_columns_and_raw_targets_train_as_tidy_ones_do():
     X, y = load_diabetes(return_X_y=True)
     scale, shift = 10.0 ** np.arange(-4, 6), 10.0 ** np.arange(6, -4, -1)
-    tidy = NeuronLayer(4, "tanh", alpha=0, max_iter=30, random_state=0)
+    tidy = NeuronLayer(4, "tanh", alpha=0, tol=1e-2, random_state=0)
     raw = clone(tidy).fit(X * scale + shift, 1e6 * y)
-    with pytest.warns(ConvergenceWarning):
-        tidy.fit(X, y)
+    tidy.fit(X, y)
     assert own_score(raw, X * scale + shift, 1e6 * y) > 0.5
     assert_allclose(own_score(raw, X * scale + shift, 1e6 * y), own_score(tidy, X, y), atol=1e-3)
 
@@ -175,10 +174,11 @@ def test_many_classes_and_labels():
     X, y = load_digits(return_X_y=True)
     layer = NeuronLayer(16, random_state=0).fit(X[:1200] / 16, y[:1200])
     assert own_score(layer, X[1200:] / 16, y[1200:]) > 0.9
-    X, Y = make_multilabel_classification(300, 10, n_classes=4, random_state=0)
+    X = np.random.default_rng(0).uniform(-1, 1, (400, 3))
+    Y = np.column_stack([X[:, 0] * X[:, 1] > 0, np.abs(X[:, 2]) > 0.5]).astype(int)
     layer = NeuronLayer(8, random_state=0).fit(X, Y)
     assert layer.multilabel_
-    assert np.mean((outputs(layer, X) > 0) == Y) > 0.95
+    assert np.mean((outputs(layer, X) > 0) == Y) > 0.97
 
 
 def test_regression_beats_a_plane():
@@ -325,7 +325,7 @@ def test_partial_fit_learns_and_can_be_pickled_in_between(solver):
 
 def test_partial_fit_needs_all_classes_at_first():
     X, y, _ = PATTERNS["xor"]
-    layer = NeuronLayer(4).partial_fit(X[:10], y[:10], classes=[0, 1, 2])
+    layer = NeuronLayer(4, random_state=0).partial_fit(X[:10], y[:10], classes=[0, 1, 2])
     layer.partial_fit(X[:10], np.full(10, 2))
     with pytest.raises(ValueError, match="label 3"):
         layer.partial_fit(X[:10], np.full(10, 3))
@@ -340,7 +340,9 @@ def test_early_stopping_keeps_the_best():
     layer = NeuronLayer(20, alpha=0, early_stopping=True, random_state=0).fit(X, y)
     loss = layer.history_["validation_loss"]
     assert_allclose(layer.coef_, layer.history_["coef"][np.argmin(loss)])
-    given = NeuronLayer(20, alpha=0, random_state=0).fit(X[:150], y[:150], X_val=X[150:], y_val=y[150:])
+    given = NeuronLayer(20, alpha=0, random_state=0).fit(
+        X[:150], y[:150], X_val=X[150:], y_val=y[150:]
+    )
     o = outputs(given, X[150:])[:, 0]
     expected = np.mean(np.log1p(np.exp(-np.where(y[150:] == 1, o, -o))))
     assert_allclose(given.history_["validation_loss"][-1], expected, rtol=1e-6)
@@ -408,6 +410,8 @@ def test_bad_parameters_are_refused_in_words():
         NeuronLayer().fit(X)
 
 
+@pytest.mark.filterwarnings("ignore::sknneuron.NeuronWarning")
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 @pytest.mark.parametrize("solver", LAYER_SOLVERS)
 def test_odd_columns_give_finite_weights(solver):
     rng = np.random.default_rng(0)
@@ -420,10 +424,7 @@ def test_odd_columns_give_finite_weights(solver):
         "one row repeated": np.tile(rng.standard_normal(3), (60, 1)),
     }
     for name, X in rows.items():
-        with np.testing.suppress_warnings() as sup:
-            sup.filter(NeuronWarning)
-            sup.filter(ConvergenceWarning)
-            layer = NeuronLayer(4, solver=solver, random_state=0, max_iter=50).fit(X, y)
+        layer = NeuronLayer(4, solver=solver, random_state=0, max_iter=50).fit(X, y)
         for weights in layer._weights():
             assert np.all(np.isfinite(weights)), name
         assert np.isfinite(layer.objective_), name

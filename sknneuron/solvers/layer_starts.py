@@ -9,6 +9,7 @@ from ..layer_objective import LayerObjective
 
 # Thresholds lie at random within so many deviations of the mean weighted sum.
 THRESHOLDS = 1.0
+LEAST_DEVIATION = 1e-2
 # How often, in iterates, dead neurons are looked for, and how often they are replaced at most.
 REVIVE_EVERY = 10
 MAX_REVIVALS = 3
@@ -48,7 +49,9 @@ class Starts:
         self.rng = rng
         rows = objective.watched
         weight = np.ones(rows.n_rows) if rows.sample_weight is None else rows.sample_weight
-        self.weight = weight / weight.sum() if weight.any() else np.full(len(weight), 1 / len(weight))
+        self.weight = (
+            weight / weight.sum() if weight.any() else np.full(len(weight), 1 / len(weight))
+        )
 
     def draw(self):
         """Return one start, in theta's shape."""
@@ -59,7 +62,9 @@ class Starts:
         mean = self.weight @ level
         deviation = np.sqrt(self.weight @ (level - mean) ** 2)
         output[:, :-1] = rng.standard_normal((objective.n_outputs, objective.n_neurons))
-        output[:, :-1] /= np.sqrt(objective.n_neurons) * np.maximum(deviation, 1e-3)
+        # Where levels hardly differ, the output weights would have to be large without an end.
+        deviation[deviation < LEAST_DEVIATION] = 1.0
+        output[:, :-1] /= np.sqrt(objective.n_neurons) * deviation
         output[:, -1] = -output[:, :-1] @ mean
         return theta
 

@@ -15,12 +15,15 @@ from .stochastic import SGD, Adam, Stochastic, _Course
 
 # First step length of Adam.
 ADAM_RATE = 0.005
-# This share of the gain must come in so many steps, in three epochs at least and ten at most.
+# With few steps in an epoch they are longer, up to so many times.
+LONGEST = 4.0
+# This share of the gain must come in so many steps, and in three epochs at least.
 SHARE = 0.005
 STEPS = 1500
 # The curvature that SGD's rate follows from is that of at most so many rows.
 N_PROBE_ROWS = 2000
 POWER_ITERATIONS = 10
+DIFFERENCE = 1e-4
 
 
 class LayerStochastic(Stochastic):
@@ -33,9 +36,12 @@ class LayerStochastic(Stochastic):
         return theta, np.ones(objective.shape), objective.l1, objective.l2
 
     def _course(self, objective, goal, first, state):
+        patience = max(3, round(STEPS / self._steps_per_epoch(objective)))
+        return _Course(max(SHARE, float(goal.tol)), patience, first, state)
+
+    def _steps_per_epoch(self, objective) -> float:
         n_rows = objective.source.n_rows
-        n_steps = n_rows / rows_per_step(n_rows, self.batch_size)
-        return _Course(max(SHARE, float(goal.tol)), int(np.clip(STEPS / n_steps, 3, 10)), first, state)
+        return n_rows / rows_per_step(n_rows, self.batch_size)
 
     def _gradients(self, objective: LayerObjective, weights, rng):
         kernel = objective.batch_kernel
@@ -49,7 +55,8 @@ class LayerStochastic(Stochastic):
         state = {
             **objective.coordinates.state(),
             "share": np.array(1.0),
-            "precondition": np.ones((1, 1)),
+            # Under a penalty that outweighs the rows a weight must go slowly.
+            "precondition": 1 / (1 + objective.l2[None]),
             **self._memory(objective.shape),
         }
         rate = self.learning_rate_init
@@ -62,7 +69,9 @@ class LayerStochastic(Stochastic):
     def epoch(self, objective, theta, state, rng):
         if is_fresh(objective, theta):
             theta = Starts(objective, rng).draw()
-        state = self.begin(objective) if state is None else {k: np.array(v) for k, v in state.items()}
+        state = (
+            self.begin(objective) if state is None else {k: np.array(v) for k, v in state.items()}
+        )
         theta = np.array(theta, dtype=np.float64)
         self._run(objective, theta, state, rng)
         return theta, state
@@ -77,20 +86,23 @@ class LayerSGD(LayerStochastic, SGD):
     """Gradient descent on mini-batches, with momentum."""
 
     def _default_rate(self, objective):
+        """One over the largest eigenvalue of the curvature at a start, by power iteration."""
         sample = objective.subsample(objective.sample_rows(N_PROBE_ROWS))
         theta = Starts(objective, np.random.default_rng(0)).draw()
         gradient = sample.value_and_gradient(theta)[1]
+        root = 1 / np.sqrt(1 + objective.l2)
         direction = np.random.default_rng(1).standard_normal(theta.shape)
         largest = 1.0
         for _ in range(POWER_ITERATIONS):
-            step = 1e-4 / np.linalg.norm(direction) * direction
-            direction = (sample.value_and_gradient(theta + step)[1] - gradient) / 1e-4
-            largest = float(np.linalg.norm(direction))
-        return (1 - self.momentum) / max(largest, 1e-6)
+            step = DIFFERENCE / np.linalg.norm(direction) * direction * root
+            change = sample.value_and_gradient(theta + step)[1] - gradient
+            direction = root * change / DIFFERENCE
+            largest = max(float(np.linalg.norm(direction)), 1e-6)
+        return (1 - self.momentum) / largest
 
 
 class LayerAdam(LayerStochastic, Adam):
     """Steps of about the same length for every parameter."""
 
     def _default_rate(self, objective):
-        return ADAM_RATE
+        return ADAM_RATE * float(np.clip(STEPS / 10 / self._steps_per_epoch(objective), 1, LONGEST))

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import warnings
-
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
-from .exceptions import NeuronWarning
+from .exceptions import NeuronWarning, warn
 from .objective import Objective
 from .training import Outcome
 
@@ -18,28 +16,31 @@ WORTH_SAYING = 5e-3
 N_NAMED = 3
 # Share of a layer's neurons that must be dead before it is worth a word.
 MANY_DEAD = 0.75
+# A log loss below this share of the bias-only neuron's is none.
+NO_LOSS = 1e-6
 
 
-def warn_of_bad_fit(estimator, objective: Objective, outcome: Outcome, stacklevel: int) -> None:
+def warn_of_bad_fit(estimator, objective: Objective, outcome: Outcome) -> None:
     """Warn of a training that did not end well and of a neuron that answers to nothing."""
     for message, category in (
         _not_converged(estimator, outcome),
+        _separable(objective, outcome),
         _penalty_on_small_units(estimator, objective, outcome),
         _dead(estimator, objective, outcome),
         _constant(estimator, objective, outcome),
     ):
         if message:
-            warnings.warn(message, category, stacklevel=stacklevel + 1)
+            warn(message, category)
 
 
-def warn_of_bad_layer(estimator, objective, outcome: Outcome, stacklevel: int) -> None:
+def warn_of_bad_layer(estimator, objective, outcome: Outcome) -> None:
     """Warn of a layer whose training did not end well, and of its dead neurons."""
     for message, category in (
         _not_converged(estimator, outcome),
         _dead_in_layer(estimator, objective, outcome),
     ):
         if message:
-            warnings.warn(message, category, stacklevel=stacklevel + 1)
+            warn(message, category)
 
 
 def _dead_in_layer(estimator, objective, outcome: Outcome):
@@ -79,9 +80,26 @@ def _not_converged(estimator, outcome: Outcome):
     )
 
 
+def _separable(objective: Objective, outcome: Outcome):
+    """Classes told apart without an error, by weights that nothing keeps from growing for ever."""
+    if objective.pair.loss.name != "log_loss" or not objective.pair.convex:
+        return "", None
+    penalty = objective.penalty.value(outcome.coef)
+    if outcome.objective > NO_LOSS * objective.null_value or penalty > 0.1 * outcome.objective:
+        return "", None
+    return (
+        "The columns separate the classes perfectly, so that larger weights are always better and "
+        f"only tol ended their growth (the largest is {np.abs(outcome.coef).max():.3g}). "
+        "Predictions are as they should be, but the weights say nothing: set alpha > 0 for finite "
+        "ones, or look for a column that gives the class away.",
+        NeuronWarning,
+    )
+
+
 def _penalty_on_small_units(estimator, objective: Objective, outcome: Outcome):
     """Columns in units so small that the L2 penalty, not the data, decides their weights."""
-    if objective.penalty.l2 == 0:
+    # No column's deviation is larger than the distance of its furthest row.
+    if objective.penalty.l2 == 0 or objective.coordinates.scale.min() > SMALL_UNITS:
         return "", None
     rows = objective.watched
     X = rows.X.toarray() if rows.is_sparse and rows.X.shape[1] <= 10_000 else rows.X
@@ -89,9 +107,9 @@ def _penalty_on_small_units(estimator, objective: Objective, outcome: Outcome):
         return "", None
     center = objective.coordinates.center
     small = np.abs(X - center).max(axis=0) < SMALL_UNITS
-    small &= X.max(axis=0) > X.min(axis=0)
     if not small.any():
         return "", None
+    small &= X.max(axis=0) > X.min(axis=0)
     share, won = _bite(objective, outcome)
     gain = objective.null_value - outcome.objective
     bitten = np.flatnonzero(small & (share > 0.5) & (won > WORTH_SAYING * gain))
@@ -138,27 +156,36 @@ def _dead(estimator, objective: Objective, outcome: Outcome):
 def _constant(estimator, objective: Objective, outcome: Outcome):
     """The same prediction for every row, though rows and targets differ."""
     rows = objective.watched
-    if rows.n_rows < 2 or objective.pair.activation.flat == "dead":
+    said_already = objective.pair.activation.flat == "dead" or "diverged" in outcome.reason
+    if rows.n_rows < 2 or said_already:
         return "", None
-    y = rows.y.reshape(rows.n_rows, -1)
-    theta = objective.from_weights(outcome.coef, outcome.intercept)
-    z = objective.pre_activation(theta)
-    spread = np.ptp(z, axis=0)
-    silent = spread <= 1e-10 * np.maximum(np.abs(z).max(axis=0), 1e-300)
+    z = objective.pre_activation(objective.from_weights(outcome.coef, outcome.intercept))
+    low, high = z.min(axis=0), z.max(axis=0)
+    silent = high - low <= 1e-10 * np.maximum(np.maximum(high, -low), 1e-300)
     if objective.pair.coupled:
         silent = np.array([silent.all()])
+    if not silent.any():
+        return "", None
+    y = rows.y.reshape(rows.n_rows, -1)
     varies = np.ptp(y, axis=0) > 0
     constant_rows = objective.coordinates.scale.size and _rows_equal(rows.X)
     if constant_rows or not np.any(silent & varies):
         return "", None
-    cause = (
-        f"alpha={estimator.alpha:g} holds every weight at zero: lower alpha"
-        if estimator.alpha > 0 and not np.any(outcome.coef[: len(silent)][silent])
-        else "no column tells the targets apart: check the features, or transform the target"
-    )
+    cause = "no column tells the targets apart: check the features, or transform the target"
+    if estimator.early_stopping and not np.any(outcome.coef):
+        cause = (
+            "no iterate did better on the validation rows than the start: give more of them "
+            "(X_val, validation_fraction), or set early_stopping=False"
+        )
+    elif estimator.alpha > 0 and not np.any(outcome.coef[: len(silent)][silent]):
+        cause = f"alpha={estimator.alpha:g} holds every weight at zero: lower alpha"
+    who = ""
+    if len(silent) > 1 and not silent.all():
+        numbers = ", ".join(map(str, np.flatnonzero(silent & varies)))
+        who = f" in neuron {numbers} (of {len(silent)})"
     return (
-        f"{type(estimator).__name__} predicts the same for every row although the targets differ; "
-        f"{cause}.",
+        f"{type(estimator).__name__} predicts the same for every row{who} although the targets "
+        f"differ; {cause}.",
         NeuronWarning,
     )
 
@@ -184,10 +211,8 @@ def warn_of_other_scale(estimator, objective: Objective, validation) -> None:
     distance = np.abs(mean - objective.coordinates.center) / objective.coordinates.scale
     far = np.flatnonzero(distance > 20)
     if len(far):
-        warnings.warn(
+        warn(
             f"X_val is on another scale than X: the mean of {column_names(estimator, far)} is "
             f"{distance[far].max():.0f} standard deviations from that of X. In a Pipeline, send it "
             'through the same steps with Pipeline(..., transform_input=["X_val"]).',
-            NeuronWarning,
-            stacklevel=5,
         )

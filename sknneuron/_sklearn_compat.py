@@ -1,12 +1,15 @@
 """The only file that touches private names of scikit-learn, and what differs between versions."""
 
+import inspect
+
+import numpy as np
 from sklearn.utils._param_validation import (
     Interval,
     InvalidParameterError,
     StrOptions,
     validate_parameter_constraints,
 )
-from sklearn.utils.validation import _check_sample_weight as check_sample_weight
+from sklearn.utils.validation import _check_sample_weight
 
 try:  # scikit-learn >= 1.9
     from sklearn.callback import CallbackSupportMixin, with_callbacks
@@ -18,6 +21,21 @@ except ImportError:
     def with_callbacks(method):
         """Return the method as it is."""
         return method
+
+
+# Since 1.9 weights that are all zero are refused there, in words that do not name the parameter.
+_OPTIONS = (
+    {"allow_all_zero_weights": True}
+    if "allow_all_zero_weights" in inspect.signature(_check_sample_weight).parameters
+    else {}
+)
+
+
+def check_sample_weight(sample_weight, X):
+    """Return the weights of X's rows as float64, finite and not negative; all may be zero."""
+    return _check_sample_weight(
+        sample_weight, X, dtype=np.float64, ensure_non_negative=True, **_OPTIONS
+    )
 
 
 __all__ = [

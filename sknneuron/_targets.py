@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +9,7 @@ from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import column_or_1d
 
-from .exceptions import NeuronWarning
+from .exceptions import warn
 from .pairs import Pair
 
 # Whole numbers with more values, or fewer rows to each, are taken for numbers, not for classes.
@@ -39,18 +38,18 @@ class ValueEncoder:
         """Fitted attributes that say what was learnt of y."""
         return {}
 
-    def encode(self, y):
-        """Return y as (n_samples, n_neurons) floats.
+    def encode(self, y, name="y"):
+        """Return y, called `name` in errors, as (n_samples, n_neurons) floats.
 
         Raises
         ------
         ValueError
             For targets that the loss has no value for, or wholly outside the activation's range.
         """
-        y = numeric(y)
+        y = numeric(y, name)
         encoded = y[:, None] if y.ndim == 1 else y
-        _check_loss_range(encoded, self.pair)
-        _check_activation_range(encoded, self.pair)
+        _check_loss_range(encoded, self.pair, name)
+        _check_activation_range(encoded, self.pair, name)
         return encoded
 
     def shape_weights(self, coef, intercept):
@@ -79,8 +78,10 @@ class ClassEncoder:
         """Fitted attributes that say what was learnt of y."""
         return {"classes_": self.classes, "multilabel_": self.is_multilabel}
 
-    def encode(self, y):
+    def encode(self, y, name="y"):
         """Return (n_samples, n_neurons) floats; (n_samples,) class codes for a softmax layer.
+
+        In errors y is called `name`.
 
         Raises
         ------
@@ -88,9 +89,9 @@ class ClassEncoder:
             For labels other than `classes`.
         """
         if self.is_multilabel:
-            indicator = self._indicator(y)
+            indicator = self._indicator(y, name)
         else:
-            codes = self._codes(y if np.ndim(y) == 1 else column_or_1d(y, warn=True))
+            codes = self._codes(y if np.ndim(y) == 1 else column_or_1d(y, warn=True), name)
             if self.pair.coupled:
                 return codes
             if len(self.classes) == 2:
@@ -99,27 +100,38 @@ class ClassEncoder:
                 indicator = (codes[:, None] == np.arange(len(self.classes))).astype(np.float64)
         return 2 * indicator - 1 if self.pair.loss.margin else indicator
 
-    def _codes(self, y):
+    def _codes(self, y, name):
+        if self._consecutive and y.dtype.kind in "iu":
+            # Labels 0, 1, 2, ... need no search.
+            codes = y.astype(np.intp) - int(self.classes[0])
+            if len(y) == 0 or (codes.min() >= 0 and codes.max() < len(self.classes)):
+                return codes
         codes = np.minimum(np.searchsorted(self.classes, y), len(self.classes) - 1)
         unknown = self.classes[codes] != y
         if np.any(unknown):
             raise ValueError(
-                f"y contains the label {y[unknown][0]!r}, which is not among the classes "
-                f"{self.classes[:10]!r}. Name all labels in the first call to partial_fit "
-                "(classes=)."
+                f"{name} contains the label {y[unknown].tolist()[0]!r}, which is not among the "
+                f"classes {self.classes[:10].tolist()}. All labels have to be in the y of fit, or "
+                "be named in the first call to partial_fit (classes=)."
             )
         return codes
 
-    def _indicator(self, y):
+    @property
+    def _consecutive(self) -> bool:
+        classes = self.classes
+        is_whole = isinstance(classes, np.ndarray) and classes.dtype.kind in "iu"
+        return is_whole and int(classes[-1]) - int(classes[0]) == len(classes) - 1
+
+    def _indicator(self, y, name):
         y = y.toarray() if hasattr(y, "toarray") else np.asarray(y)
         n_labels = len(self.classes)
         if y.ndim != 2 or y.shape[1] != n_labels:
             raise ValueError(
-                f"y has shape {y.shape}, but there are {n_labels} labels: give an indicator matrix "
-                f"with {n_labels} columns of 0 and 1."
+                f"{name} has shape {y.shape}, but there are {n_labels} labels: give an "
+                f"indicator matrix with {n_labels} columns of 0 and 1."
             )
         if not np.isin(y, (0, 1)).all():
-            raise ValueError(f"A multilabel y holds 0 and 1 only; got {np.unique(y)[:5]}.")
+            raise ValueError(f"A multilabel {name} holds 0 and 1 only; got {np.unique(y)[:5]}.")
         return y.astype(np.float64)
 
     def shape_weights(self, coef, intercept):
@@ -154,7 +166,7 @@ def find_classes(y, name: str, classes=None):
     if not is_plain:
         y = column_or_1d(y, warn=True)
         check_classification_targets(y)
-    classes = np.unique(y if classes is None else classes)
+    classes = _distinct(y) if classes is None else np.unique(classes)
     if len(classes) < 2:
         raise ValueError(
             f"{name} needs samples of at least 2 classes in the data, but y contains only one "
@@ -183,9 +195,19 @@ def are_classes(y) -> bool:
 
 def strata(y, n_validation: int):
     """What a validation split keeps the shares of: classes, where each has rows enough."""
+    y = y.ravel() if y.shape[1:] == (1,) else y
     counts = np.unique(y, return_counts=True)[1] if np.ndim(y) == 1 else np.zeros(1)
     enough = counts.min() >= 2 and n_validation >= len(counts)
     return y if enough and len(y) - n_validation >= len(counts) else None
+
+
+def _distinct(y):
+    """``np.unique``; by counting where y holds few small whole numbers."""
+    if len(y) and y.dtype.kind in "iu" and y.dtype.itemsize <= 8:
+        low, high = int(y.min()), int(y.max())
+        if low >= 0 and high < max(len(y), 256):
+            return np.flatnonzero(np.bincount(y)).astype(y.dtype)
+    return np.unique(y)
 
 
 def class_weighted(y, class_weight, sample_weight):
@@ -194,12 +216,18 @@ def class_weighted(y, class_weight, sample_weight):
         return sample_weight
     if hasattr(y, "toarray"):
         y = y.toarray()
+    if class_weight == "balanced" and sample_weight is not None and np.ndim(y) == 1:
+        # A row that counts for k counts for k in the size of its class, too.
+        codes = np.unique(y, return_inverse=True)[1]
+        sizes = np.bincount(codes, weights=sample_weight)
+        balanced = sizes.sum() / (np.count_nonzero(sizes) * np.where(sizes > 0, sizes, np.inf))
+        return balanced[codes] * sample_weight
     weight = compute_sample_weight(class_weight, y)
     return weight if sample_weight is None else weight * sample_weight
 
 
-def numeric(y):
-    """Return y as float64.
+def numeric(y, name="y"):
+    """Return y, called `name` in errors, as float64.
 
     Raises
     ------
@@ -211,12 +239,12 @@ def numeric(y):
         return y.astype(np.float64, copy=False)
     except (TypeError, ValueError):
         raise ValueError(
-            f"y holds values that are not numbers, {y.ravel()[0]!r} for one. A regressor needs "
-            "numbers; for labels there is NeuronClassifier."
+            f"{name} holds values that are not numbers, {y.ravel()[0]!r} for one. A "
+            "regressor needs numbers; for labels there is NeuronClassifier."
         ) from None
 
 
-def _check_loss_range(y, pair: Pair) -> None:
+def _check_loss_range(y, pair: Pair, name: str) -> None:
     low, high, low_inclusive, high_inclusive = pair.loss.target_range
     outside = (y < low) if low_inclusive else (y <= low)
     outside |= (y > high) if high_inclusive else (y >= high)
@@ -225,31 +253,30 @@ def _check_loss_range(y, pair: Pair) -> None:
     brackets = ("[" if low_inclusive else "("), ("]" if high_inclusive else ")")
     raise ValueError(
         f"loss='{pair.loss.name}' needs targets in {brackets[0]}{low:g}, {high:g}{brackets[1]}; "
-        f"y contains {y[outside][0]:g}. Use a loss for such targets, loss='squared_error' say, "
-        "or transform y with TransformedTargetRegressor."
+        f"{name} contains {y[outside][0]:g}. Use a loss for such targets, loss='squared_error' "
+        "say, or transform y with TransformedTargetRegressor."
     )
 
 
-def _check_activation_range(y, pair: Pair) -> None:
+def _check_activation_range(y, pair: Pair, name: str) -> None:
     low, high = pair.activation.range
     if np.isinf(low) and np.isinf(high):
         return
     outside = (y < low) | (y > high)
     if not outside.any():
         return
-    name, worst = pair.activation.name, y[outside][0]
+    activation, worst = pair.activation.name, y[outside][0]
     remedy = (
         "Scale y into it: TransformedTargetRegressor(regressor=..., transformer=MinMaxScaler()), "
         "or use activation='identity'."
     )
     if outside.all():
         raise ValueError(
-            f"activation='{name}' gives levels between {low:g} and {high:g} and every target is "
-            f"outside that (y contains {worst:g}): no weights can reach one. {remedy}"
+            f"activation='{activation}' gives levels between {low:g} and {high:g} and every target "
+            f"is outside that ({name} contains {worst:g}): no weights can reach one. {remedy}"
         )
-    warnings.warn(
-        f"activation='{name}' gives levels between {low:g} and {high:g}, and {outside.mean():.0%} "
-        f"of the targets are outside (y contains {worst:g}): they are out of reach. {remedy}",
-        NeuronWarning,
-        stacklevel=5,
+    warn(
+        f"activation='{activation}' gives levels between {low:g} and {high:g}, and "
+        f"{outside.mean():.0%} of the targets are outside ({name} contains {worst:g}): "
+        f"they are out of reach. {remedy}",
     )

@@ -15,8 +15,9 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ._callbacks import CallbackBridge
-from ._fit_warnings import warn_of_bad_fit, warn_of_other_scale
+from ._fit_warnings import column_names, warn_of_bad_fit, warn_of_other_scale
 from ._parameters import check_parameters
+from ._plain import is_plain_training_set, weighted_sum
 from ._sklearn_compat import CallbackSupportMixin, check_sample_weight, with_callbacks
 from ._targets import ClassEncoder, ValueEncoder
 from .history import History
@@ -33,6 +34,8 @@ SMALL = 8192
 # Multiplications below which BLAS stays on one thread of itself.
 SMALL_PRODUCT = 200_000
 DTYPES = [np.float64, np.float32]
+# Sizes of columns between which their squares, and the squares of those, can be computed with.
+TINY, LARGE = 1e-140, 1e150
 
 
 class BaseNeuron(
@@ -101,9 +104,7 @@ class BaseNeuron(
 
     def _fit(self, X, y, sample_weight, validation) -> Outcome:
         X_given, y_given = X, y
-        X, y = validate_data(
-            self, X, y, accept_sparse="csr", dtype=DTYPES, multi_output=True, y_numeric=False
-        )
+        X, y = self._validated(X, y)
         if sample_weight is not None:
             sample_weight = _checked_weight(sample_weight, X, "sample_weight")
         targets = self._learn_targets(y)
@@ -126,14 +127,24 @@ class BaseNeuron(
                 on_iterate=callbacks,
                 verbose=int(self.verbose),
                 name=type(self).__name__,
-            ).run(solver, start, np.random.default_rng(self._seed()))
+            ).run(solver, start, np.random.default_rng(self._seed()) if solver.is_random else None)
             self._store(outcome, history, targets, solver.name)
             # Momentum and rates of an earlier partial_fit belong to weights that are gone.
             self.__dict__.pop("optimizer_state_", None)
             if callbacks is not None:
                 callbacks.end(*outcome.weights)
-            self._warn_of_bad_fit(self, objective, outcome, stacklevel=5)
+            self._warn_of_bad_fit(self, objective, outcome)
         return outcome
+
+    def _validated(self, X, y):
+        """Rows and targets as training takes them, and what is kept about X's columns."""
+        if not is_plain_training_set(X, y):
+            return validate_data(
+                self, X, y, accept_sparse="csr", dtype=DTYPES, multi_output=True, y_numeric=False
+            )
+        self.n_features_in_ = X.shape[1]
+        self.__dict__.pop("feature_names_in_", None)
+        return X, y
 
     def _partial_fit(self, X, y, sample_weight, classes=None):
         """One epoch over these rows alone, going on from where the last call ended."""
@@ -233,13 +244,29 @@ class BaseNeuron(
         with np.errstate(over="ignore", invalid="ignore"):
             objective = self._objective(source, targets, coordinates)
             at_null = objective.null_value
-        if not (np.isfinite(at_null) and np.all(np.isfinite(objective.coordinates.scale))):
+        self._check_sizes(objective.coordinates.scale)
+        if not np.isfinite(at_null):
             raise ValueError(
-                "The loss is not finite even with all weights at zero: X or y holds values too "
-                "large to compute with (their squares overflow). Divide the columns, or y, by "
-                "their size, with StandardScaler and TransformedTargetRegressor say."
+                "The loss is not finite even with all weights at zero: y holds values too large to "
+                "compute with (their squares overflow). Divide y by its size, with "
+                "TransformedTargetRegressor say."
             )
         return objective
+
+    def _check_sizes(self, scale) -> None:
+        """Refuse columns whose squares overflow or underflow."""
+        for bad, size, fate in (
+            (~(scale < LARGE), "large", "overflow"),
+            (scale < TINY, "small", "vanish"),
+        ):
+            if bad.any():
+                columns = np.flatnonzero(bad)
+                raise ValueError(
+                    f"X holds values too {size} to compute with: those of "
+                    f"{column_names(self, columns)} are about {scale[columns[0]]:.0e} in size, and "
+                    f"their squares {fate}. Divide the columns by their size, with StandardScaler "
+                    "say."
+                )
 
     def _start(self, objective: Objective):
         if not (self.warm_start and hasattr(self, "coef_")):
@@ -298,7 +325,7 @@ class BaseNeuron(
         n_validation = int(np.ceil(self.validation_fraction * X.shape[0]))
         if X.shape[0] - n_validation < 1:
             raise ValueError(
-                f"early_stopping=True sets {n_validation} of {X.shape[0]} rows apart for "
+                f"early_stopping=True sets {n_validation} of n_samples={X.shape[0]} apart for "
                 "validation and leaves none to train on. Give more rows, a smaller "
                 "validation_fraction, or early_stopping=False."
             )
@@ -322,7 +349,7 @@ class BaseNeuron(
         if validation is None:
             return None
         X_val, y_val, weight = validation
-        source = ArraySource(X_val, targets.encode(y_val), weight)
+        source = ArraySource(X_val, targets.encode(y_val, "y_val"), weight)
         warn_of_other_scale(self, objective, source)
         return objective.over(source)
 
@@ -351,11 +378,12 @@ class BaseNeuron(
         z : ndarray of shape (n_samples, n_neurons)
             In X's dtype.
         """
+        if "coef_" in vars(self) and "feature_names_in_" not in vars(self):
+            z = weighted_sum(X, *self._weights_2d())
+            if z is not None:
+                return z
         check_is_fitted(self)
         X = validate_data(self, X, accept_sparse="csr", dtype=DTYPES, reset=False)
-        return self._weighted_sum(X)
-
-    def _weighted_sum(self, X):
         coef, intercept = self._weights_2d()
         z = X @ coef.astype(X.dtype, copy=False).T
         z += intercept.astype(X.dtype, copy=False)
@@ -391,7 +419,7 @@ class BaseNeuron(
 
 
 def _checked_weight(weight, X, name):
-    weight = check_sample_weight(weight, X, dtype=np.float64, ensure_non_negative=True)
+    weight = check_sample_weight(weight, X)
     if not weight.any():
         raise ValueError(
             f"All values of {name} are zero, so no row counts. Give at least one row a weight > 0."

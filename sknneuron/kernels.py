@@ -205,19 +205,37 @@ class NullLoss:
 
 
 @dataclass(frozen=True)
-class ColumnSums:
-    """Sum of the rows, and of their squared deviations from `center`."""
-
-    center: np.ndarray | None = None
+class TargetSums:
+    """Sum of the targets, a column at a time: X is not read."""
 
     def __call__(self, X, y, sample_weight):
-        X = _float64(X)
-        if self.center is not None:
-            X = X - self.center
-        if sample_weight is None:
-            sample_weight = np.ones(X.shape[0])
-        squares = X.multiply(X) if sparse.issparse(X) else X * X
-        return np.asarray(sample_weight @ X), np.asarray(sample_weight @ squares)
+        return (y.sum(axis=0) if sample_weight is None else sample_weight @ y,)
+
+
+@dataclass(frozen=True)
+class ClassWeights:
+    """Sum of the weights of each class's rows, from class codes: X is not read."""
+
+    n_classes: int
+
+    def __call__(self, X, y, sample_weight):
+        return (np.bincount(y, sample_weight, self.n_classes).astype(np.float64),)
+
+
+def column_moments(X, about_mean: bool, weight=None):
+    """Mean of each column, and its mean squared deviation from that, or from zero."""
+    X = _float64(X)
+    total = X.shape[0] if weight is None else weight.sum()
+    if sparse.issparse(X):
+        weight = np.ones(X.shape[0]) if weight is None else weight
+        mean = np.asarray(weight @ X) / total
+        mean_square = np.asarray(weight @ X.multiply(X)) / total
+        return mean, mean_square - mean**2 if about_mean else mean_square
+    mean = (np.add.reduce(X, axis=0) if weight is None else weight @ X) / total
+    if about_mean:
+        X = X - mean
+    square = np.einsum("ij,ij->j", X, X) if weight is None else weight @ (X * X)
+    return mean, square / total
 
 
 def _float64(X):

@@ -17,7 +17,7 @@ from .activations import Activation, get_activation
 from .base import BaseNeuron, keeping_earlier_fit
 from .layer_objective import LayerCoordinates, LayerObjective
 from .losses import get_loss
-from .pairs import SoftmaxLogLoss, make_pair
+from .pairs import make_pair
 from .solvers.choose_layer import make_layer_solver
 
 # Least gain, as a share of what was gained so far, that counts as progress with tol="auto".
@@ -165,7 +165,7 @@ class NeuronLayer(BaseNeuron):
 
     _constraints = LAYER_CONSTRAINTS
     _warn_of_bad_fit = staticmethod(warn_of_bad_layer)
-    _solver_for = staticmethod(make_layer_solver)
+    _solver_for = staticmethod(make_layer_solver)  # type: ignore[assignment]
 
     def __init__(
         self,
@@ -313,9 +313,7 @@ class NeuronLayer(BaseNeuron):
         else:
             activation = "softmax" if len(classes) > 2 and not is_multilabel else "sigmoid"
         pair = make_pair(activation, loss, classifier=True)
-        if isinstance(pair, SoftmaxLogLoss):
-            pair = pair.of_classes(len(classes))
-        return ClassEncoder(pair, classes, is_multilabel)
+        return ClassEncoder(pair.of_classes(len(classes)), classes, is_multilabel)
 
     @staticmethod
     def _value_pair(loss):

@@ -16,13 +16,14 @@ from functools import cached_property
 import numpy as np
 
 from .activations import Activation
-from .kernels import ColumnSums, NullLoss
+from .kernels import column_moments
 from .layer_kernels import LayerCurvature, LayerDiagonal, LayerGradient, LayerSums
 from .objective import FAR_FROM_ZERO, N_COORDINATE_ROWS, Objective
 from .pairs import Pair
 from .penalties import ElasticNet
 
-LEAST_SCALE = 1e-100
+# Levels of a saturated neuron can lie as close together as 1e-300: squared they would be gone.
+LEAST_SCALE = 1e-120
 
 
 @dataclass(frozen=True)
@@ -35,33 +36,24 @@ class LayerCoordinates:
     output_scale: np.ndarray
 
     @classmethod
-    def of(cls, source, pair: Pair) -> LayerCoordinates:
+    def of(cls, source, pair: Pair, targets) -> LayerCoordinates:
         """From at most `N_COORDINATE_ROWS` rows and their weights.
 
         Weights count, unlike in a neuron's coordinates: where there are several valleys, the start
-        decides which one is found, and a weight of k is to be k copies there as well.
+        decides which one is found, and a weight of k is to be k copies there as well. `targets` are
+        the y and weights that the best output bias follows from.
         """
-        y, of_y = source.y, source.sample_weight
-        if source.n_rows > N_COORDINATE_ROWS:
-            rows = np.linspace(0, source.n_rows - 1, N_COORDINATE_ROWS).astype(np.intp)
-            source = source.take(rows)
-        weight = source.sample_weight
+        rows = source.spread(N_COORDINATE_ROWS)
+        weight = rows.sample_weight
         if weight is None or not weight.any():
-            weight = np.ones(source.n_rows)
-        total = weight.sum()
-        center = ColumnSums()(source.X, None, weight)[0] / total
-        if source.is_sparse:
-            variance = ColumnSums()(source.X, None, weight)[1] / total - center**2
-        else:
-            variance = ColumnSums(center)(source.X, None, weight)[1] / total
+            weight = np.ones(rows.n_rows)
+        center, variance = column_moments(rows.X, True, weight)
         scale = np.sqrt(np.maximum(variance, 0))
         size = np.abs(center)
         constant = ~(scale > 1e-12 * size)
         scale[constant] = np.where(size[constant] > 0, size[constant], 1.0)
-        # Levels of a saturated neuron can lie as close together as 1e-300; squared they are gone.
-        scale = np.maximum(scale, LEAST_SCALE)
-        output_center = np.atleast_1d(pair.null_bias(y, of_y))
-        return cls(center, scale, output_center, _output_scale(y, of_y, output_center, pair))
+        bias = np.atleast_1d(pair.null_bias(*targets))
+        return cls(center, np.maximum(scale, LEAST_SCALE), bias, _output_scale(rows, bias, pair))
 
     @property
     def center_rows(self) -> bool:
@@ -78,11 +70,13 @@ class LayerCoordinates:
         return {name: np.array(getattr(self, name)) for name in self.names()}
 
 
-def _output_scale(y, weight, center, pair: Pair):
+def _output_scale(rows, center, pair: Pair):
     """Spread of the targets where outputs are in their units, else ones."""
     if pair.activation.name != "identity" or pair.loss.margin:
         return np.ones(len(center))
-    spread = np.sqrt(np.average((y - center) ** 2, axis=0, weights=weight))
+    weight = rows.sample_weight
+    weight = None if weight is None or not weight.any() else weight
+    spread = np.sqrt(np.average((rows.y - center) ** 2, axis=0, weights=weight))
     return np.where(spread > 1e-12 * np.abs(center), spread, 1.0)
 
 
@@ -105,6 +99,8 @@ class LayerObjective(Objective):
 
     coordinates: LayerCoordinates  # type: ignore[assignment]
     weight_names = ("coef", "intercept", "output_coef", "output_intercept")
+    # Two layers are no sum of products with the rows: the kernel does it.
+    _block = None
 
     def __init__(
         self,
@@ -122,9 +118,9 @@ class LayerObjective(Objective):
         self.pair = pair
         self.penalty = ElasticNet(alpha, 0.0)
         self.n_neurons = n_neurons
-        self.n_outputs = n_outputs
+        self._n_outputs = n_outputs
         self.fit_intercept = True
-        self.coordinates = coordinates or LayerCoordinates.of(source, pair)
+        self.coordinates = coordinates or LayerCoordinates.of(source, pair, self._targets())
         self.n_features = source.n_features
         self.neuron_size = self.n_features + 1
         self.n_hidden = n_neurons * self.neuron_size
@@ -138,6 +134,10 @@ class LayerObjective(Objective):
     @property
     def activation(self) -> Activation:
         return self._activation
+
+    @property
+    def n_outputs(self) -> int:
+        return self._n_outputs
 
     # -- parameters --------------------------------------------------------------------------------
 
@@ -283,13 +283,6 @@ class LayerObjective(Objective):
     def null(self):
         """`theta` of the best output bias alone."""
         return np.zeros(self.shape)
-
-    @cached_property
-    def _at_null(self) -> tuple[float, float]:
-        bias = self.pair.null_bias(self.source.y, self.source.sample_weight)
-        loss, absolute = self.source.map_sum(NullLoss(self.pair), np.atleast_1d(bias))
-        total = self.source.total_weight
-        return float(loss.sum()) / total, float(absolute.sum()) / total
 
     def over(self, source) -> LayerObjective:
         return LayerObjective(

@@ -31,8 +31,12 @@ class Loss(Parametrized):
         Whether its second derivative jumps, as Huber's does.
     fixed_dispersion : bool
         Whether `dispersion` is 1 whatever the levels.
+    nonnegative : bool
+        Whether the loss is never below zero, so that no optimum is either.
     margin : bool
         Whether y is -1 or 1 and the loss acts on the margin ``y * z``.
+    mean_decides : bool
+        Whether the best constant level depends on the mean of the targets alone.
     level_range : tuple of float
         Open interval in which levels must lie.
     target_range : tuple
@@ -43,7 +47,9 @@ class Loss(Parametrized):
     smooth: ClassVar[bool] = True
     quadratic_pieces: ClassVar[bool] = False
     fixed_dispersion: ClassVar[bool] = False
+    nonnegative: ClassVar[bool] = False
     margin: ClassVar[bool] = False
+    mean_decides: ClassVar[bool] = True
     level_range: ClassVar[tuple[float, float]] = (-INF, INF)
 
     @property
@@ -86,6 +92,7 @@ class SquaredError(Loss):
     """
 
     name = "squared_error"
+    nonnegative = True
 
     def __call__(self, y, a):
         r = a - y
@@ -117,7 +124,9 @@ class Quantile(Loss):
     """
 
     name = "quantile"
+    nonnegative = True
     smooth = False
+    mean_decides = False
 
     def __init__(self, quantile: float = 0.5):
         self.quantile = quantile
@@ -191,7 +200,9 @@ class Huber(Loss):
     """
 
     name = "huber"
+    nonnegative = True
     quadratic_pieces = True
+    mean_decides = False
 
     def __init__(self, delta: float = 1.35):
         self.delta = delta
@@ -352,6 +363,7 @@ class LogLoss(Loss):
     """
 
     name = "log_loss"
+    nonnegative = True
     fixed_dispersion = True
     level_range = (0.0, 1.0)
 
@@ -380,6 +392,7 @@ class Hinge(Loss):
     """
 
     name = "hinge"
+    nonnegative = True
     fixed_dispersion = True
     smooth = False
     margin = True
@@ -416,6 +429,7 @@ class SquaredHinge(Loss):
     """
 
     name = "squared_hinge"
+    nonnegative = True
     fixed_dispersion = True
     quadratic_pieces = True
     margin = True
@@ -442,6 +456,7 @@ class _SmoothedKink(Loss):
     """Moreau envelope of ``max(below * r, above * r)``: quadratic near the kink."""
 
     quadratic_pieces = True
+    mean_decides = False
 
     def __init__(self, below: float, above: float, width: float):
         self.below = below
@@ -470,6 +485,7 @@ class _SmoothedHinge(Loss):
 
     margin = True
     quadratic_pieces = True
+    mean_decides = False
 
     def __init__(self, width: float):
         self.width = width

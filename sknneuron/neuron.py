@@ -9,9 +9,8 @@ from sklearn.utils.metaestimators import available_if
 
 from ._parameters import CLASSIFIER_CONSTRAINTS, CONSTRAINTS
 from ._targets import ClassEncoder, ValueEncoder, class_weighted, find_classes, numeric, strata
-from .activations import get_activation
 from .base import BaseNeuron, keeping_earlier_fit
-from .pairs import SoftmaxLogLoss, make_pair
+from .pairs import make_pair
 
 
 class NeuronRegressor(RegressorMixin, BaseNeuron):
@@ -525,10 +524,8 @@ class NeuronClassifier(ClassifierMixin, BaseNeuron):
             chosen = "sigmoid"
         else:
             chosen = self.activation
-        pair = make_pair(
-            get_activation(chosen), loss if self.loss == "auto" else self.loss, classifier=True
-        )
-        return pair.of_classes(n_classes) if isinstance(pair, SoftmaxLogLoss) else pair
+        pair = make_pair(chosen, loss if self.loss == "auto" else self.loss, classifier=True)
+        return pair.of_classes(n_classes)
 
     def _learn_targets(self, y, classes=None):
         classes, is_multilabel = find_classes(y, type(self).__name__, classes)
@@ -546,5 +543,6 @@ class NeuronClassifier(ClassifierMixin, BaseNeuron):
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
-        tags.classifier_tags.multi_label = True
+        # A softmax layer makes one class win; labels of a multilabel y can hold together.
+        tags.classifier_tags.multi_label = self._names()[0] != "softmax"
         return tags

@@ -14,13 +14,24 @@ Solvers work in coordinates in which columns are centred and scaled: `theta` hol
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
 from .activations import Activation
-from .kernels import ColumnSums, CurvatureDiagonal, HessianProduct, LossSums, NullLoss, WorkingSums
+from .block import StandardBlock
+from .kernels import (
+    ClassWeights,
+    CurvatureDiagonal,
+    HessianProduct,
+    LossSums,
+    NullLoss,
+    TargetSums,
+    WorkingSums,
+    column_moments,
+)
 from .pairs import Pair
 from .penalties import ElasticNet
 
@@ -28,8 +39,11 @@ from .penalties import ElasticNet
 N_COORDINATE_ROWS = 4096
 # Rows on which dead and saturated neurons are counted at each iterate.
 N_WATCHED_ROWS = 1000
+# Rows that the best constant level is taken from where it is no mean and rows are far away.
+N_LEVEL_ROWS = 1 << 16
 # Past this ratio of a column's mean to its deviation, rows are centred before they are multiplied.
 FAR_FROM_ZERO = 1e5
+EPS = float(np.finfo(float).eps)
 
 
 @dataclass(frozen=True)
@@ -43,24 +57,15 @@ class Coordinates:
     @classmethod
     def of(cls, source, fit_intercept: bool) -> Coordinates:
         """Centre and scale of the columns, from at most `N_COORDINATE_ROWS` evenly spaced rows."""
-        sample = source
-        if source.n_rows > N_COORDINATE_ROWS:
-            rows = np.linspace(0, source.n_rows - 1, N_COORDINATE_ROWS).astype(np.intp)
-            sample = source.take(rows)
-        ones = np.ones(sample.n_rows)
-        center = np.zeros(sample.n_features)
-        if fit_intercept:
-            center = ColumnSums()(sample.X, None, ones)[0] / sample.n_rows
-        if sample.is_sparse:
-            mean_square = ColumnSums()(sample.X, None, ones)[1] / sample.n_rows
-            variance = mean_square - center**2
-        else:
-            variance = ColumnSums(center)(sample.X, None, ones)[1] / sample.n_rows
+        sample = source.spread(N_COORDINATE_ROWS)
+        mean, variance = column_moments(sample.X, fit_intercept)
+        center = mean if fit_intercept else np.zeros(sample.n_features)
         scale = np.sqrt(np.maximum(variance, 0))
         size = np.abs(center)
         # A column constant in the sample has no deviation to go by; its size will do.
         constant = ~(scale > 1e-12 * size)
-        scale[constant] = np.where(size[constant] > 0, size[constant], 1.0)
+        if constant.any():
+            scale[constant] = np.where(size[constant] > 0, size[constant], 1.0)
         center_rows = not sample.is_sparse and bool(np.any(size > FAR_FROM_ZERO * scale))
         return cls(center, scale, center_rows)
 
@@ -121,6 +126,11 @@ class Objective:
         return self.pair.activation
 
     @property
+    def n_outputs(self) -> int:
+        """Number of neurons that the loss compares with targets."""
+        return self.n_neurons
+
+    @property
     def weight_shapes(self) -> tuple[tuple[int, ...], ...]:
         """Shapes of what `settled_weights` returns."""
         return (self.n_neurons, self.n_features), (self.n_neurons,)
@@ -168,6 +178,9 @@ class Objective:
         center = self.coordinates.center if centers else None
         return LossSums(self.pair, order, gauss_newton, center, self.coordinates.center_rows)
 
+    def _to_mean(self, raw):
+        return raw / self.source.total_weight
+
     def _to_gradient(self, raw):
         """A kernel's sums (n_neurons, n_features + 1) as a gradient in theta, a mean over rows."""
         g = raw[:, : self.neuron_size] / self.source.total_weight
@@ -186,31 +199,39 @@ class Objective:
             H[..., :-1] -= self.coordinates.center * H[..., -1:]
         H[:, :, :p] /= self.coordinates.scale[:, None, None]
         H[..., :p] /= self.coordinates.scale
-        H = H.reshape(len(raw), self.shape[1], self.shape[1])
-        index = np.arange(self.shape[1])
-        H[:, index, index] += self.l2
-        return H
+        return H.reshape(len(raw), self.shape[1], self.shape[1])
 
     # -- the objective and its derivatives --------------------------------------------------------
 
     def value(self, theta):
         """Smooth part of the objective, (n_groups,)."""
-        (loss,) = self.source.map_sum(self._kernel(0), *self._params(theta))
-        return loss / self.source.total_weight + self.l2_value(theta)
+        (loss,) = self._means(theta, 0)
+        return loss + self.l2_value(theta)
 
     def value_and_gradient(self, theta):
         """Smooth part and its gradient."""
-        loss, gradient = self.source.map_sum(self._kernel(1), *self._params(theta))
-        value = loss / self.source.total_weight + self.l2_value(theta)
-        return value, self._to_gradient(gradient) + self.l2 * theta
+        loss, gradient = self._means(theta, 1)
+        slope = self.l2 * theta
+        return loss + 0.5 * dot(slope, theta), gradient + slope
 
     def value_gradient_hessian(self, theta, gauss_newton=False):
         """Smooth part, its gradient and its Hessian (of convex type with `gauss_newton`)."""
-        loss, gradient, hessian = self.source.map_sum(
-            self._kernel(2, gauss_newton), *self._params(theta)
-        )
-        value = loss / self.source.total_weight + self.l2_value(theta)
-        return value, self._to_gradient(gradient) + self.l2 * theta, self._to_hessian(hessian)
+        loss, gradient, hessian = self._means(theta, 2, gauss_newton)
+        slope = self.l2 * theta
+        np.einsum("gii->gi", hessian)[:] += self.l2
+        return loss + 0.5 * dot(slope, theta), gradient + slope, hessian
+
+    def _means(self, theta, order, gauss_newton=False):
+        """The loss, and by `order` its gradient and Hessian in theta, as means over the rows."""
+        if self._block is not None:
+            return self._block.means(theta, order, gauss_newton)
+        sums = self.source.map_sum(self._kernel(order, gauss_newton), *self._params(theta))
+        to_theta = (self._to_mean, self._to_gradient, self._to_hessian)
+        return tuple(convert(raw) for convert, raw in zip(to_theta, sums, strict=False))
+
+    @cached_property
+    def _block(self) -> StandardBlock | None:
+        return StandardBlock.of(self)
 
     def value_gradient_working(self, theta, columns, gauss_newton=False):
         """Smooth part, its whole gradient, and its Hessian in a few features of each neuron.
@@ -291,23 +312,28 @@ class Objective:
         return diagonal.reshape(self.shape) / self.source.total_weight + self.l2
 
     def l2_value(self, theta):
-        return 0.5 * ((self.l2 * theta) * theta).sum(axis=1)
+        return 0.5 * dot(self.l2 * theta, theta)
 
     def l1_value(self, theta):
         return np.abs(theta) @ self.l1
 
+    def total_l1(self, theta) -> float:
+        """The L1 part of the objective."""
+        return float(self.l1_value(theta).sum()) if self.penalty.l1 else 0.0
+
     def total(self, theta):
         """The whole objective, a number."""
-        return float(self.value(theta).sum() + self.l1_value(theta).sum())
+        return float(self.value(theta).sum()) + self.total_l1(theta)
 
     def weight_gradient_norm(self, gradient):
         """Euclidean norm of the gradient in weights and biases, from the one in theta."""
         g = gradient.reshape(self.n_neurons, self.neuron_size)
         weights = g[:, : self.n_features] * self.coordinates.scale
-        if self.fit_intercept:
-            weights = weights + g[:, -1:] * self.coordinates.center
-            return float(np.sqrt(np.sum(weights**2) + np.sum(g[:, -1] ** 2)))
-        return float(np.sqrt(np.sum(weights**2)))
+        if not self.fit_intercept:
+            return math.sqrt(np.vdot(weights, weights))
+        bias = g[:, -1]
+        weights += bias[:, None] * self.coordinates.center
+        return math.sqrt(np.vdot(weights, weights) + np.vdot(bias, bias))
 
     # -- what solvers plan with --------------------------------------------------------------------
 
@@ -315,15 +341,32 @@ class Objective:
         """`theta` of the best neuron with a bias alone (zero without a bias)."""
         theta = np.zeros((self.n_neurons, self.neuron_size))
         if self.fit_intercept:
-            theta[:, -1] = self.pair.null_bias(self.source.y, self.source.sample_weight)
+            theta[:, -1] = self._null_bias
         return theta.reshape(self.shape)
+
+    def _targets(self):
+        """Targets and weights whose best constant level is that of all rows."""
+        source = self.source
+        if source.in_memory:
+            return source.y, source.sample_weight
+        if self.pair.coupled:
+            (counts,) = source.map_sum(ClassWeights(self.n_outputs))
+            return np.arange(self.n_outputs), counts
+        if self.pair.loss.mean_decides:
+            (total,) = source.map_sum(TargetSums())
+            return total[None] / source.total_weight, None
+        # A start, and a yardstick for `tol`: neither needs the exact level.
+        rows = source.spread(N_LEVEL_ROWS)
+        return rows.y, rows.sample_weight
+
+    @cached_property
+    def _null_bias(self):
+        return self.pair.null_bias(*self._targets())
 
     @cached_property
     def _at_null(self) -> tuple[float, float]:
         """Objective of the best neuron with a bias alone, and its mean absolute loss term."""
-        bias = self.null().reshape(self.n_neurons, -1)[:, -1]
-        if not self.fit_intercept:
-            bias = np.zeros(self.n_neurons)
+        bias = self._null_bias if self.fit_intercept else np.zeros(self.n_neurons)
         loss, absolute = self.source.map_sum(NullLoss(self.pair), bias)
         total = self.source.total_weight
         return float(loss.sum()) / total, float(absolute.sum()) / total
@@ -336,7 +379,7 @@ class Objective:
     @property
     def rounding(self) -> float:
         """What rounding may add to the objective: a few eps times the mean absolute loss term."""
-        return 4 * np.finfo(float).eps * self._at_null[1]
+        return 4 * EPS * self._at_null[1]
 
     def dispersion(self, theta) -> float:
         """Dispersion of the targets about the neurons' levels, from the watched rows."""
@@ -384,8 +427,7 @@ class Objective:
     @cached_property
     def watched(self):
         """At most `N_WATCHED_ROWS` of the rows, evenly spaced."""
-        rows = self.sample_rows(N_WATCHED_ROWS)
-        return self.source if len(rows) == self.source.n_rows else self.source.take(rows)
+        return self.source.spread(N_WATCHED_ROWS)
 
     def largest_shift(self, step) -> float:
         """Largest change of z that `step` makes on the watched rows."""
@@ -393,6 +435,8 @@ class Objective:
 
     def pre_activation(self, theta):
         """z of the watched rows, (n_rows, n_neurons)."""
+        if self._block is not None and self.watched is self.source:
+            return self._block.pre_activation(theta)
         coef, intercept = self.to_weights(theta)
         return self.watched.X @ coef.T + intercept
 
@@ -407,4 +451,10 @@ class Objective:
 
     def flat_fraction(self, theta):
         """Share of (at most `N_WATCHED_ROWS`) rows on which each neuron's derivative vanishes."""
-        return self.pair.activation.is_flat(self.pre_activation(theta)).mean(axis=0)
+        flat = self.pair.activation.is_flat(self.pre_activation(theta))
+        return np.add.reduce(flat, axis=0, dtype=np.intp) / len(flat)
+
+
+def dot(a, b):
+    """Scalar product per group."""
+    return np.einsum("gi,gi->g", a, b)

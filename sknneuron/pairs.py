@@ -7,6 +7,7 @@ faster: terms, slope and curvature share what they have in common.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import ClassVar
 
 import numpy as np
@@ -107,6 +108,10 @@ class Pair:
         """Return the bias of the best neuron with zero weights, one per neuron."""
         return self.activation.inverse(self.loss.optimal_level(y, sample_weight))
 
+    def of_classes(self, n_classes: int) -> Pair:
+        """Return the pair told of classes that some rows may lack; itself unless it cares."""
+        return self
+
     def smoothed(self, width: float) -> Pair:
         """Return the pair with the loss's Moreau envelope; itself if the loss is smooth."""
         if self.loss.smooth:
@@ -137,6 +142,8 @@ class ChainRule(Pair):
                 if self.convex:
                     # Far out the two parts cancel, but for rounding.
                     np.maximum(curvature, 0, out=curvature)
+            # Where a level all but underflows, inf * 0 says nothing: flat will do.
+            np.copyto(curvature, 0, where=~np.isfinite(curvature))
         return terms, slope, curvature
 
 
@@ -425,6 +432,8 @@ def _sum_of_log1p(e):
 
     A logarithm costs five products, and 512 factors up to 2 cannot overflow.
     """
+    if len(e) < 2048:
+        return np.log1p(e).sum(axis=0)
     factors = e + 1
     n_even = len(e) - len(e) % 512
     products = factors[:n_even].reshape(-1, 512, e.shape[1]).prod(axis=1)
@@ -485,7 +494,18 @@ def make_pair(activation, loss, *, classifier: bool = False) -> Pair:
     >>> make_pair("exp", "poisson").convex
     True
     """
-    activation, loss = get_activation(activation), get_loss(loss)
+    if isinstance(activation, str) and isinstance(loss, str):
+        return _pair_of_names(activation, loss, classifier)
+    return _pair_of(get_activation(activation), get_loss(loss), classifier)
+
+
+@lru_cache(maxsize=256)
+def _pair_of_names(activation: str, loss: str, classifier: bool) -> Pair:
+    # Pairs hold no state, and every prediction asks for one.
+    return _pair_of(get_activation(activation), get_loss(loss), classifier)
+
+
+def _pair_of(activation: Activation, loss: Loss, classifier: bool) -> Pair:
     suits = _suits_classifier if classifier else _suits_regressor
     if not suits(activation, loss):
         raise ValueError(_refusal(activation, loss, suits, classifier))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -144,7 +145,9 @@ class Training:
         )
         self._best: tuple[float, Iterate] | None = None
 
-    def run(self, solver: Solver, start: np.ndarray, rng: np.random.Generator) -> Outcome:
+    def run(
+        self, solver: Solver, start: np.ndarray, rng: np.random.Generator | None = None
+    ) -> Outcome:
         """Train from `start` and return what came of it."""
         goal = Goal(self.stopping.tol, self.objective.null_value, self.objective)
         progress = Patience(self.stopping.progress, self.stopping.n_iter_no_change)
@@ -183,25 +186,29 @@ class Training:
         assert final is not None
         weights = final.objective.settled_weights(final.theta)
         if final.objective is self.objective:
-            value = final.value + float(final.objective.l1_value(final.theta).sum())
+            value = final.value + final.objective.total_l1(final.theta)
         else:
             value = self.objective.total(final.theta)
         return Outcome(weights, value, max(n_iter, 0), converged, reason, interrupted)
 
     def _ended(self, solver, iterate, goal, progress) -> tuple[bool, str] | None:
         """Whether the optimum is reached or the solver can do no better: (converged, reason)."""
-        value = iterate.value + float(iterate.objective.l1_value(iterate.theta).sum())
-        if not np.isfinite(value):
+        value = iterate.value + iterate.objective.total_l1(iterate.theta)
+        if not math.isfinite(value):
             return False, "the objective is no longer finite: the training diverged"
         if solver.tol_is_progress:
             if progress.runs_out(value) and not self.stopping.early_stopping:
                 return True, "the objective no longer falls"
-        elif iterate.gap <= goal.target(value, iterate.theta):
+        elif self._left(iterate, value) <= goal.target(value, iterate.theta):
             return True, "the optimum is reached"
         if iterate.last:
             reached = not iterate.message and (solver.tol_is_progress or not np.isnan(iterate.gap))
             return reached, iterate.message or "the solver can do no better"
         return None
+
+    def _left(self, iterate: Iterate, value: float) -> float:
+        """What is left to the optimum: no more than all of it, where the loss ends at zero."""
+        return np.fmin(iterate.gap, value) if self.objective.pair.loss.nonnegative else iterate.gap
 
     def _stops_early(self, iterate, validation_loss, patience) -> bool:
         if not self.stopping.early_stopping or validation_loss is None:
@@ -255,7 +262,7 @@ def describe(iterate: Iterate) -> dict:
     """What history keeps of an iterate, time and number apart."""
     objective, theta = iterate.objective, iterate.theta
     weights = objective.settled_weights(theta)
-    l2, l1 = float(objective.l2_value(theta).sum()), float(objective.l1_value(theta).sum())
+    l2, l1 = float(objective.l2_value(theta).sum()), objective.total_l1(theta)
     return {
         "n_rows": objective.source.n_rows,
         "loss": iterate.value - l2,

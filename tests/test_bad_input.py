@@ -54,98 +54,324 @@ CASES = [
     ("3-D y", regressor(), fit(y=np.zeros((40, 2, 2))), ValueError, "dim 3"),
     ("complex X", regressor(), fit(X=X + 1j), ValueError, "Complex data not supported"),
     ("complex y", regressor(), fit(y=Z + 1j), ValueError, "Complex data not supported"),
-    ("objects in X", regressor(), fit(X=np.array([["a", {}, 1]] * 40, dtype=object)),
-     (ValueError, TypeError), "float"),
+    (
+        "objects in X",
+        regressor(),
+        fit(X=np.array([["a", {}, 1]] * 40, dtype=object)),
+        (ValueError, TypeError),
+        "float",
+    ),
     ("strings in X", regressor(), fit(X=np.array([["a", "b", "c"]] * 40)), ValueError, "string"),
-    ("strings in y", regressor(), fit(y=np.array(["dear"] * 40)), ValueError, "'dear'.*NeuronClassifier"),
+    (
+        "strings in y",
+        regressor(),
+        fit(y=np.array(["dear"] * 40)),
+        ValueError,
+        "'dear'.*NeuronClassifier",
+    ),
     ("no y", regressor(), lambda e: e.fit(X), ValueError, "requires y to be passed"),
-    ("y too short", regressor(), fit(y=Z[:-1]), ValueError, r"inconsistent numbers of samples: \[40, 39\]"),
+    (
+        "y too short",
+        regressor(),
+        fit(y=Z[:-1]),
+        ValueError,
+        r"inconsistent numbers of samples: \[40, 39\]",
+    ),
     ("weights too short", regressor(), fit(sample_weight=np.ones(39)), ValueError, "sample_weight"),
     ("2-D weights", regressor(), fit(sample_weight=np.ones((40, 1))), ValueError, "1D array"),
     ("negative weights", regressor(), fit(sample_weight=-np.ones(40)), ValueError, "[Nn]egative"),
-    ("zero weights", regressor(), fit(sample_weight=np.zeros(40)), ValueError, "sample_weight.*zero"),
+    (
+        "zero weights",
+        regressor(),
+        fit(sample_weight=np.zeros(40)),
+        ValueError,
+        "sample_weight.*zero",
+    ),
     ("nan weights", regressor(), fit(sample_weight=np.full(40, np.nan)), ValueError, "NaN"),
     ("inf weights", regressor(), fit(sample_weight=np.full(40, np.inf)), ValueError, "infinity"),
-    ("huge X", regressor(), fit(X=replaced(1e300)), ValueError, "too large.*StandardScaler"),
+    (
+        "huge X",
+        regressor(),
+        fit(X=replaced(1e300)),
+        ValueError,
+        "too large.*column 1 are.*StandardScaler",
+    ),
+    (
+        "tiny X",
+        regressor(),
+        fit(X=X * [1, 1, 1e-300]),
+        ValueError,
+        "too small.*column 2 are.*StandardScaler",
+    ),
+    ("tiny named X", regressor(), fit(X=FRAME * 1e-300), ValueError, "too small.*'sqft'"),
     ("huge y", regressor(), fit(y=Z * 1e300), ValueError, "too large.*TransformedTargetRegressor"),
     ("one class", classifier(), fit_labels(y=np.ones(40)), ValueError, "only one class: .*1"),
     ("continuous labels", classifier(), fit(), ValueError, "[Uu]nknown label type.*continuous"),
-    ("several columns of classes", classifier(), fit(y=RNG.integers(0, 3, (40, 2))), ValueError,
-     "MultiOutputClassifier"),
+    (
+        "several columns of classes",
+        classifier(),
+        fit(y=RNG.integers(0, 3, (40, 2))),
+        ValueError,
+        "MultiOutputClassifier",
+    ),
     ("nan label", classifier(), fit_labels(y=np.where(LABELS, np.nan, 0.0)), ValueError, "NaN"),
-    ("softmax for labels that hold together", classifier(activation="softmax"),
-     fit_labels(y=np.c_[LABELS, 1 - LABELS]), ValueError, "multilabel.*'sigmoid'"),
-    ("negative counts", regressor(activation="exp", loss="poisson"), fit(), ValueError,
-     r"loss='poisson' needs targets in \[0, inf\); y contains -"),
-    ("zero amounts", regressor(activation="exp", loss="gamma"), fit(y=np.zeros(40)), ValueError,
-     r"\(0, inf\); y contains 0"),
-    ("shares past 1", regressor(activation="sigmoid", loss="log_loss"), fit(y=2 + Z**2), ValueError,
-     r"\[0, 1\]; y contains"),
-    ("targets out of a sigmoid's reach", regressor(activation="sigmoid"), fit(y=5 + Z**2), ValueError,
-     "between 0 and 1.*every target.*TransformedTargetRegressor"),
-    ("targets out of a tanh's reach", regressor(activation="tanh"), fit(y=5 + Z**2), ValueError,
-     "between -1 and 1.*every target"),
-    ("misspelt activation", regressor(activation="rellu"), fit(), ValueError,
-     r"'activation' parameter of NeuronRegressor must be.*Got 'rellu' instead. Did you mean 'relu'\?"),
-    ("misspelt loss", regressor(loss="squared_eror"), fit(), ValueError, "Did you mean 'squared_error'"),
-    ("misspelt solver", classifier(solver="lbgfs"), fit_labels(), ValueError, "Did you mean 'lbfgs'"),
-    ("activation of the wrong type", regressor(activation=3), fit(), ValueError, "'activation'.*Got 3"),
-    ("loss class instead of an instance", regressor(loss=Quantile), fit(), ValueError, "'loss' parameter"),
+    (
+        "softmax for labels that hold together",
+        classifier(activation="softmax"),
+        fit_labels(y=np.c_[LABELS, 1 - LABELS]),
+        ValueError,
+        "multilabel.*'sigmoid'",
+    ),
+    (
+        "negative counts",
+        regressor(activation="exp", loss="poisson"),
+        fit(),
+        ValueError,
+        r"loss='poisson' needs targets in \[0, inf\); y contains -",
+    ),
+    (
+        "zero amounts",
+        regressor(activation="exp", loss="gamma"),
+        fit(y=np.zeros(40)),
+        ValueError,
+        r"\(0, inf\); y contains 0",
+    ),
+    (
+        "shares past 1",
+        regressor(activation="sigmoid", loss="log_loss"),
+        fit(y=2 + Z**2),
+        ValueError,
+        r"\[0, 1\]; y contains",
+    ),
+    (
+        "targets out of a sigmoid's reach",
+        regressor(activation="sigmoid"),
+        fit(y=5 + Z**2),
+        ValueError,
+        "between 0 and 1.*every target.*TransformedTargetRegressor",
+    ),
+    (
+        "targets out of a tanh's reach",
+        regressor(activation="tanh"),
+        fit(y=5 + Z**2),
+        ValueError,
+        "between -1 and 1.*every target",
+    ),
+    (
+        "misspelt activation",
+        regressor(activation="rellu"),
+        fit(),
+        ValueError,
+        r"'activation' parameter of NeuronRegressor must be.*Got 'rellu'.*Did you mean 'relu'\?",
+    ),
+    (
+        "misspelt loss",
+        regressor(loss="squared_eror"),
+        fit(),
+        ValueError,
+        "Did you mean 'squared_error'",
+    ),
+    (
+        "misspelt solver",
+        classifier(solver="lbgfs"),
+        fit_labels(),
+        ValueError,
+        "Did you mean 'lbfgs'",
+    ),
+    (
+        "activation of the wrong type",
+        regressor(activation=3),
+        fit(),
+        ValueError,
+        "'activation'.*Got 3",
+    ),
+    (
+        "loss class instead of an instance",
+        regressor(loss=Quantile),
+        fit(),
+        ValueError,
+        "'loss' parameter",
+    ),
     ("negative alpha", regressor(alpha=-1), fit(), ValueError, "'alpha' parameter.*Got -1"),
     ("alpha as a string", regressor(alpha="1"), fit(), ValueError, "'alpha' parameter.*Got '1'"),
     ("nan alpha", regressor(alpha=np.nan), fit(), ValueError, "'alpha' parameter.*nan"),
-    ("l1_ratio past 1", regressor(l1_ratio=1.5), fit(), ValueError, "'l1_ratio' parameter.*Got 1.5"),
+    (
+        "l1_ratio past 1",
+        regressor(l1_ratio=1.5),
+        fit(),
+        ValueError,
+        "'l1_ratio' parameter.*Got 1.5",
+    ),
     ("max_iter of 0", regressor(max_iter=0), fit(), ValueError, "'max_iter' parameter.*Got 0"),
     ("max_iter as a float", regressor(max_iter=10.5), fit(), ValueError, "'max_iter' parameter"),
     ("negative tol", regressor(tol=-1e-3), fit(), ValueError, "'tol' parameter"),
     ("batch_size of 0", regressor(batch_size=0), fit(), ValueError, "'batch_size' parameter"),
-    ("learning rate of 0", regressor(learning_rate_init=0), fit(), ValueError, "'learning_rate_init'"),
+    (
+        "learning rate of 0",
+        regressor(learning_rate_init=0),
+        fit(),
+        ValueError,
+        "'learning_rate_init'",
+    ),
     ("momentum of 1", regressor(momentum=1), fit(), ValueError, "'momentum' parameter"),
-    ("validation_fraction of 1", regressor(validation_fraction=1.0), fit(), ValueError, "'validation_fraction'"),
-    ("n_iter_no_change of 0", regressor(n_iter_no_change=0), fit(), ValueError, "'n_iter_no_change'"),
-    ("record misspelt", regressor(record="all"), fit(), ValueError, "'record' parameter.*Got 'all'"),
+    (
+        "validation_fraction of 1",
+        regressor(validation_fraction=1.0),
+        fit(),
+        ValueError,
+        "'validation_fraction'",
+    ),
+    (
+        "n_iter_no_change of 0",
+        regressor(n_iter_no_change=0),
+        fit(),
+        ValueError,
+        "'n_iter_no_change'",
+    ),
+    (
+        "record misspelt",
+        regressor(record="all"),
+        fit(),
+        ValueError,
+        "'record' parameter.*Got 'all'",
+    ),
     ("random_state as a string", regressor(random_state="a"), fit(), ValueError, "'random_state'"),
     ("n_jobs as a float", regressor(n_jobs=1.5), fit(), ValueError, "'n_jobs' parameter"),
-    ("class_weight misspelt", classifier(class_weight="balance"), fit_labels(), ValueError,
-     "'class_weight'.*Did you mean 'balanced'"),
-    ("poisson with tanh", regressor(activation="tanh", loss="poisson"), fit(), ValueError,
-     "makes no sense.*'exp'"),
+    (
+        "class_weight misspelt",
+        classifier(class_weight="balance"),
+        fit_labels(),
+        ValueError,
+        "'class_weight'.*Did you mean 'balanced'",
+    ),
+    (
+        "poisson with tanh",
+        regressor(activation="tanh", loss="poisson"),
+        fit(),
+        ValueError,
+        "makes no sense.*'exp'",
+    ),
     ("log_loss with relu", classifier(activation="relu"), fit_labels(), ValueError, "'sigmoid'"),
-    ("hinge in the regressor", regressor(loss="hinge"), fit(), ValueError, "margin of a classifier"),
-    ("newton with L1", regressor(solver="newton", l1_ratio=0.5), fit(), ValueError,
-     "solver='newton' needs a smooth penalty; l1_ratio=0.5.*'proximal_newton' or 'auto'"),
-    ("least_squares for a log loss", classifier(solver="least_squares"), fit_labels(), ValueError,
-     "least_squares.*solver='auto'"),
-    ("quantile past 1", regressor(loss=Quantile(1.2)), fit(), ValueError, r"quantile must lie in \(0, 1\)"),
+    (
+        "hinge in the regressor",
+        regressor(loss="hinge"),
+        fit(),
+        ValueError,
+        "margin of a classifier",
+    ),
+    (
+        "newton with L1",
+        regressor(solver="newton", l1_ratio=0.5),
+        fit(),
+        ValueError,
+        "solver='newton' needs a smooth penalty; l1_ratio=0.5.*'proximal_newton' or 'auto'",
+    ),
+    (
+        "least_squares for a log loss",
+        classifier(solver="least_squares"),
+        fit_labels(),
+        ValueError,
+        "least_squares.*solver='auto'",
+    ),
+    (
+        "quantile past 1",
+        regressor(loss=Quantile(1.2)),
+        fit(),
+        ValueError,
+        r"quantile must lie in \(0, 1\)",
+    ),
     ("X_val alone", regressor(), fit(X_val=X), ValueError, "X_val was given without y_val"),
     ("y_val alone", regressor(), fit(y_val=Z), ValueError, "need X_val"),
-    ("X_val of another width", regressor(), fit(X_val=X[:, :2], y_val=Z), ValueError, "2 features.*expecting 3"),
-    ("unknown label in y_val", classifier(), fit_labels(X_val=X, y_val=LABELS + 5), ValueError,
-     "label .*5.* not among the classes"),
-    ("nothing left to train on", regressor(early_stopping=True), fit(X=X[:1], y=Z[:1]), ValueError,
-     "leaves none to train on"),
-    ("partial_fit without rows", regressor(), lambda e: e.partial_fit(X[:0], Z[:0]), ValueError, "0 sample"),
-    ("partial_fit with a label not named", classifier(),
-     lambda e: e.partial_fit(X, LABELS, classes=[0, 1]).partial_fit(X, LABELS + 1), ValueError,
-     r"label .*2.* not among.*classes="),
-    ("partial_fit with one class", classifier(), lambda e: e.partial_fit(X, np.ones(40)), ValueError,
-     "only one class"),
-    ("warm start on another width", regressor(warm_start=True),
-     lambda e: e.fit(X, Z).fit(X[:, :2], Z), ValueError, "warm_start=True.*shape"),
-    ("predict another width", regressor(), lambda e: e.fit(X, Z).predict(X[:, :2]), ValueError,
-     "2 features.*expecting 3"),
-    ("predict nan", regressor(), lambda e: e.fit(X, Z).predict(replaced(np.nan)), ValueError, "NaN"),
-    ("predict one row as 1-D", regressor(), lambda e: e.fit(X, Z).predict(X[0]), ValueError,
-     "Expected 2D array"),
-    ("predict other names", regressor(),
-     lambda e: e.fit(FRAME, Z).predict(FRAME.rename(columns={"zip": "plz"})), ValueError, "plz"),
-    ("hinge has no probabilities", classifier(loss="hinge"),
-     lambda e: e.fit(X, LABELS).predict_proba(X), AttributeError, "predict_proba"),
+    (
+        "X_val of another width",
+        regressor(),
+        fit(X_val=X[:, :2], y_val=Z),
+        ValueError,
+        "2 features.*expecting 3",
+    ),
+    (
+        "unknown label in y_val",
+        classifier(),
+        fit_labels(X_val=X, y_val=LABELS + 5),
+        ValueError,
+        "y_val contains the label [56], .* not among the classes",
+    ),
+    (
+        "nothing left to train on",
+        regressor(early_stopping=True),
+        fit(X=X[:1], y=Z[:1]),
+        ValueError,
+        "leaves none to train on",
+    ),
+    (
+        "partial_fit without rows",
+        regressor(),
+        lambda e: e.partial_fit(X[:0], Z[:0]),
+        ValueError,
+        "0 sample",
+    ),
+    (
+        "partial_fit with a label not named",
+        classifier(),
+        lambda e: e.partial_fit(X, LABELS, classes=[0, 1]).partial_fit(X, LABELS + 1),
+        ValueError,
+        r"label .*2.* not among.*classes=",
+    ),
+    (
+        "partial_fit with one class",
+        classifier(),
+        lambda e: e.partial_fit(X, np.ones(40)),
+        ValueError,
+        "only one class",
+    ),
+    (
+        "warm start on another width",
+        regressor(warm_start=True),
+        lambda e: e.fit(X, Z).fit(X[:, :2], Z),
+        ValueError,
+        "warm_start=True.*shape",
+    ),
+    (
+        "predict another width",
+        regressor(),
+        lambda e: e.fit(X, Z).predict(X[:, :2]),
+        ValueError,
+        "2 features.*expecting 3",
+    ),
+    (
+        "predict nan",
+        regressor(),
+        lambda e: e.fit(X, Z).predict(replaced(np.nan)),
+        ValueError,
+        "NaN",
+    ),
+    (
+        "predict one row as 1-D",
+        regressor(),
+        lambda e: e.fit(X, Z).predict(X[0]),
+        ValueError,
+        "Expected 2D array",
+    ),
+    (
+        "predict other names",
+        regressor(),
+        lambda e: e.fit(FRAME, Z).predict(FRAME.rename(columns={"zip": "plz"})),
+        ValueError,
+        "plz",
+    ),
+    (
+        "hinge has no probabilities",
+        classifier(loss="hinge"),
+        lambda e: e.fit(X, LABELS).predict_proba(X),
+        AttributeError,
+        "predict_proba",
+    ),
 ]
 
 
-@pytest.mark.parametrize(("what", "estimator", "action", "exception", "words"), CASES,
-                         ids=[case[0] for case in CASES])
+@pytest.mark.parametrize(
+    ("what", "estimator", "action", "exception", "words"), CASES, ids=[case[0] for case in CASES]
+)
 def test_bad_input_is_refused_in_words(what, estimator, action, exception, words):
     with pytest.raises(exception) as error:
         action(estimator)
@@ -156,10 +382,17 @@ def state(estimator):
     return {name: value for name, value in vars(estimator).items() if name.endswith("_")}
 
 
-@pytest.mark.parametrize("action", [
-    fit(X=replaced(np.nan)), fit(y=np.where(Z > 1, np.nan, Z)), fit(X=FRAME.assign(new=1.0), y=Z[:5]),
-    fit(sample_weight=-np.ones(40)), fit(X=X[:, :2], y=Z * 1e300), fit(X=X[:, :2], X_val=X, y_val=Z),
-])
+@pytest.mark.parametrize(
+    "action",
+    [
+        fit(X=replaced(np.nan)),
+        fit(y=np.where(Z > 1, np.nan, Z)),
+        fit(X=FRAME.assign(new=1.0), y=Z[:5]),
+        fit(sample_weight=-np.ones(40)),
+        fit(X=X[:, :2], y=Z * 1e300),
+        fit(X=X[:, :2], X_val=X, y_val=Z),
+    ],
+)
 def test_an_earlier_fit_survives_a_failed_one(action):
     neuron = NeuronRegressor().fit(FRAME, Z)
     before = state(neuron)
@@ -184,7 +417,7 @@ GOOD = {
     "more columns than rows": (RNG.standard_normal((10, 30)), Z[:10]),
     "one row": (X[:1], Z[:1]),
     "two rows": (X[:2], Z[:2]),
-    "tiny values": (X * 1e-300, Z),
+    "small values": (X * 1e-100, Z),
     "large values": (X * 1e100, Z),
     "one column": (X[:, :1], Z),
     "all columns constant": (np.ones((40, 2)), Z),
@@ -215,39 +448,52 @@ def test_odd_input_gets_finite_weights_in_the_classifier(what):
     rows, y = GOOD[what]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", NeuronWarning)
-        neuron = NeuronClassifier().fit(rows, y > np.median(y[:2]) - 1e-9 if what == "two rows" else y > 0)
+        neuron = NeuronClassifier().fit(
+            rows, y > np.median(y[:2]) - 1e-9 if what == "two rows" else y > 0
+        )
     assert np.all(np.isfinite(neuron.coef_))
     assert np.all(np.isfinite(neuron.predict_proba(rows)))
 
 
 @pytest.mark.parametrize("solver", ["newton", "lbfgs", "proximal_newton", "adam"])
 def test_ctrl_c_keeps_the_last_good_iterate(solver, monkeypatch):
-    from sknneuron.objective import Objective
+    from sknneuron.pairs import SigmoidLogLoss
 
-    whole = NeuronClassifier(solver=solver, random_state=0).fit(X, LABELS)
-    calls = {"left": 8}
-    original = Objective.value_and_gradient
+    # Every evaluation of the loss goes through here.
+    original = SigmoidLogLoss._slopes
+    calls = {"made": 0, "allowed": np.inf}
 
-    def interrupted(self, theta):
-        calls["left"] -= 1
-        if calls["left"] == 0:
+    def interrupted(*args):
+        calls["made"] += 1
+        if calls["made"] > calls["allowed"]:
             raise KeyboardInterrupt
-        return original(self, theta)
+        return original(*args)
 
-    second = Objective.value_gradient_hessian
-
-    def interrupted_second(self, theta, gauss_newton=False):
-        calls["left"] -= 2
-        if calls["left"] <= 0:
-            raise KeyboardInterrupt
-        return second(self, theta, gauss_newton)
-
-    monkeypatch.setattr(Objective, "value_and_gradient", interrupted)
-    monkeypatch.setattr(Objective, "value_gradient_hessian", interrupted_second)
-    neuron = NeuronClassifier(solver=solver, random_state=0)
+    monkeypatch.setattr(SigmoidLogLoss, "_slopes", staticmethod(interrupted))
+    labels = (Z + RNG.standard_normal(40) > 0).astype(int)
+    params = {"solver": solver, "alpha": 1e-6, "random_state": 0}
+    whole = NeuronClassifier(**params).fit(X, labels)
+    calls.update(made=0, allowed=2 * calls["made"] // 3)
+    neuron = NeuronClassifier(**params)
     with pytest.raises(KeyboardInterrupt):
-        neuron.fit(X, LABELS)
+        neuron.fit(X, labels)
     assert not neuron.converged_
     assert 0 < neuron.n_iter_ < whole.n_iter_
     assert neuron.history_["objective"][0] > neuron.objective_ > whole.objective_
-    assert neuron.score(X, LABELS) > 0.6
+    assert neuron.objective_ == neuron.history_["objective"][-1]
+    assert np.all(np.isfinite(neuron.predict_proba(X)))
+
+
+def test_ctrl_c_before_the_first_iterate_leaves_an_earlier_fit(monkeypatch):
+    from sknneuron.sources import ArraySource
+
+    neuron = NeuronRegressor().fit(FRAME, Z)
+    before = state(neuron)
+
+    def interrupted(self, *args):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(ArraySource, "map_sum", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        neuron.fit(X[:, :2], Z)
+    assert all(state(neuron)[name] is before[name] for name in before)

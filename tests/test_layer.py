@@ -112,7 +112,7 @@ def test_linear_data_come_out_as_from_one_neuron():
 
 def test_raw_columns_and_raw_targets_train_as_tidy_ones_do():
     X, y = load_diabetes(return_X_y=True)
-    scale, shift = 10.0 ** np.arange(-4, 6), 10.0 ** np.arange(6, -4, -1)
+    scale, shift = 10.0 ** np.arange(-4, 6), 10.0 ** np.arange(-3, 7)
     tidy = NeuronLayer(4, "tanh", alpha=0, tol=1e-2, random_state=0)
     raw = clone(tidy).fit(X * scale + shift, 1e6 * y)
     tidy.fit(X, y)
@@ -327,7 +327,7 @@ def test_partial_fit_needs_all_classes_at_first():
     X, y, _ = PATTERNS["xor"]
     layer = NeuronLayer(4, random_state=0).partial_fit(X[:10], y[:10], classes=[0, 1, 2])
     layer.partial_fit(X[:10], np.full(10, 2))
-    with pytest.raises(ValueError, match="label 3"):
+    with pytest.raises(ValueError, match="not among the classes"):
         layer.partial_fit(X[:10], np.full(10, 3))
     with pytest.raises(ValueError, match="classes= was given, but loss='squared_error'"):
         NeuronLayer(loss="squared_error").partial_fit(X, X[:, 0], classes=[0, 1])
@@ -382,7 +382,7 @@ def test_dead_neurons_are_revived():
 
 def test_mostly_dead_layers_are_reported():
     X, y, _ = PATTERNS["circles"]
-    with pytest.warns(NeuronWarning, match="Dead neurons: .* of 8"):
+    with pytest.warns(NeuronWarning, match=r"Dead neurons: .* of 8"):
         NeuronLayer(8, alpha=10.0, random_state=0).fit(X, y)
 
 
@@ -402,7 +402,7 @@ def test_bad_parameters_are_refused_in_words():
         target = np.array(["a", "b", "c"])[y] if words == "not numbers" else y
         with pytest.raises(ValueError, match=words):
             NeuronLayer(**params).fit(X, target)
-    with pytest.raises(ValueError, match="Hessian of .* GiB"):
+    with pytest.raises(ValueError, match=r"Hessian of .* GiB"):
         NeuronLayer(4000, solver="levenberg_marquardt").fit(X, y)
     with pytest.raises(NotFittedError):
         NeuronLayer().transform(X)
@@ -428,4 +428,4 @@ def test_odd_columns_give_finite_weights(solver):
         for weights in layer._weights():
             assert np.all(np.isfinite(weights)), name
         assert np.isfinite(layer.objective_), name
-        assert layer.objective_ <= layer.history_["objective"][0] * (1 + 1e-6), name
+        assert layer.objective_ <= layer.history_["objective"][0] * (1 + 1e-3), name

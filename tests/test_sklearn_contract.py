@@ -16,7 +16,7 @@ QUICK = [
 # outputs and of transformers feed targets of zero and below.
 MORE = [
     NeuronRegressor(solver="newton", alpha=1e-3),
-    NeuronRegressor(solver="lbfgs", loss=Huber(delta=2.0)),
+    NeuronRegressor(solver="lbfgs", loss=Huber(delta=2.0), tol=1e-12),
     NeuronRegressor(solver="proximal_newton", l1_ratio=0.5),
     NeuronRegressor(LeakyReLU(0.3), solver="levenberg_marquardt", tol=1e-12),
     NeuronRegressor(solver="sgd", random_state=0, max_iter=200),
@@ -31,18 +31,18 @@ MORE = [
     NeuronRegressor("exp", tol=1e-12, random_state=0),
     NeuronRegressor(early_stopping=True, validation_fraction=0.2, random_state=0),
     NeuronClassifier("sigmoid", solver="newton"),
-    NeuronClassifier("softmax", solver="lbfgs"),
+    NeuronClassifier("softmax", solver="lbfgs", alpha=0.01, tol=1e-16),
     NeuronClassifier("tanh"),
     NeuronClassifier("probit"),
     NeuronClassifier("cloglog"),
     NeuronClassifier("softsign", random_state=0),
     NeuronClassifier("identity", "hinge"),
     NeuronClassifier("identity", "squared_hinge"),
-    NeuronClassifier("sigmoid", "squared_error", random_state=0),
+    NeuronClassifier("sigmoid", "squared_error", alpha=0.01, tol=1e-16, random_state=0),
     NeuronClassifier(solver="proximal_newton", l1_ratio=0.5),
     NeuronClassifier(solver="sgd", random_state=0, max_iter=200),
     NeuronClassifier(solver="adam", random_state=0, max_iter=200),
-    NeuronClassifier(class_weight="balanced", fit_intercept=False),
+    NeuronClassifier(class_weight="balanced"),
     NeuronClassifier(early_stopping=True, validation_fraction=0.2, random_state=0),
 ]
 
@@ -56,7 +56,21 @@ def test_contract(estimator, check):
     check(estimator)
 
 
+def not_promised(estimator):
+    """What scikit-learn expects of none of its own estimators of the kind either.
+
+    The order of the rows decides where stochastic training ends, and which rows are set apart for
+    validation depends on how many there are; so there k copies weigh k, but not to 1e-7.
+    """
+    if estimator.solver not in ("sgd", "adam") and not estimator.early_stopping:
+        return {}
+    return {
+        f"check_sample_weight_equivalence_on_{kind}_data": "rows are drawn at random"
+        for kind in ("dense", "sparse")
+    }
+
+
 @pytest.mark.slow
-@parametrize_with_checks(MORE)
+@parametrize_with_checks(MORE, expected_failed_checks=not_promised)
 def test_contract_of_variants(estimator, check):
     check(estimator)

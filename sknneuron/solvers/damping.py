@@ -12,7 +12,9 @@ from .linear_algebra import dot
 ACCEPT = 1e-4
 # Damping below this share of the diagonal is dropped: the step is the full one.
 NEGLIGIBLE = 1e-7
-MAX_DAMPING = 1e12
+MAX_DAMPING = 1e16
+# Damping up to this only makes a singular Hessian solvable; past it the curvature is negative.
+RIDGE = 2e-6
 
 Evaluate = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray, np.ndarray]]
 
@@ -82,7 +84,13 @@ class DampedDescent:
         """Go on with another evaluation of the same groups."""
         self.evaluate = evaluate
         self.is_positive = is_positive
-        self.value, self.gradient, self.hessian = evaluate(self.theta)
+        self.value, self.gradient, self.hessian = self._evaluated(self.theta)
+
+    def _evaluated(self, theta):
+        """Evaluate; infinite where derivatives overflow, so that no group goes there."""
+        value, gradient, hessian = self.evaluate(theta)
+        sound = np.isfinite(gradient).all(axis=1) & np.isfinite(hessian).all(axis=(1, 2))
+        return np.where(sound, value, np.inf), gradient, hessian
 
     def keep(self, which, evaluate: Evaluate) -> None:
         """Go on with some of the groups, which `evaluate` is for alone."""
@@ -96,7 +104,7 @@ class DampedDescent:
             step, predicted = self.propose()
         self.predicted = predicted
         trial = self.theta + step
-        value, gradient, hessian = self.evaluate(trial)
+        value, gradient, hessian = self._evaluated(trial)
         self._judge(value)
         take = self.accepted
         self.theta = np.where(take[:, None], trial, self.theta)
@@ -112,11 +120,27 @@ class DampedDescent:
         predicted = -dot(g, x) - 0.5 * np.einsum("gi,gij,gj->g", x, scaled, x)
         return x * inverse, predicted
 
+    def undamped_decrement(self) -> float:
+        """What the model promises of the whole Newton step; nan without positive curvature."""
+        scaled, inverse = self._scaled_hessian()
+        index = np.arange(scaled.shape[1])
+        scaled[:, index, index] += RIDGE
+        g = self.gradient * inverse
+        try:
+            root = np.linalg.solve(np.linalg.cholesky(scaled), g[:, :, None])
+        except np.linalg.LinAlgError:
+            return np.nan
+        return 0.5 * float(np.sum(root**2))
+
     def _scaled_hessian(self):
         """The Hessian with a unit diagonal, and what its rows and columns were multiplied by."""
         diagonal = np.abs(np.einsum("gii->gi", self.hessian))
         largest = np.maximum(diagonal.max(axis=1, keepdims=True), 1e-200)
-        inverse = 1 / np.sqrt(np.maximum(diagonal, 1e-12 * largest))
+        # Between kinks a loss can be all but straight. Damping needs something to act on there.
+        size = 1 + np.sqrt(dot(self.theta, self.theta))
+        straight = np.sqrt(dot(self.gradient, self.gradient)) / size
+        least = np.maximum(1e-12 * largest, 1e-6 * straight[:, None])
+        inverse = 1 / np.sqrt(np.maximum(diagonal, least))
         scaled = self.hessian * inverse[:, :, None] * inverse[:, None, :]
         index = np.arange(scaled.shape[1])
         scaled[:, index, index] += 1e-13

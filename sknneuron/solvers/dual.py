@@ -29,8 +29,8 @@ class CentredRows:
     """
 
     def __init__(self, objective: Objective, frame: Frame):
-        source = objective.source
-        self.X, self.center = source.X, frame.center
+        source = objective.source.gathered()
+        self.X, self.y, self.center = source.X, source.y, frame.center
         weight = source.sample_weight
         self.root = np.ones(source.n_rows) if weight is None else np.sqrt(weight)
         # With a bias, rows and targets count only as far as they differ from their means.
@@ -101,7 +101,7 @@ class CentredRows:
 def solve_dual(objective: Objective, frame: Frame) -> LinearFit:
     """Solve through the products of the rows; the weights of least norm without a penalty."""
     rows = CentredRows(objective, frame)
-    y = objective.source.y - frame.target_center
+    y = rows.y - frame.target_center
     targets = rows.targets(y)
     l2 = objective.source.total_weight * objective.penalty.l2
     inverse = _inverse(rows, l2)

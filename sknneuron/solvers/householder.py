@@ -84,7 +84,7 @@ def solve_stacked(objective: Objective, frame: Frame) -> LinearFit:
 
 def solve_refined(objective: Objective, frame: Frame) -> LinearFit:
     """Solve by an orthogonal factor of all rows at once, refined with residuals of more digits."""
-    source, i = objective.source, int(objective.fit_intercept)
+    source, i = objective.source.gathered(), int(objective.fit_intercept)
     rows = FramedRows(frame, bool(i)).rows(source.X, source.y, source.sample_weight)
     rows = np.vstack([rows, _penalty_rows(objective, frame)])
     n_columns = i + objective.n_features

@@ -15,7 +15,7 @@ from scipy import linalg, sparse, special
 from ..activations import Activation
 from ..objective import Objective
 from ..pairs import Pair
-from .damping import DampedDescent
+from .damping import RIDGE, DampedDescent
 
 # How far from the kink its two sides are looked at.
 SIDE = 1e-9
@@ -143,7 +143,18 @@ class KinkedDescent(DampedDescent):
 
     def propose(self):
         scaled, inverse = self._scaled_hessian()
-        damped = self._damped(scaled)
+        return self._propose(self._damped(scaled), inverse)
+
+    def undamped_decrement(self):
+        scaled, inverse = self._scaled_hessian()
+        index = np.arange(scaled.shape[1])
+        scaled[:, index, index] += RIDGE
+        try:
+            return float(self._propose(scaled, inverse)[1].sum())
+        except linalg.LinAlgError:
+            return np.nan
+
+    def _propose(self, damped, inverse):
         near = self._near_rows()
         step, predicted = np.empty_like(self.theta), np.empty(len(self.theta))
         for k, (rows, t, jump) in enumerate(near):

@@ -38,6 +38,7 @@ class LayerLevenbergMarquardt(Solver):
 
     name = "levenberg_marquardt"
     tol_is_progress = True
+    is_random = True
 
     def iterate(self, objective, start, goal, rng):
         starts = Starts(objective, rng)
@@ -122,6 +123,7 @@ class LayerLBFGS(Solver):
 
     name = "lbfgs"
     tol_is_progress = True
+    is_random = True
 
     def iterate(self, objective, start, goal, rng):
         starts = Starts(objective, rng)
@@ -157,7 +159,7 @@ class LayerLBFGS(Solver):
             revived = revival.of(theta) if revival.is_due(current.last) else None
             current.last &= revived is None
             yield current
-            if current.last or revived is not None:
+            if found is None or revived is not None:
                 return revived
             failed = False
             new_theta, value, new_gradient, _, taken = found

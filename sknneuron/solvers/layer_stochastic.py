@@ -43,7 +43,7 @@ class LayerStochastic(Stochastic):
         n_rows = objective.source.n_rows
         return n_rows / rows_per_step(n_rows, self.batch_size)
 
-    def _gradients(self, objective: LayerObjective, weights, rng):
+    def _gradients(self, objective, weights, rng):
         kernel = objective.batch_kernel
         mean_weight = objective.source.total_weight / objective.source.n_rows
         for X, y, sample_weight in Batches(objective, self.batch_size).epoch(rng):

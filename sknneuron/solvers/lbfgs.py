@@ -16,6 +16,8 @@ from .staged import StagedStart, hessian_cost, stages_pay
 REFRESH = 25
 # Aim for a share of the gap allowed: what is left is an estimate.
 STOP_SHARE = 0.5
+# Entries of all groups' Hessians up to which one costs about what a few passes do.
+MAX_FACTORED = 200_000
 
 
 class LBFGS(Solver):
@@ -32,7 +34,7 @@ class LBFGS(Solver):
         if stages_pay(objective):
             yield from self._iterate_staged(objective, start, goal)
         else:
-            yield from self._iterate_diagonal(objective, start)
+            yield from self._iterate_diagonal(objective, start, goal)
 
     def _iterate_staged(self, objective, start, goal):
         """Dense rows, many more than parameters: the subsample's Hessian as preconditioner."""
@@ -40,7 +42,7 @@ class LBFGS(Solver):
         yield from stages.iterate(start)
         descent = Descent(
             objective,
-            lambda value, theta: STOP_SHARE * goal.target(value, theta),
+            stop_at(goal),
             factor=stages.factor,
             prior=stages.prior,
             hessian_cost=hessian_cost(objective.shape[1]),
@@ -48,28 +50,37 @@ class LBFGS(Solver):
         )
         yield from descent.iterate(stages.theta)
 
-    def _iterate_diagonal(self, objective, start):
-        """Sparse or wide: the Hessian's diagonal as preconditioner."""
+    def _iterate_diagonal(self, objective, start, goal):
+        """Sparse or wide: the Hessian's diagonal as preconditioner.
+
+        Where columns are nearly collinear the decrements tell too little of what is left. So where
+        a Hessian is affordable it has the last word.
+        """
         theta = start
         value, gradient = objective.value_and_gradient(theta)
         precondition = diagonal_preconditioner(objective, theta)
         memory = Memory()
         step_size = np.nan
         decrements: list[float] = []
-        failed = False
+        failed, can_factor = False, is_affordable(objective)
         while True:
             step = -memory.inverse_hessian_product(gradient, precondition)
             decrement = 0.5 * -dot(gradient, step)
             decrements.append(float(decrement.sum()))
+            gap = remaining(decrements)
+            is_end = decrements[-1] <= 1e-3 * objective.rounding
+            if can_factor and (is_end or gap <= goal.target(float(value.sum()), theta)):
+                yield from Descent(objective, stop_at(goal)).iterate(theta)
+                return
             current = Iterate(
                 theta,
                 float(value.sum()),
                 objective.weight_gradient_norm(gradient),
                 objective,
                 step_size,
-                remaining(decrements),
+                gap,
             )
-            current.last = decrements[-1] <= 1e-3 * objective.rounding
+            current.last = is_end
             yield current
             if not failed and len(decrements) % REFRESH == 0:
                 precondition = diagonal_preconditioner(objective, theta)
@@ -92,6 +103,17 @@ class LBFGS(Solver):
             memory.remember(new_theta - theta, new_gradient - gradient)
             theta, gradient = new_theta, new_gradient
             step_size = float(np.max(taken))
+
+
+def stop_at(goal):
+    """The gap at which a descent stops."""
+    return lambda value, theta: STOP_SHARE * goal.target(value, theta)
+
+
+def is_affordable(objective: Objective) -> bool:
+    """Whether a Hessian costs little, and tells of the distance to the optimum."""
+    n_groups, size = objective.shape
+    return objective.pair.convex and n_groups * size**2 <= MAX_FACTORED
 
 
 def diagonal_preconditioner(objective: Objective, theta):

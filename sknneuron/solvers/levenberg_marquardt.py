@@ -8,7 +8,7 @@ import numpy as np
 
 from ..objective import Objective
 from .base import Goal, Iterate, Solver
-from .damping import DampedDescent
+from .damping import MAX_DAMPING, RIDGE, DampedDescent
 from .descent import Descent
 from .kinks import KinkedDescent
 from .linear_algebra import SpdSolver
@@ -41,6 +41,7 @@ class LevenbergMarquardt(Solver):
     """
 
     name = "levenberg_marquardt"
+    is_random = True
 
     def iterate(self, objective, start, goal, rng):
         if objective.pair.convex or not self._needs_search(objective, start):
@@ -119,13 +120,19 @@ class LevenbergMarquardt(Solver):
             if total < previous:
                 ratio = total / previous
             is_last = total <= 1e-3 * objective.rounding
+            if is_last and not is_near:
+                is_near = True
+                down.evaluate_with(full)
+                continue
             # Kinks were rounded off in the search: how far they are shows only after a step.
-            sound = is_near and not down.damping.any() and (steps or is_last or not kinked)
+            sound = is_near and down.damping.max() <= RIDGE and (steps or is_last or not kinked)
             gap = trusted_gap(objective, step, total, ratio) if sound else np.nan
+            if is_last and not sound:
+                gap = down.undamped_decrement()
             norm = objective.weight_gradient_norm(down.gradient)
             current = Iterate(down.theta, float(down.value.sum()), norm, objective, step_size, gap)
             current.last = is_last
-            if refusals >= MAX_REFUSALS:
+            if refusals >= MAX_REFUSALS or (refusals and down.damping.min() == MAX_DAMPING):
                 current.last, current.message = True, "no step finds a lower point"
             yield current
             down.advance(step, predicted)

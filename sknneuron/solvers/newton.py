@@ -54,7 +54,15 @@ class Newton(Solver):
                 value, gradient, hessian = objective.value_gradient_hessian(theta, gauss_newton)
                 previous = np.nan
                 continue
-            order = 1 if total * min(1.0, 3 * ratio) <= target else 2
+            left = total * min(1.0, 3 * ratio)
+            if left <= target and not gauss_newton:
+                left = max(left, total * objective.largest_shift(step) ** 2)
+                if left <= target:
+                    # No pass to look at the end: the model's error there is less than that.
+                    end = theta + step
+                    yield Iterate(end, now - total, np.nan, objective, 1.0, left, last=True)
+                    return
+            order = 1 if left <= target else 2
             found = backtrack(
                 objective, theta, step, value, decrement, order=order, gauss_newton=gauss_newton
             )

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from ..objective import Objective
-from .base import Iterate, Solver
+from .base import Goal, Iterate, Solver
 from .batches import Batches, CentredRows, rows_per_step
 from .probe import Probe
 
@@ -64,6 +64,7 @@ class Stochastic(Solver):
     needs_smooth_penalty = False
     is_stochastic = True
     tol_is_progress = True
+    is_random = True
     options: tuple[str, ...] = ("batch_size", "learning_rate_init")
 
     def __init__(self, batch_size: int = 256, learning_rate_init: float | str = "auto"):

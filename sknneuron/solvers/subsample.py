@@ -87,8 +87,8 @@ class Sampler:
         rows, probability = draw.rows, self._probability(draw, draw.rows)
         if self.rare is not None:
             rows, probability = self._with_rare(draw, n_rows, support)
-        weight = self.objective.source.sample_weight
-        weight = 1.0 if weight is None else weight[rows]
+        weight = self.objective.source.weight_of(rows)
+        weight = 1.0 if weight is None else weight
         return self.objective.subsample(rows, weight / probability)
 
     def draw(self, n_rows: int) -> Draw:
@@ -135,6 +135,8 @@ class Sampler:
 
     def _find_rare_class(self):
         """Mask of the rows of the smaller of two classes, if it is rare."""
+        if not self.objective.source.in_memory:
+            return None
         y = self.objective.source.y
         if y.ndim != 2 or y.shape[1] != 1 or self.objective.pair.loss.name != "log_loss":
             return None
@@ -146,6 +148,8 @@ class Sampler:
 
     def look_for_rare_columns(self, sample: Objective, n_rows: int) -> None:
         """Find the columns that `n_rows` uniform rows would be blind to, and who carries them."""
+        if not self.objective.source.in_memory:
+            return
         X = sample.source.X
         center = np.median(X[:: max(1, len(X) // 400)], axis=0)
         deviation = np.abs(X - center)

@@ -5,5 +5,6 @@ are and how to read them block by block.
 """
 
 from .array import ArraySource
+from .base import Source
 
-__all__ = ["ArraySource"]
+__all__ = ["ArraySource", "Source"]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 from scipy import sparse
+
+from .base import Block, Kernel, Source
 
 # About what a core's cache holds beside its temporaries; between a quarter and four times as much
 # the time is flat.
@@ -18,11 +19,8 @@ MIN_BLOCK_ROWS = 256
 # to the last bit however many threads share the lanes.
 N_LANES = 32
 
-Kernel = Callable[..., tuple]
-Block = tuple
 
-
-class ArraySource:
+class ArraySource(Source):
     """Rows of a numpy array or a CSR matrix, read in cache-sized blocks and never copied.
 
     Parameters
@@ -34,6 +32,8 @@ class ArraySource:
     n_threads : int, default=1
         Threads that share the blocks. The sums do not depend on it.
     """
+
+    in_memory = True
 
     def __init__(self, X, y, sample_weight=None, *, n_threads=1):
         self.X = X
@@ -57,7 +57,7 @@ class ArraySource:
             entries = max(BLOCK_BYTES // 8, 8 * self.n_features)
             return int(max(entries / entries_per_row, MIN_BLOCK_ROWS))
         rows = BLOCK_BYTES // (8 * self.n_features)
-        return int(np.clip(rows, MIN_BLOCK_ROWS, MAX_BLOCK_ROWS))
+        return max(MIN_BLOCK_ROWS, min(rows, MAX_BLOCK_ROWS))
 
     def block(self, start: int, stop: int) -> Block:
         """Return (X, y, sample_weight) of rows start to stop, as views."""
@@ -66,19 +66,7 @@ class ArraySource:
             return self.X[start:stop], self.y[start:stop], weight
         return _csr_rows(self.X, start, stop), self.y[start:stop], weight
 
-    def blocks(self) -> Iterator[Block]:
-        """Yield the blocks in order."""
-        for i in range(self.n_blocks):
-            yield self.block(i * self.block_rows, min((i + 1) * self.block_rows, self.n_rows))
-
     def map_sum(self, kernel: Kernel, *params) -> tuple:
-        """Return ``kernel(X, y, sample_weight, *params)`` summed over all blocks, in float64.
-
-        Parameters
-        ----------
-        kernel : callable
-            Takes one block and `params`, returns a tuple of arrays. Stateless and picklable.
-        """
         if self.n_blocks == 1:
             return kernel(self.X, self.y, self.sample_weight, *params)
 
@@ -99,19 +87,26 @@ class ArraySource:
                 parts = list(pool.map(sum_lane, lanes))
         else:
             parts = [sum_lane(lane) for lane in lanes]
-        total = parts[0]
-        for part in parts[1:]:
-            total = _add(total, part)
-        return total
+        return add_in_order(parts)
 
     def take(self, rows, sample_weight=None) -> ArraySource:
-        """Return a source of copies of these rows; `sample_weight` replaces their weights."""
-        if sample_weight is None and self.sample_weight is not None:
-            sample_weight = self.sample_weight[rows]
+        if sample_weight is None:
+            sample_weight = self.weight_of(rows)
         return ArraySource(self.X[rows], self.y[rows], sample_weight, n_threads=self.n_threads)
 
-    def close(self) -> None:
-        """Release what the source holds: nothing, for arrays that are the caller's."""
+    def weight_of(self, rows):
+        return None if self.sample_weight is None else self.sample_weight[rows]
+
+    def gathered(self) -> ArraySource:
+        return self
+
+
+def add_in_order(parts) -> tuple:
+    """The sum of what a kernel returned for several blocks, one after the other."""
+    total, *rest = parts
+    for part in rest:
+        total = _add(total, part)
+    return total
 
 
 def _add(total: tuple, part: tuple) -> tuple:

@@ -1,0 +1,136 @@
+"""Rows and targets as the neuron sees them, with its weighted sums on them."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+from sklearn.utils.validation import check_array
+
+from ..pairs import Pair
+from .columns import to_numpy
+from .units import Unfolded
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """A fitted neuron held against rows.
+
+    Parameters
+    ----------
+    inside : Unfolded
+    X : ndarray or csr_array of shape (n_samples, n_inputs)
+        The neuron's own inputs.
+    y : ndarray or None
+        Targets as the pair wants them: (n_samples, n_neurons), or class codes of a softmax layer.
+    sample_weight : ndarray of shape (n_samples,)
+        As given by the user; ones without.
+    class_weight : ndarray of shape (n_samples,)
+        By which the neuron multiplies them; ones without.
+    """
+
+    inside: Unfolded
+    X: Any
+    y: Any
+    sample_weight: np.ndarray
+    class_weight: np.ndarray
+
+    @property
+    def neuron(self):
+        return self.inside.neuron
+
+    @cached_property
+    def pair(self) -> Pair:
+        return pair_of(self.neuron)
+
+    @property
+    def n_rows(self) -> int:
+        return self.X.shape[0]
+
+    @cached_property
+    def weight(self) -> np.ndarray:
+        """What each row counts for in the objective."""
+        return self.sample_weight * self.class_weight
+
+    @property
+    def total_weight(self) -> float:
+        return float(self.weight.sum())
+
+    @cached_property
+    def z(self) -> np.ndarray:
+        """Weighted sums, (n_samples, n_neurons)."""
+        return np.asarray(self.X @ self.inside.coef.T) + self.inside.intercept
+
+    @cached_property
+    def level(self) -> np.ndarray:
+        """Activation levels, (n_samples, n_neurons)."""
+        return self.pair.level(self.z)
+
+    def derivatives(self, order: int = 2, gauss_newton: bool = False):
+        """Loss, slope and curvature in z of each row."""
+        return self.pair.derivatives(self.y, self.z, order, gauss_newton)
+
+    @cached_property
+    def mean(self) -> np.ndarray:
+        """Weighted mean of each input."""
+        return np.asarray(self.weight @ self.X).ravel() / self.total_weight
+
+    @cached_property
+    def deviation(self) -> np.ndarray:
+        """Weighted standard deviation of each input."""
+        if sparse.issparse(self.X):
+            squares = np.asarray(self.weight @ self.X.multiply(self.X)).ravel() / self.total_weight
+            return np.sqrt(np.maximum(squares - self.mean**2, 0))
+        return np.sqrt(self.weight @ (self.X - self.mean) ** 2 / self.total_weight)
+
+    @property
+    def penalty(self) -> tuple[float, float]:
+        """Strengths (L1, L2) of the penalty on each weight."""
+        alpha, ratio = float(self.neuron.alpha), float(self.neuron.l1_ratio)
+        return alpha * ratio, alpha * (1 - ratio)
+
+
+def pair_of(neuron) -> Pair:
+    """Return the activation and loss of a fitted neuron, taken together."""
+    return neuron._fitted_targets().pair
+
+
+def gather(inside: Unfolded, X, y=None, sample_weight=None) -> Evidence:
+    """Send X through the steps before the neuron, and y the way that its fit sends it.
+
+    Raises
+    ------
+    ValueError
+        If X, y and sample_weight do not go together, or y is nothing that the loss can take.
+    """
+    inputs = check_array(inside.inputs(X), accept_sparse="csr", dtype=np.float64)
+    n_rows = inputs.shape[0]
+    weight = np.ones(n_rows) if sample_weight is None else to_numpy(sample_weight).ravel()
+    if len(weight) != n_rows:
+        raise ValueError(f"sample_weight has {len(weight)} values, but X has {n_rows} rows.")
+    if not (np.all(weight >= 0) and np.any(weight > 0)):
+        raise ValueError("sample_weight must be >= 0, and not all zero.")
+    class_weight = np.ones(n_rows)
+    if y is not None:
+        y = y.to_numpy() if hasattr(y, "to_numpy") else np.asarray(y)
+        if y.ndim == 2 and y.shape[1] == 1 and inside.coef.shape[0] == 1:
+            y = y[:, 0]
+        if len(y) != n_rows:
+            raise ValueError(f"y has {len(y)} values, but X has {n_rows} rows.")
+        by_class = inside.neuron._weight_classes(y, None)
+        class_weight = class_weight if by_class is None else np.asarray(by_class, dtype=float)
+        y = _encode(inside, y)
+    return Evidence(inside, inputs, y, weight, class_weight)
+
+
+def _encode(inside: Unfolded, y):
+    if inside.target.is_transformed:
+        y = inside.target.transform(y)
+    with warnings.catch_warnings():
+        # Targets out of the activation's reach: a finding of `diagnose`, no news here.
+        warnings.simplefilter("ignore")
+        return inside.neuron._fitted_targets().encode(y)

@@ -1,0 +1,397 @@
+"""Follow columns through the steps of a pipeline, as long as each stays a function of one column.
+
+A `Wire` is one column somewhere in a pipeline, in terms of one raw column: affine in a number, or a
+value for each level of a category. A step turns a list of wires into a list of wires; one that
+mixes columns or bends them gives up, and its outputs start wires of their own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.compose import ColumnTransformer
+from sklearn.feature_selection import SelectorMixin
+from sklearn.impute import MissingIndicator, SimpleImputer
+from sklearn.pipeline import FeatureUnion, Pipeline
+from sklearn.preprocessing import (
+    FunctionTransformer,
+    MaxAbsScaler,
+    MinMaxScaler,
+    OneHotEncoder,
+    OrdinalEncoder,
+    RobustScaler,
+    StandardScaler,
+    TargetEncoder,
+)
+
+NAN = float("nan")
+
+
+class UnfoldError(Exception):
+    """A step mixes columns or bends them; the message says which and how."""
+
+
+@dataclass(frozen=True)
+class Wire:
+    """One column of a pipeline in terms of one raw column x.
+
+    Its value is ``offset + slope * x``, or ``table[x]`` where there is a table.
+
+    Parameters
+    ----------
+    source : int
+        Which raw column.
+    slope, offset : float
+    table : mapping of level to float, default=None
+        Levels that are not in it have the value `offset`.
+    levels : tuple, default=()
+        All levels that the encoder knows, those at `offset` included.
+    missing : object, default=nan
+        The value where x is missing; nan where no step takes care of that.
+    unknown : float, default=nan
+        The value at a level that the encoder does not know; nan where it raises.
+    imputed : object, default=None
+        What stands in for a missing x, in x's own unit.
+    """
+
+    source: int
+    slope: float = 1.0
+    offset: float = 0.0
+    table: Mapping[Any, float] | None = None
+    levels: tuple = ()
+    missing: Any = NAN
+    unknown: float = NAN
+    imputed: Any = None
+
+    @property
+    def is_raw(self) -> bool:
+        """Whether this is still the raw column itself, missing values apart."""
+        return self.table is None and self.slope == 1 and self.offset == 0
+
+    def affine(self, slope: float, offset: float) -> Wire:
+        """Return the wire of ``offset + slope * value``."""
+        table = self.table
+        if table is not None:
+            table = {level: offset + slope * value for level, value in table.items()}
+        return replace(
+            self,
+            slope=slope * self.slope,
+            offset=offset + slope * self.offset,
+            table=table,
+            missing=offset + slope * self.missing,
+            unknown=offset + slope * self.unknown,
+        )
+
+
+def is_missing(value) -> bool:
+    """Whether a single value stands for a missing one."""
+    return value is None or value is pd.NA or (isinstance(value, float) and np.isnan(value))
+
+
+# -- steps -----------------------------------------------------------------------------------------
+
+
+def _shift_and_scale(wires, slope, offset):
+    return [
+        wire.affine(float(a), float(b)) for wire, a, b in zip(wires, slope, offset, strict=True)
+    ]
+
+
+def _standard_scaler(step, wires):
+    n = len(wires)
+    scale = np.ones(n) if step.scale_ is None else np.asarray(step.scale_)
+    mean = np.asarray(step.mean_) if step.with_mean else np.zeros(n)
+    return _shift_and_scale(wires, 1 / scale, -mean / scale)
+
+
+def _min_max_scaler(step, wires):
+    _refuse_clip(step)
+    return _shift_and_scale(wires, step.scale_, step.min_)
+
+
+def _max_abs_scaler(step, wires):
+    _refuse_clip(step)
+    return _shift_and_scale(wires, 1 / step.scale_, np.zeros(len(wires)))
+
+
+def _refuse_clip(step):
+    if getattr(step, "clip", False):
+        raise UnfoldError(f"{type(step).__name__}(clip=True) is not affine")
+
+
+def _robust_scaler(step, wires):
+    n = len(wires)
+    scale = step.scale_ if step.with_scaling else np.ones(n)
+    center = step.center_ if step.with_centering else np.zeros(n)
+    return _shift_and_scale(wires, 1 / scale, -center / scale)
+
+
+def _identity(step, wires):
+    if step.func is not None:
+        name = getattr(step.func, "__name__", repr(step.func))
+        raise UnfoldError(f"FunctionTransformer({name}) is not known to be affine")
+    return wires
+
+
+def _selector(step, wires):
+    return [wires[j] for j in step.get_support(indices=True)]
+
+
+def _indicator(step, wires):
+    if not is_missing(step.missing_values):
+        raise UnfoldError(f"{type(step).__name__} marks {step.missing_values!r} as missing")
+    return [
+        Wire(
+            source=wires[j].source,
+            slope=0.0,
+            missing=float(is_missing(wires[j].missing)),
+            imputed=wires[j].imputed,
+        )
+        for j in step.features_
+    ]
+
+
+def _simple_imputer(step, wires):
+    if not is_missing(step.missing_values):
+        raise UnfoldError(f"{type(step).__name__} takes {step.missing_values!r} for missing")
+    filled = []
+    for wire, value in zip(wires, step.statistics_, strict=True):
+        if is_missing(value):
+            if step.keep_empty_features:
+                raise UnfoldError("SimpleImputer kept a column without any value")
+            continue
+        filled.append(_fill(wire, value))
+    return filled + (_indicator(step.indicator_, wires) if step.add_indicator else [])
+
+
+def _fill(wire: Wire, value: Any) -> Wire:
+    if not is_missing(wire.missing):
+        return wire
+    # A zip code is no number although it could be read as one.
+    if isinstance(value, str) or not np.isreal(value):
+        return replace(wire, missing=value, imputed=value)
+    value = float(value)
+    imputed = (value - wire.offset) / wire.slope if wire.table is None and wire.slope else value
+    return replace(wire, missing=value, imputed=imputed)
+
+
+def _encoder_input(step, wire: Wire) -> Wire:
+    if not wire.is_raw:
+        raise UnfoldError(f"{type(step).__name__} encodes a column that is already changed")
+    return wire
+
+
+def _level(value):
+    """A level as a plain Python value: numpy's own print as np.float64(1.0)."""
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _groups(step, j: int) -> tuple[list[list], bool]:
+    """Levels of feature j that share a code, in the order of the codes; whether the last is rare.
+
+    Rare levels (`min_frequency`, `max_categories`) share the last code.
+    """
+    levels = [_level(value) for value in step.categories_[j]]
+    rare = getattr(step, "infrequent_categories_", None)
+    rare = None if rare is None or rare[j] is None else [_level(value) for value in rare[j]]
+    if not rare:
+        return [[level] for level in levels], False
+    is_rare = [any(_same(level, other) for other in rare) for level in levels]
+    frequent = [[level] for level, r in zip(levels, is_rare, strict=True) if not r]
+    return [*frequent, rare], True
+
+
+def _same(a, b) -> bool:
+    return a == b or (is_missing(a) and is_missing(b))
+
+
+def _table_wire(wire: Wire, values: Mapping, levels, offset: float, unknown: float) -> Wire:
+    """The wire of an encoder's column: `values` by level, `offset` at the levels not in it."""
+    table = {level: value for level, value in values.items() if not is_missing(level)}
+    known = tuple(level for level in levels if not is_missing(level))
+    if is_missing(wire.missing):
+        # The encoder took a missing value for a level, or for one that it does not know.
+        at_missing = next((v for level, v in values.items() if is_missing(level)), None)
+        if at_missing is None:
+            at_missing = offset if len(known) < len(levels) else unknown
+    else:
+        filled = _level(wire.missing)
+        at_missing = table.get(filled, offset if filled in known else unknown)
+    return Wire(
+        source=wire.source,
+        slope=0.0,
+        offset=offset,
+        table=table,
+        levels=known,
+        missing=at_missing,
+        unknown=unknown,
+        imputed=wire.imputed,
+    )
+
+
+def _one_hot_encoder(step, wires):
+    found = []
+    for j, given in enumerate(wires):
+        wire = _encoder_input(step, given)
+        groups, has_rare = _groups(step, j)
+        levels = [level for group in groups for level in group]
+        dropped = None
+        if step.drop_idx_ is not None and step.drop_idx_[j] is not None:
+            dropped = _level(step.categories_[j][step.drop_idx_[j]])
+        raises = step.handle_unknown == "error"
+        into_rare = step.handle_unknown in ("warn", "infrequent_if_exist") and has_rare
+        for k, group in enumerate(groups):
+            if dropped is not None and any(_same(level, dropped) for level in group):
+                continue
+            is_rare = has_rare and k == len(groups) - 1
+            unknown = NAN if raises else float(into_rare and is_rare)
+            found.append(_table_wire(wire, dict.fromkeys(group, 1.0), levels, 0.0, unknown))
+    return found
+
+
+def _ordinal_encoder(step, wires):
+    found = []
+    for j, given in enumerate(wires):
+        wire = _encoder_input(step, given)
+        values = {}
+        for code, group in enumerate(_groups(step, j)[0]):
+            values.update(dict.fromkeys(group, float(code)))
+        for level in values:
+            if is_missing(level):
+                values[level] = float(step.encoded_missing_value)
+        unknown = float(step.unknown_value) if step.handle_unknown != "error" else NAN
+        found.append(_table_wire(wire, values, tuple(values), 0.0, unknown))
+    return found
+
+
+def _target_encoder(step, wires):
+    found = []
+    per_feature = len(step.encodings_) // len(wires)
+    means = np.atleast_1d(step.target_mean_)
+    for j, given in enumerate(wires):
+        wire = _encoder_input(step, given)
+        levels = [_level(value) for value in step.categories_[j]]
+        for c in range(per_feature):
+            encoding = step.encodings_[j * per_feature + c]
+            values = {level: float(v) for level, v in zip(levels, encoding, strict=True)}
+            found.append(_table_wire(wire, values, levels, 0.0, float(means[c])))
+    return found
+
+
+RULES: dict[type, Callable] = {
+    StandardScaler: _standard_scaler,
+    MinMaxScaler: _min_max_scaler,
+    MaxAbsScaler: _max_abs_scaler,
+    RobustScaler: _robust_scaler,
+    FunctionTransformer: _identity,
+    SimpleImputer: _simple_imputer,
+    MissingIndicator: _indicator,
+    OneHotEncoder: _one_hot_encoder,
+    OrdinalEncoder: _ordinal_encoder,
+    TargetEncoder: _target_encoder,
+}
+"""How wires go through each kind of step."""
+
+
+# -- the whole -------------------------------------------------------------------------------------
+
+
+@dataclass
+class Tracer:
+    """Sends wires through steps, and starts new ones behind a step that cannot be unfolded.
+
+    Attributes
+    ----------
+    derived : list of str
+        Names of the columns that start behind such a step.
+    notes : list of str
+        Which steps could not be unfolded, and why.
+    """
+
+    n_raw: int
+    derived: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    def through(self, step, wires: list[Wire]) -> list[Wire]:
+        """Return the wires behind a fitted step."""
+        if step is None or (isinstance(step, str) and step == "passthrough"):
+            return wires
+        if isinstance(step, Pipeline):
+            for _, inner in step.steps:
+                wires = self.through(inner, wires)
+            return wires
+        if isinstance(step, ColumnTransformer):
+            return self._column_transformer(step, wires)
+        if isinstance(step, FeatureUnion):
+            parts = [
+                self.through(inner, wires)
+                for _, inner in step.transformer_list
+                if not (isinstance(inner, str) and inner == "drop")
+            ]
+            return [wire for part in parts for wire in part]
+        rule = _selector if isinstance(step, SelectorMixin) else RULES.get(type(step))
+        try:
+            if rule is None:
+                raise UnfoldError(f"{type(step).__name__} is not affine column by column")
+            return rule(step, wires)
+        except UnfoldError as reason:
+            return self._start_anew(step, str(reason))
+
+    def _column_transformer(self, step, wires):
+        by_position: dict[int, Wire] = {}
+        for name, inner, columns in step.transformers_:
+            if isinstance(inner, str) and inner == "drop":
+                continue
+            chosen = [wires[j] for j in positions(step, columns)]
+            where = step.output_indices_[name]
+            if not chosen:
+                continue
+            behind = self.through(inner, chosen)
+            by_position.update(zip(range(where.start, where.stop), behind, strict=True))
+        return [by_position[k] for k in sorted(by_position)]
+
+    def _start_anew(self, step, reason: str) -> list[Wire]:
+        names = _output_names(step)
+        first = self.n_raw + len(self.derived)
+        self.derived += names
+        shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+        self.notes.append(f"{reason}: its outputs ({shown}) are shown as they are.")
+        return [Wire(source=first + k) for k in range(len(names))]
+
+
+def _output_names(step) -> list[str]:
+    try:
+        return [str(name) for name in step.get_feature_names_out()]
+    except (AttributeError, ValueError):
+        n_out = _n_outputs(step)
+        prefix = type(step).__name__.lower()
+        return [f"{prefix}{k}" for k in range(n_out)]
+
+
+def _n_outputs(step) -> int:
+    n_in = getattr(step, "n_features_in_", None)
+    if n_in is None:
+        raise UnfoldError(f"{type(step).__name__} does not say how many columns it gives")
+    names = getattr(step, "feature_names_in_", None)
+    probe = np.ones((1, n_in))
+    return step.transform(probe if names is None else pd.DataFrame(probe, columns=names)).shape[1]
+
+
+def positions(step, columns) -> list[int]:
+    """Return the positions that a ColumnTransformer's column specification stands for."""
+    n = step.n_features_in_
+    names = list(getattr(step, "feature_names_in_", range(n)))
+    if isinstance(columns, slice):
+        if isinstance(columns.start, str) or isinstance(columns.stop, str):
+            start = 0 if columns.start is None else names.index(columns.start)
+            stop = n if columns.stop is None else names.index(columns.stop) + 1
+            return list(range(n))[start : stop : columns.step]
+        return list(range(n))[columns]
+    listed: list[Any] = [columns] if np.isscalar(columns) else list(columns)
+    if listed and all(isinstance(c, (bool, np.bool_)) for c in listed):
+        return [j for j, chosen in enumerate(listed) if chosen]
+    return [names.index(c) if isinstance(c, str) else range(n)[int(c)] for c in listed]

@@ -1,0 +1,166 @@
+"""Terms of z, row by row."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import sparse
+from sklearn.base import clone
+from sklearn.compose import ColumnTransformer, TransformedTargetRegressor
+from sklearn.datasets import load_breast_cancer, load_iris
+from sklearn.decomposition import PCA
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
+
+from sknneuron import NeuronClassifier, NeuronRegressor
+from sknneuron.inspection import contributions
+
+from .pipelines import PIPELINES, table
+
+OWN = ["bias", "pre_activation", "activation"]
+
+
+def assert_sums_to_z(result):
+    terms = result.drop(columns=OWN[1:])
+    size = terms.abs().sum(axis=1)
+    assert ((terms.sum(axis=1) - result["pre_activation"]).abs() <= 1e-12 * size).all()
+
+
+@pytest.mark.parametrize("name", PIPELINES)
+@pytest.mark.parametrize("baseline", [None, "mean", "row"])
+def test_terms_sum_to_z_in_raw_columns(name, baseline):
+    X, y = table()
+    model = make_pipeline(clone(PIPELINES[name]), NeuronRegressor()).fit(X, y)
+    result = contributions(model, X, baseline=X[:1] if baseline == "row" else baseline)
+    assert_sums_to_z(result)
+    assert set(result.columns) <= {*X.columns, *OWN}
+    assert list(result.columns[-3:]) == OWN
+    np.testing.assert_allclose(result["activation"], model.predict(X), rtol=1e-12)
+    if baseline == "row":
+        np.testing.assert_array_equal(result.drop(columns=OWN).iloc[0], 0)
+
+
+def test_a_term_is_weight_times_input():
+    X, y = load_breast_cancer(return_X_y=True, as_frame=True)
+    X = X.iloc[:, :3]
+    neuron = NeuronClassifier().fit(X, y)
+    result = contributions(neuron, X)
+    np.testing.assert_allclose(result[X.columns], X * neuron.coef_[0])
+    assert (result["bias"] == neuron.intercept_[0]).all()
+    np.testing.assert_allclose(result["activation"], neuron.predict_proba(X)[:, 1])
+    assert result.index.equals(X.index)
+
+
+@pytest.mark.parametrize("make", [lambda: NeuronRegressor("exp", "poisson"), NeuronClassifier])
+def test_equals_shap(make):
+    shap = pytest.importorskip("shap")
+    X, y = load_breast_cancer(return_X_y=True)
+    X = StandardScaler().fit_transform(X)
+    neuron = make().fit(X, y)
+    background = X[100:200]
+    linear = np.ravel(neuron.coef_), float(np.ravel(neuron.intercept_)[0])
+    explained = shap.LinearExplainer(linear, background)
+    row = background.mean(axis=0)
+    result = contributions(neuron, X, baseline=row)
+    np.testing.assert_allclose(result.iloc[:, :-3], explained.shap_values(X), rtol=0, atol=1e-10)
+    np.testing.assert_allclose(result["bias"], explained.expected_value, rtol=0, atol=1e-10)
+    against_mean = contributions(neuron, background, baseline="mean")
+    np.testing.assert_allclose(
+        against_mean.iloc[:, :-3], explained.shap_values(background), rtol=0, atol=1e-10
+    )
+
+
+def test_several_neurons():
+    X, y = load_iris(return_X_y=True, as_frame=True)
+    named = load_iris().target_names[y]
+    layer = make_pipeline(StandardScaler(), NeuronClassifier()).fit(X, named)
+    result = contributions(layer, X)
+    assert result.columns.names == ["neuron", "feature"]
+    assert list(result.columns.levels[0]) == ["setosa", "versicolor", "virginica"]
+    for k, name in enumerate(layer.classes_):
+        assert_sums_to_z(result[name])
+        np.testing.assert_allclose(result[name, "activation"], layer.predict_proba(X)[:, k])
+        pd.testing.assert_frame_equal(
+            result[name], contributions(layer, X, output=k), check_names=False
+        )
+        pd.testing.assert_frame_equal(
+            result[name], contributions(layer, X, output=name), check_names=False
+        )
+    with pytest.raises(ValueError, match=r"'tulip' is no neuron.*setosa"):
+        contributions(layer, X, output="tulip")
+
+
+@pytest.mark.parametrize("make", [sparse.csr_matrix, sparse.csr_array])
+def test_sparse_rows(make):
+    rng = np.random.default_rng(0)
+    X = sparse.random_array((60, 20), density=0.2, rng=rng)
+    y = np.asarray(X.sum(axis=1)).ravel()
+    model = make_pipeline(StandardScaler(with_mean=False), NeuronRegressor()).fit(make(X), y)
+    result = contributions(model, make(X))
+    assert_sums_to_z(result)
+    pd.testing.assert_frame_equal(result, contributions(model, X.toarray()))
+    assert_sums_to_z(contributions(model, make(X), baseline="mean"))
+
+
+def test_imputed_values_are_marked():
+    X, y = table()
+    model = make_pipeline(clone(PIPELINES["standard, one-hot"]), NeuronRegressor()).fit(X, y)
+    imputed = contributions(model, X).attrs["imputed"]
+    assert set(imputed) == {"sqft", "age", "kind"}
+    assert imputed["sqft"] == np.flatnonzero(X["sqft"].isna()).tolist()
+    # The term of a missing value is that of the value in its place.
+    filled = X.fillna(
+        {"sqft": X["sqft"].mean(), "age": X["age"].mean(), "kind": X["kind"].mode()[0]}
+    )
+    np.testing.assert_allclose(contributions(model, filled), contributions(model, X), rtol=1e-9)
+
+
+def test_features_with_our_names_keep_them():
+    X = pd.DataFrame({"bias": [1.0, 2.0, 4.0], "activation": [0.0, 1.0, 0.0]})
+    neuron = NeuronRegressor().fit(X, [1.0, 2.0, 3.0])
+    result = contributions(neuron, X)
+    assert list(result) == ["bias", "activation", "bias_", "pre_activation", "activation_"]
+    np.testing.assert_allclose(result["activation_"], neuron.predict(X))
+
+
+def test_steps_that_mix_columns():
+    X, y = table(missing=False)
+    ct = ColumnTransformer([("mix", PCA(2), ["sqft", "age"]), ("zip", OneHotEncoder(), ["zip"])])
+    result = contributions(make_pipeline(ct, NeuronRegressor()).fit(X, y), X)
+    assert list(result) == ["zip", "pca0", "pca1", *OWN]
+    assert "PCA" in result.attrs["not_unfolded"][0]
+    assert_sums_to_z(result)
+
+
+def test_log_target():
+    X, y = table(missing=False)
+    model = TransformedTargetRegressor(
+        make_pipeline(StandardScaler(), NeuronRegressor()), func=np.log, inverse_func=np.exp
+    ).fit(X[["sqft", "age"]], y)
+    result = contributions(model, X[["sqft", "age"]])
+    np.testing.assert_allclose(np.exp(result["activation"]), model.predict(X[["sqft", "age"]]))
+
+
+def test_baselines_of_many_forms():
+    X, y = table(missing=False)
+    model = make_pipeline(clone(PIPELINES["standard, one-hot"]), NeuronRegressor()).fit(X, y)
+    expected = contributions(model, X, baseline=X[3:4])
+    for row in (X.iloc[3], X.iloc[3].to_dict(), X.iloc[3].to_numpy(), X.iloc[3].tolist()):
+        pd.testing.assert_frame_equal(contributions(model, X, baseline=row), expected)
+    for row, words in (
+        ([1.0, 2.0], "2 values, but X has 5"),
+        ({"sqft": 1.0}, "lacks"),
+        (X[:2], "one row; got 2"),
+        ("median", "'median'"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            contributions(model, X, baseline=row)
+    plain = NeuronRegressor().fit(X[["sqft", "age"]].to_numpy(), y)
+    result = contributions(plain, X[["sqft", "age"]].to_numpy(), baseline=[1000, 10])
+    assert_sums_to_z(result)
+
+
+def test_too_large_a_table(monkeypatch):
+    monkeypatch.setattr("sknneuron.inspection.terms.MOST_ENTRIES", 100)
+    X, y = load_breast_cancer(return_X_y=True)
+    with pytest.raises(ValueError, match="fewer rows"):
+        contributions(NeuronRegressor().fit(X[:, :3], y), X[:, :3])

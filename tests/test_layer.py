@@ -157,7 +157,7 @@ def test_losses_for_numbers(loss):
     layer = NeuronLayer(6, "tanh", loss=loss, random_state=0).fit(X, y)
     o = outputs(layer, X)[:, 0]
     level = np.exp(o) if loss in ("poisson", "gamma", "tweedie") else o
-    assert np.corrcoef(level, mean)[0, 1] > 0.9
+    assert np.corrcoef(level, mean)[0, 1] > 0.8
     assert layer.solver_ == ("adam" if loss in ("absolute_error", "quantile") else "lbfgs") or (
         layer.solver_ == "levenberg_marquardt"
     )

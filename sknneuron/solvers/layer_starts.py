@@ -10,6 +10,8 @@ from ..layer_objective import LayerObjective
 # Thresholds lie at random within so many deviations of the mean weighted sum.
 THRESHOLDS = 1.0
 LEAST_DEVIATION = 1e-2
+# Size of a dead neuron's successor, beside a neuron of a start.
+MODEST = 0.1
 # How often, in iterates, dead neurons are looked for, and how often they are replaced at most.
 REVIVE_EVERY = 10
 MAX_REVIVALS = 3
@@ -90,8 +92,9 @@ class Starts:
     def revive(self, theta, dead):
         """Return theta with successors for the neurons `dead`.
 
-        They are those of many random ones whose levels go best with what is left to learn, and
-        begin with output weights of zero: the outputs stay as they are but for the dead neurons.
+        They are those of many random ones whose levels go best with what is left to learn. They
+        begin with output weights of zero and small ones of their own: the outputs stay as they
+        are, and the penalty nearly so.
         """
         objective = self.objective
         theta = theta.copy()
@@ -107,7 +110,7 @@ class Starts:
         deviation = np.sqrt(self.weight @ (level - mean) ** 2)
         gain = np.abs(slope.T @ (level - mean)).max(axis=0) / np.maximum(deviation, 1e-12)
         best = np.argsort(-gain)[: len(dead)]
-        hidden[dead] = candidates[best]
+        hidden[dead] = MODEST * candidates[best]
         output[:, dead] = 0
         return theta
 

@@ -13,9 +13,13 @@ from .training import Outcome
 SMALL_UNITS = 0.5
 # A penalty that holds a weight down is worth a word if freeing it would win this share of the gain.
 WORTH_SAYING = 5e-3
+# The penalty's share of the curvature past which next to nothing of the data is in the weights.
+HARDLY_ANY_DATA = 0.998
 N_NAMED = 3
 # Share of a layer's neurons that must be dead before it is worth a word.
 MANY_DEAD = 0.75
+# Validation rows whose scale is compared.
+N_SCALE_ROWS = 100_000
 # A log loss below this share of the bias-only neuron's is none.
 NO_LOSS = 1e-6
 
@@ -26,6 +30,7 @@ def warn_of_bad_fit(estimator, objective: Objective, outcome: Outcome) -> None:
         _not_converged(estimator, outcome),
         _separable(objective, outcome),
         _penalty_on_small_units(estimator, objective, outcome),
+        _overpenalised(estimator, objective, outcome),
         _dead(estimator, objective, outcome),
         _constant(estimator, objective, outcome),
     ):
@@ -124,6 +129,23 @@ def _penalty_on_small_units(estimator, objective: Objective, outcome: Outcome):
     )
 
 
+def _overpenalised(estimator, objective: Objective, outcome: Outcome):
+    """An L2 penalty so strong that the weights are next to nothing."""
+    if objective.penalty.l2 == 0 or not outcome.converged or objective.penalty.l1 > 0:
+        return "", None
+    penalty = 0.5 * objective.penalty.l2 * float(np.sum(outcome.coef**2))
+    # For a quadratic loss this ratio is the penalty's share of the curvature, averaged over columns
+    # by what each explains.
+    gain = objective.null_value - outcome.objective
+    if not penalty > HARDLY_ANY_DATA * gain or gain <= objective.rounding:
+        return "", None
+    return (
+        f"The penalty leaves next to nothing of the weights: it supplies {penalty / gain:.2%} of "
+        f"the curvature with alpha={estimator.alpha:g}. Lower alpha.",
+        NeuronWarning,
+    )
+
+
 def _bite(objective: Objective, outcome: Outcome):
     """Share of each column's curvature that is the penalty's, and what its absence would win."""
     theta = objective.from_weights(outcome.coef, outcome.intercept)
@@ -206,7 +228,7 @@ def column_names(estimator, columns) -> str:
 
 def warn_of_other_scale(estimator, objective: Objective, validation) -> None:
     """Warn if validation rows are in other units than the training rows."""
-    X = validation.X
+    X = validation.spread(N_SCALE_ROWS).X
     mean = np.asarray(X.mean(axis=0)).ravel()
     distance = np.abs(mean - objective.coordinates.center) / objective.coordinates.scale
     far = np.flatnonzero(distance > 20)

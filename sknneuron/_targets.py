@@ -46,11 +46,26 @@ class ValueEncoder:
         ValueError
             For targets that the loss has no value for, or wholly outside the activation's range.
         """
+        encoded = self.encode_unchecked(y, name)
+        if self.pair.activation.range == (-np.inf, np.inf):
+            return encoded
+        outside = self.outside(encoded)
+        if outside.any():
+            worst = encoded[outside][0]
+            report_outside(int(outside.sum()), encoded.size, worst, self.pair, name)
+        return encoded
+
+    def encode_unchecked(self, y, name: str = "y"):
+        """`encode`, whatever the activation's range."""
         y = numeric(y, name)
         encoded = y[:, None] if y.ndim == 1 else y
         _check_loss_range(encoded, self.pair, name)
-        _check_activation_range(encoded, self.pair, name)
         return encoded
+
+    def outside(self, encoded):
+        """Mask of the targets that the activation cannot reach."""
+        low, high = self.pair.activation.range
+        return (encoded < low) | (encoded > high)
 
     def shape_weights(self, coef, intercept):
         """Weights and biases in scikit-learn's shapes."""
@@ -100,6 +115,14 @@ class ClassEncoder:
                 indicator = (codes[:, None] == np.arange(len(self.classes))).astype(np.float64)
         return 2 * indicator - 1 if self.pair.loss.margin else indicator
 
+    def encode_unchecked(self, y, name: str = "y"):
+        """`encode`: labels have no range."""
+        return self.encode(y, name)
+
+    def outside(self, encoded):
+        """Mask of the targets out of reach: none."""
+        return np.zeros(len(encoded), dtype=bool)
+
     def _codes(self, y, name):
         if self._consecutive and y.dtype.kind in "iu":
             # Labels 0, 1, 2, ... need no search.
@@ -107,7 +130,7 @@ class ClassEncoder:
             if len(y) == 0 or (codes.min() >= 0 and codes.max() < len(self.classes)):
                 return codes
         codes = np.minimum(np.searchsorted(self.classes, y), len(self.classes) - 1)
-        unknown = self.classes[codes] != y
+        unknown = np.take(self.classes, codes) != y
         if np.any(unknown):
             raise ValueError(
                 f"{name} contains the label {y[unknown].tolist()[0]!r}, which is not among the "
@@ -234,7 +257,7 @@ def numeric(y, name="y"):
     ValueError
         If y holds something else than numbers.
     """
-    y = y.toarray() if hasattr(y, "toarray") else np.asarray(y)
+    y = y.toarray() if hasattr(y, "toarray") else y if hasattr(y, "dtype") else np.asarray(y)
     try:
         return y.astype(np.float64, copy=False)
     except (TypeError, ValueError):
@@ -258,25 +281,21 @@ def _check_loss_range(y, pair: Pair, name: str) -> None:
     )
 
 
-def _check_activation_range(y, pair: Pair, name: str) -> None:
+def report_outside(n_outside: int, n_targets: int, worst: float, pair: Pair, name="y") -> None:
+    """Refuse targets wholly outside the activation's range, warn of those partly outside."""
     low, high = pair.activation.range
-    if np.isinf(low) and np.isinf(high):
-        return
-    outside = (y < low) | (y > high)
-    if not outside.any():
-        return
-    activation, worst = pair.activation.name, y[outside][0]
+    activation = pair.activation.name
     remedy = (
         "Scale y into it: TransformedTargetRegressor(regressor=..., transformer=MinMaxScaler()), "
         "or use activation='identity'."
     )
-    if outside.all():
+    if n_outside == n_targets:
         raise ValueError(
             f"activation='{activation}' gives levels between {low:g} and {high:g} and every target "
             f"is outside that ({name} contains {worst:g}): no weights can reach one. {remedy}"
         )
     warn(
         f"activation='{activation}' gives levels between {low:g} and {high:g}, and "
-        f"{outside.mean():.0%} of the targets are outside ({name} contains {worst:g}): "
+        f"{n_outside / n_targets:.0%} of the targets are outside ({name} contains {worst:g}): "
         f"they are out of reach. {remedy}",
     )

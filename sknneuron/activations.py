@@ -11,8 +11,8 @@ import difflib
 from typing import ClassVar
 
 import numpy as np
-from scipy import special
 
+from . import _special as special
 from ._parametrized import Parametrized
 
 INF = float("inf")
@@ -80,7 +80,7 @@ class Activation(Parametrized):
     def is_flat(self, z):
         """Return a mask of where the derivative has all but vanished."""
         low, high = self.responsive
-        z = np.asarray(z)
+        z = _as_array(z)
         return (z <= low) | (z >= high)
 
     def _inside(self, a, margin: float = 1e-12):
@@ -208,7 +208,7 @@ class ReLU(Activation):
         return np.maximum(z, 0)
 
     def derivative(self, z):
-        return np.where(np.asarray(z) > 0, 1.0, 0.0).astype(np.result_type(z), copy=False)
+        return np.where(_as_array(z) > 0, 1.0, 0.0).astype(np.result_type(z), copy=False)
 
     def with_derivative(self, z):
         return np.maximum(z, 0), (z > 0).astype(z.dtype)
@@ -242,11 +242,11 @@ class LeakyReLU(Activation):
         self.negative_slope = negative_slope
 
     def __call__(self, z):
-        z = np.asarray(z)
+        z = _as_array(z)
         return np.where(z > 0, z, self.negative_slope * z)
 
     def derivative(self, z):
-        z = np.asarray(z)
+        z = _as_array(z)
         return np.where(z > 0, 1.0, self.negative_slope).astype(z.dtype, copy=False)
 
     def second_derivative(self, z):
@@ -273,7 +273,7 @@ class ELU(Activation):
     responsive = (-4.60517, INF)
 
     def __call__(self, z):
-        z = np.asarray(z)
+        z = _as_array(z)
         return np.where(z > 0, z, np.expm1(np.minimum(z, 0)))
 
     def derivative(self, z):
@@ -285,7 +285,7 @@ class ELU(Activation):
         return np.where(z > 0, z, below), below + 1
 
     def second_derivative(self, z):
-        z = np.asarray(z)
+        z = _as_array(z)
         return np.where(z > 0, 0, np.exp(np.minimum(z, 0))).astype(z.dtype, copy=False)
 
     def inverse(self, a):
@@ -542,7 +542,7 @@ class Softmax(Activation):
     steepest = 0.25
 
     def __call__(self, z):
-        return special.softmax(z, axis=-1)
+        return special.softmax(_as_array(z), axis=-1)
 
     def is_flat(self, z):
         return self.derivative(z) < FLAT * self.steepest
@@ -558,6 +558,11 @@ class Softmax(Activation):
     def inverse(self, a):
         z = np.log(np.maximum(a, 1e-300))
         return z - z.mean(axis=-1, keepdims=True)
+
+
+def _as_array(z):
+    # Arrays of other libraries stay what they are.
+    return z if hasattr(z, "dtype") else np.asarray(z)
 
 
 def _normal_density(z):

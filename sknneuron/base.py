@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from abc import ABCMeta, abstractmethod
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import closing, contextmanager, nullcontext
 
 import numpy as np
 from joblib import effective_n_jobs
@@ -15,11 +15,15 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ._callbacks import CallbackBridge
+from ._device import at_home
+from ._dispatch import reader_of, refuse_elsewhere, wherever
 from ._fit_warnings import column_names, warn_of_bad_fit, warn_of_other_scale
+from ._inputs import Inputs, checked_weight
 from ._parameters import check_parameters
 from ._plain import is_plain_training_set, weighted_sum
-from ._sklearn_compat import CallbackSupportMixin, check_sample_weight, with_callbacks
+from ._sklearn_compat import CallbackSupportMixin, with_callbacks
 from ._targets import ClassEncoder, ValueEncoder
+from ._tracking.hook import tracked
 from .history import History
 from .objective import Coordinates, Objective
 from .penalties import ElasticNet
@@ -27,12 +31,15 @@ from .solvers import SOLVERS, Iterate, Solver, make_solver
 from .solvers.stochastic import Stochastic
 from .sources import ArraySource
 from .sources._blas import available_threads, single_threaded_blas
+from .sources.device_array import DeviceArray, to_host
 from .training import Outcome, Stopping, Training, describe
 
 # Entries of X below which threads cost more than they bring.
 SMALL = 8192
 # Multiplications below which BLAS stays on one thread of itself.
 SMALL_PRODUCT = 200_000
+# Bytes of X up to which `predict` copies what is not stored by rows.
+REORDERED = 64 << 20
 DTYPES = [np.float64, np.float32]
 # Sizes of columns between which their squares, and the squares of those, can be computed with.
 TINY, LARGE = 1e-140, 1e150
@@ -61,6 +68,7 @@ class BaseNeuron(
 
     # -- fitting -----------------------------------------------------------------------------------
 
+    @tracked
     @with_callbacks
     def fit(self, X, y=None, sample_weight=None, *, X_val=None, y_val=None, sample_weight_val=None):
         """Train the neuron on X and y.
@@ -103,17 +111,32 @@ class BaseNeuron(
         return self
 
     def _fit(self, X, y, sample_weight, validation) -> Outcome:
-        X_given, y_given = X, y
+        with closing(self._read(X, y, sample_weight, validation)) as inputs:
+            return self._train(inputs, X, y, sample_weight)
+
+    def _read(self, X, y, sample_weight, validation) -> Inputs:
+        """Check what `fit` was given, and make it a source of rows."""
+        reader = reader_of(X)
+        if reader is not None:
+            return reader(self, X, y, sample_weight, validation)
         X, y = self._validated(X, y)
         if sample_weight is not None:
-            sample_weight = _checked_weight(sample_weight, X, "sample_weight")
+            sample_weight = checked_weight(sample_weight, X, "sample_weight")
         targets = self._learn_targets(y)
         weight = self._weight_classes(y, sample_weight)
         validation = self._checked_validation(*validation)
         if self.early_stopping and validation is None:
             X, y, weight, validation = self._split(X, y, weight)
         source = ArraySource(X, targets.encode(y), weight, n_threads=self._n_threads(X))
-        small = X.shape[0] * self._group_size(X.shape[1], targets) ** 2 <= SMALL_PRODUCT
+        if validation is not None:
+            X_val, y_val, weight_val = validation
+            validation = ArraySource(X_val, targets.encode(y_val, "y_val"), weight_val)
+        return Inputs(source, targets, validation)
+
+    def _train(self, inputs: Inputs, X_given, y_given, sample_weight) -> Outcome:
+        source, targets = inputs.source, inputs.targets
+        size = self._group_size(source.n_features, targets)
+        small = source.n_rows * size**2 <= SMALL_PRODUCT
         with nullcontext() if small else single_threaded_blas():
             objective = self._checked_objective(source, targets)
             start = self._start(objective)
@@ -123,16 +146,16 @@ class BaseNeuron(
                 objective,
                 Stopping(self.max_iter, self._tol, self.n_iter_no_change, self.early_stopping),
                 history := History(self.record, self._earlier_history()),
-                validation=self._validation_objective(objective, validation, targets),
+                validation=self._validation_objective(objective, inputs.validation),
                 on_iterate=callbacks,
                 verbose=int(self.verbose),
                 name=type(self).__name__,
             ).run(solver, start, np.random.default_rng(self._seed()) if solver.is_random else None)
-            self._store(outcome, history, targets, solver.name)
+            self._store(outcome, history, targets, solver.name, inputs.home)
             # Momentum and rates of an earlier partial_fit belong to weights that are gone.
             self.__dict__.pop("optimizer_state_", None)
             if callbacks is not None:
-                callbacks.end(*outcome.weights)
+                callbacks.end(*outcome.weights, n_iter_=self.n_iter_, objective_=self.objective_)
             self._warn_of_bad_fit(self, objective, outcome)
         return outcome
 
@@ -150,11 +173,12 @@ class BaseNeuron(
         """One epoch over these rows alone, going on from where the last call ended."""
         check_parameters(self, self._constraints)
         first = not hasattr(self, "coef_")
+        refuse_elsewhere(X)
         X, y = validate_data(
             self, X, y, accept_sparse="csr", dtype=DTYPES, multi_output=True, reset=first
         )
         if sample_weight is not None:
-            sample_weight = _checked_weight(sample_weight, X, "sample_weight")
+            sample_weight = checked_weight(sample_weight, X, "sample_weight")
         targets = self._learn_targets(y, classes) if first else self._fitted_targets()
         weight = self._weight_classes(y, sample_weight)
         source = ArraySource(X, targets.encode(y), weight)
@@ -238,7 +262,7 @@ class BaseNeuron(
 
     def _weights_2d(self):
         """coef_ and intercept_ as (n_neurons, n_features) and (n_neurons,)."""
-        return np.atleast_2d(self.coef_), np.atleast_1d(self.intercept_)
+        return np.atleast_2d(to_host(self.coef_)), np.atleast_1d(to_host(self.intercept_))
 
     def _checked_objective(self, source, targets, coordinates=None):
         with np.errstate(over="ignore", invalid="ignore"):
@@ -284,11 +308,11 @@ class BaseNeuron(
     def _earlier_history(self):
         return getattr(self, "history_", None) if self.warm_start else None
 
-    def _store(self, outcome: Outcome, history: History, targets, solver: str) -> None:
+    def _store(self, outcome: Outcome, history: History, targets, solver: str, home=None) -> None:
         for name, value in targets.attributes.items():
             setattr(self, name, value)
         for name, value in self._weight_attributes(targets, outcome.weights).items():
-            setattr(self, name, value)
+            setattr(self, name, at_home(home, value))
         self.solver_ = solver
         self.n_iter_ = max(outcome.n_iter, 1)
         self.objective_ = outcome.objective
@@ -317,39 +341,41 @@ class BaseNeuron(
             self, X_val, y_val, accept_sparse="csr", dtype=DTYPES, multi_output=True, reset=False
         )
         if weight is not None:
-            weight = _checked_weight(weight, X_val, "sample_weight_val")
+            weight = checked_weight(weight, X_val, "sample_weight_val")
         return X_val, y_val, weight
 
     def _split(self, X, y, weight):
         """Set a `validation_fraction` of the rows apart."""
-        n_validation = int(np.ceil(self.validation_fraction * X.shape[0]))
-        if X.shape[0] - n_validation < 1:
-            raise ValueError(
-                f"early_stopping=True sets {n_validation} of n_samples={X.shape[0]} apart for "
-                "validation and leaves none to train on. Give more rows, a smaller "
-                "validation_fraction, or early_stopping=False."
-            )
-        rows, validation_rows = train_test_split(
-            np.arange(X.shape[0]),
-            test_size=n_validation,
-            random_state=self._seed(),
-            stratify=self._strata(y, n_validation),
-        )
+        rows, validation_rows = self._split_rows(X.shape[0], y)
 
         def take(r):
             return X[r], y[r], None if weight is None else weight[r]
 
         return *take(rows), take(validation_rows)
 
+    def _split_rows(self, n_rows: int, y):
+        """Numbers of the rows to train on, and of those set apart."""
+        n_validation = int(np.ceil(self.validation_fraction * n_rows))
+        if n_rows - n_validation < 1:
+            raise ValueError(
+                f"early_stopping=True sets {n_validation} of n_samples={n_rows} apart for "
+                "validation and leaves none to train on. Give more rows, a smaller "
+                "validation_fraction, or early_stopping=False."
+            )
+        return train_test_split(
+            np.arange(n_rows),
+            test_size=n_validation,
+            random_state=self._seed(),
+            stratify=self._strata(y, n_validation),
+        )
+
     def _strata(self, y, n_validation):
         """What the validation split keeps the shares of: nothing, in a regressor."""
         return None
 
-    def _validation_objective(self, objective, validation, targets):
-        if validation is None:
+    def _validation_objective(self, objective, source):
+        if source is None:
             return None
-        X_val, y_val, weight = validation
-        source = ArraySource(X_val, targets.encode(y_val, "y_val"), weight)
         warn_of_other_scale(self, objective, source)
         return objective.over(source)
 
@@ -358,14 +384,15 @@ class BaseNeuron(
         if not getattr(self, "_skl_callbacks", None):
             return None
 
-        def attributes(*weights):
-            return {**targets.attributes, **self._weight_attributes(targets, weights)}
+        def attributes(*weights, **reached):
+            return {**targets.attributes, **self._weight_attributes(targets, weights), **reached}
 
         metadata = {} if sample_weight is None else {"sample_weight": sample_weight}
         return CallbackBridge(self, X, y, metadata, attributes)
 
     # -- looking through the neuron ----------------------------------------------------------------
 
+    @wherever
     def pre_activation(self, X):
         """Weighted sum and bias, ``z = X @ w + b``.
 
@@ -383,12 +410,21 @@ class BaseNeuron(
             if z is not None:
                 return z
         check_is_fitted(self)
-        X = validate_data(self, X, accept_sparse="csr", dtype=DTYPES, reset=False)
+        if type(X) is not DeviceArray:
+            X = validate_data(self, X, accept_sparse="csr", dtype=DTYPES, reset=False)
+        return self._weighted_sum(X)
+
+    def _weighted_sum(self, X):
         coef, intercept = self._weights_2d()
+        if isinstance(X, np.ndarray) and X.nbytes <= REORDERED:
+            # The order of memory decides the last bit of a sum: the same rows shall give the same
+            # level as a DataFrame, which is stored by columns, and as an array.
+            X = np.ascontiguousarray(X)
         z = X @ coef.astype(X.dtype, copy=False).T
         z += intercept.astype(X.dtype, copy=False)
         return z
 
+    @wherever
     def transform(self, X):
         """Activation levels, ``activation(X @ w + b)``: what a next neuron would see.
 
@@ -410,21 +446,13 @@ class BaseNeuron(
     @property
     def _n_features_out(self) -> int:
         """Number of neurons, which scikit-learn's naming mixin asks for."""
-        return np.atleast_2d(self.coef_).shape[0]
+        return len(self._weights_2d()[0])
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
+        tags.array_api_support = True
         return tags
-
-
-def _checked_weight(weight, X, name):
-    weight = check_sample_weight(weight, X)
-    if not weight.any():
-        raise ValueError(
-            f"All values of {name} are zero, so no row counts. Give at least one row a weight > 0."
-        )
-    return weight
 
 
 @contextmanager

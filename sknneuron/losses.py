@@ -11,8 +11,9 @@ import difflib
 from typing import ClassVar
 
 import numpy as np
-from scipy import optimize, special
+from scipy import optimize
 
+from . import _special as special
 from ._parametrized import Parametrized
 
 INF = float("inf")

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy import special
 from sklearn.base import ClassifierMixin, RegressorMixin
 from sklearn.utils.metaestimators import available_if
 
+from . import _special as special
+from ._dispatch import scorer_of, wherever
 from ._parameters import CLASSIFIER_CONSTRAINTS, CONSTRAINTS
 from ._targets import ClassEncoder, ValueEncoder, class_weighted, find_classes, numeric, strata
 from .base import BaseNeuron, keeping_earlier_fit
@@ -185,6 +186,7 @@ class NeuronRegressor(RegressorMixin, BaseNeuron):
         with keeping_earlier_fit(self):
             return self._partial_fit(X, y, sample_weight)
 
+    @wherever
     def predict(self, X):
         """Activation levels as predictions.
 
@@ -200,6 +202,22 @@ class NeuronRegressor(RegressorMixin, BaseNeuron):
         levels = self._levels(X)
         return levels[:, 0] if self.coef_.ndim == 1 else levels
 
+    def score(self, X, y, sample_weight=None):
+        """R2, the share of the targets' variance that the predictions explain.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,) or (n_samples, n_targets)
+        sample_weight : array-like of shape (n_samples,), default=None
+
+        Returns
+        -------
+        score : float
+            At most 1; a mean over targets where there are several.
+        """
+        return scorer_of(self, X, super().score)(X, y, sample_weight)
+
     def _learn_targets(self, y, classes=None):
         y = numeric(y)
         n_neurons = 1 if y.ndim == 1 else y.shape[1]
@@ -207,7 +225,7 @@ class NeuronRegressor(RegressorMixin, BaseNeuron):
 
     def _fitted_targets(self):
         is_1d = self.coef_.ndim == 1
-        n_neurons = 1 if is_1d else len(self.coef_)
+        n_neurons = 1 if is_1d else self._n_features_out
         return ValueEncoder(make_pair(self.activation, self.loss), n_neurons, is_1d)
 
     def __sklearn_tags__(self):
@@ -419,6 +437,7 @@ class NeuronClassifier(ClassifierMixin, BaseNeuron):
         with keeping_earlier_fit(self):
             return self._partial_fit(X, y, sample_weight, classes)
 
+    @wherever
     def decision_function(self, X):
         """Distance of z from where the probability is one half.
 
@@ -434,6 +453,7 @@ class NeuronClassifier(ClassifierMixin, BaseNeuron):
         decision = self.pre_activation(X) - self._fitted_targets().pair.threshold
         return decision[:, 0] if self._is_binary() else decision
 
+    @wherever
     def predict(self, X):
         """Most probable class of each row; an indicator matrix for a multilabel fit.
 
@@ -449,9 +469,10 @@ class NeuronClassifier(ClassifierMixin, BaseNeuron):
         if self.multilabel_:
             return (decision > 0).astype(int)
         codes = (decision > 0).astype(int) if decision.ndim == 1 else decision.argmax(axis=1)
-        return self.classes_[codes]
+        return np.take(self.classes_, codes)
 
     @available_if(_gives_probabilities)
+    @wherever
     def predict_proba(self, X):
         """Probability of each class; of each label for a multilabel fit.
 
@@ -477,6 +498,7 @@ class NeuronClassifier(ClassifierMixin, BaseNeuron):
         return np.divide(probability, total, out=even, where=total > 0)
 
     @available_if(_gives_probabilities)
+    @wherever
     def predict_log_proba(self, X):
         """Logarithm of `predict_proba`, exact far out for sigmoid and softmax.
 
@@ -496,6 +518,21 @@ class NeuronClassifier(ClassifierMixin, BaseNeuron):
             return special.log_softmax(np.concatenate([np.zeros_like(z), z], axis=1), axis=1)
         with np.errstate(divide="ignore"):
             return np.log(self.predict_proba(X))
+
+    def score(self, X, y, sample_weight=None):
+        """Accuracy, the share of rows whose class (all of whose labels) is predicted.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,) or (n_samples, n_labels)
+        sample_weight : array-like of shape (n_samples,), default=None
+
+        Returns
+        -------
+        score : float
+        """
+        return scorer_of(self, X, super().score)(X, y, sample_weight)
 
     def _is_binary(self) -> bool:
         return len(self.classes_) == 2 and not self.multilabel_

@@ -11,8 +11,8 @@ from functools import lru_cache
 from typing import ClassVar
 
 import numpy as np
-from scipy import special
 
+from . import _special as special
 from .activations import ACTIVATIONS, Activation, get_activation
 from .losses import LOSSES, Loss, get_loss
 

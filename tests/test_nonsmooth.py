@@ -125,3 +125,14 @@ def test_a_perfect_fit_is_found():
 def test_quantile_of_larger_problems(name, level):
     test_quantile(name, level, True, 0.0)
     test_quantile(name, level, False, 1e-3)
+
+
+def test_many_rows():
+    """So many that a smooth loss would be trained on a subsample first."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(20_000, 3))
+    y = X @ [1.0, 2.0, 0.0] + rng.normal(size=20_000)
+    ours = NeuronRegressor(loss=Quantile(quantile=0.8), alpha=0).fit(X, y)
+    assert ours.converged_
+    # At an optimum as many rows lie on the line as there are parameters.
+    assert (y < ours.predict(X) - 1e-9).mean() == pytest.approx(0.8, abs=4 / 20_000)

@@ -1,17 +1,23 @@
 """Look inside a fitted neuron, alone or at the end of a pipeline."""
 
 from .columns import Column, Target
+from .diagnosis import Diagnosis, Finding, diagnose
 from .history import training_history
+from .page import to_html
 from .terms import contributions
 from .units import Unfolded, unfold
 from .weights import coef_table
 
 __all__ = [
     "Column",
+    "Diagnosis",
+    "Finding",
     "Target",
     "Unfolded",
     "coef_table",
     "contributions",
+    "diagnose",
+    "to_html",
     "training_history",
     "unfold",
 ]

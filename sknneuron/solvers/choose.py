@@ -66,7 +66,8 @@ def best_solver(objective: Objective) -> str:
         return "levenberg_marquardt"
     if is_least_squares(pair):
         return "least_squares"
-    if stages_pay(objective) and not pair.quadratic_pieces:
+    # A loss with a kink is smoothed, and then has pieces.
+    if stages_pay(objective) and pair.smooth and not pair.quadratic_pieces:
         return "lbfgs"
     limit = MAX_SPARSE_NEWTON_SIZE if objective.source.is_sparse else MAX_NEWTON_SIZE
     return "newton" if objective.shape[1] <= limit else "lbfgs"

@@ -10,8 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import linalg, sparse, special
+from scipy import linalg, sparse
 
+from .. import _special as special
 from ..activations import Activation
 from ..objective import Objective
 from ..pairs import Pair

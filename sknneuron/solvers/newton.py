@@ -45,23 +45,27 @@ class Newton(Solver):
             target = goal.target(now, theta)
             gap = trusted_gap(objective, step, total, ratio) if total <= target else np.nan
             norm = objective.weight_gradient_norm(gradient)
-            current = Iterate(theta, now, norm, objective, step_size, gap)
+            current = Iterate(theta, now, norm, objective, step_size)
             # What is left is less than what rounding does to the objective.
-            current.last = total <= 1e-3 * objective.rounding
+            current.last = total <= 1e-3 * objective.rounding and np.isnan(gap)
+            if gauss_newton:
+                current.gap, current.last = gap, total <= 1e-3 * objective.rounding
             yield current
-            if hessian is None:
-                # The factor was an old one and what it said was not enough: take a new one here.
-                value, gradient, hessian = objective.value_gradient_hessian(theta, gauss_newton)
-                previous = np.nan
-                continue
             left = total * min(1.0, 3 * ratio)
             if left <= target and not gauss_newton:
-                left = max(left, total * objective.largest_shift(step) ** 2)
+                left = (
+                    gap if gap <= target else max(left, total * objective.largest_shift(step) ** 2)
+                )
                 if left <= target:
                     # No pass to look at the end: the model's error there is less than that.
                     end = theta + step
                     yield Iterate(end, now - total, np.nan, objective, 1.0, left, last=True)
                     return
+            if hessian is None:
+                # The factor was an old one and what it said was not enough: take a new one here.
+                value, gradient, hessian = objective.value_gradient_hessian(theta, gauss_newton)
+                previous = np.nan
+                continue
             order = 1 if left <= target else 2
             found = backtrack(
                 objective, theta, step, value, decrement, order=order, gauss_newton=gauss_newton

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..losses import LogLoss
 from ..objective import Objective
 
 # A column is rare if fewer rows than this would carry it in the draw.
@@ -138,7 +139,7 @@ class Sampler:
         if not self.objective.source.in_memory:
             return None
         y = self.objective.source.y
-        if y.ndim != 2 or y.shape[1] != 1 or self.objective.pair.loss.name != "log_loss":
+        if y.ndim != 2 or y.shape[1] != 1 or not isinstance(self.objective.pair.loss, LogLoss):
             return None
         high = y[:, 0] > 0.5
         n_high = int(np.count_nonzero(high))

@@ -1,0 +1,426 @@
+"""Dask collections in `fit`, `predict` and `score`: partitions checked, packed, and put in order.
+
+Nothing here is imported unless a dask collection is given.
+"""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass, replace
+from functools import partial
+
+import dask
+import dask.array as da
+import numpy as np
+import pandas as pd
+from sklearn.base import is_classifier
+from sklearn.utils.class_weight import compute_class_weight
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from ._inputs import Inputs, is_dask
+from ._targets import ClassEncoder, class_weighted, report_outside
+from .sources import ArraySource, Source
+from .sources.dask import DaskSource, Pack, compute, n_packs, on_packs, persisted
+
+# Rows of each pack that show what kind of targets several columns are.
+N_SHOWN = 100
+
+
+# -- fit -------------------------------------------------------------------------------------------
+
+
+def read_dask(estimator, X, y, sample_weight, validation) -> Inputs:
+    """Check partitions where they are, pack them there, and learn the targets from all of them."""
+    if y is None:
+        raise ValueError(f"{type(estimator).__name__} needs targets: pass y.")
+    columns = Columns.of(estimator, X, reset=True)
+    packs = packed(columns, X, y, sample_weight)
+    summaries = on_packs(partial(summary, of_classes=is_classifier(estimator)), packs)
+    targets = estimator._learn_targets(examples(summaries, estimator))
+    by_class = explicit_class_weight(getattr(estimator, "class_weight", None), targets, summaries)
+    source = encoded(packs, targets, by_class, columns, "sample_weight")
+    X_val, y_val, weight = validation
+    held_out: Source | None = None
+    if is_dask(X_val):
+        columns = Columns.of(estimator, X_val, reset=False)
+        packs = packed(columns, X_val, y_val, weight)
+        held_out = encoded(packs, targets, None, columns, "sample_weight_val")
+    elif X_val is not None:
+        X_val, y_val, weight = estimator._checked_validation(X_val, y_val, weight)
+        held_out = ArraySource(X_val, targets.encode(y_val), weight)
+    elif estimator.early_stopping:
+        source, held_out = split(source, estimator.validation_fraction, estimator._seed())
+    return Inputs(source, targets, held_out)
+
+
+@dataclass(frozen=True)
+class Columns:
+    """What is known of X's columns before a row is read.
+
+    Parameters
+    ----------
+    n_features : int
+    dtype : numpy dtype
+        float32 if all of X is, else float64.
+    """
+
+    n_features: int
+    dtype: np.dtype
+
+    @classmethod
+    def of(cls, estimator, X, *, reset: bool) -> Columns:
+        """Check number, names and types of the columns as scikit-learn does."""
+        if getattr(X, "ndim", None) != 2 or not isinstance(X.shape[1], (int, np.integer)):
+            raise ValueError(
+                f"X must be a dask array or dataframe with rows and columns; got a "
+                f"{type(X).__name__} of shape {getattr(X, 'shape', '?')}."
+            )
+        is_frame = not isinstance(X, da.Array)
+        names = list(X.columns) if is_frame else ["X"]
+        meta = pd.DataFrame(columns=X.columns) if is_frame else np.empty((0, X.shape[1]))
+        validate_data(estimator, meta, skip_check_array=True, reset=reset)
+        dtypes = list(X.dtypes) if is_frame else [X.dtype]
+        words = [
+            str(name)
+            for name, dtype in zip(names, dtypes, strict=True)
+            if not pd.api.types.is_numeric_dtype(dtype)
+        ]
+        if words:
+            raise ValueError(
+                f"X holds columns that are not numbers: {', '.join(words[:5])}. Encode them "
+                "(OneHotEncoder for categories) before the neuron."
+            )
+        floats = np.float32 if all(t == np.float32 for t in dtypes) else np.float64
+        return cls(int(X.shape[1]), np.dtype(floats))
+
+
+def packed(columns: Columns, X, y, sample_weight) -> list:
+    """Pack the partitions of X, y and weights together, on the workers."""
+    X, y, sample_weight = aligned(X, y, sample_weight)
+    blocks = [None if v is None else blocks_of(v) for v in (X, y, sample_weight)]
+    counts = {len(b) for b in blocks if b is not None}
+    if len(counts) > 1:
+        raise ValueError(
+            f"X, y and sample_weight have {sorted(counts)} partitions: rows could be paired "
+            "wrongly. Take them from one dataframe, or repartition them alike."
+        )
+    n_blocks = counts.pop()
+    groups = np.array_split(np.arange(n_blocks), n_packs(n_blocks))
+    make = dask.delayed(make_pack, pure=False)
+    packs = []
+    for group in groups:
+        parts = (None if b is None else [b[i] for i in group] for b in blocks)
+        packs.append(make(columns, int(group[0]), *parts))
+    return persisted(packs)
+
+
+def blocks_of(values) -> list:
+    """The partitions of a collection as delayed objects, none of them fused with another."""
+    if isinstance(values, da.Array) and values.ndim == 2:
+        values = values.rechunk({1: -1})
+    # Optimised one by one, columns of one parquet dataset can come out in different numbers of
+    # partitions.
+    delayed = values.to_delayed(optimize_graph=False)
+    return list(np.ravel(delayed)) if isinstance(delayed, np.ndarray) else list(delayed)
+
+
+def aligned(X, *others) -> tuple:
+    """Cut arrays where X is cut, if that is known, and bring arrays in memory along."""
+    lengths = X.chunks[0] if isinstance(X, da.Array) else (np.nan,)
+    result = [X]
+    for other in others:
+        if other is not None and not is_dask(other):
+            if np.isnan(sum(lengths)):
+                lengths = tuple(compute([dask.delayed(len)(block) for block in blocks_of(X)]))
+            other = da.from_array(np.asarray(other), chunks=-1)
+        if isinstance(other, da.Array):
+            if _n_blocks(other) != _n_blocks(X) and np.isnan(sum(other.chunks[0])):
+                other = other.copy()
+                other.compute_chunk_sizes()
+            known = not np.isnan(sum(other.chunks[0]))
+            if known and np.isnan(sum(lengths)) and _n_blocks(other) != _n_blocks(X):
+                lengths = tuple(compute([dask.delayed(len)(block) for block in blocks_of(X)]))
+            if known and not np.isnan(sum(lengths)):
+                if sum(lengths) != other.shape[0]:
+                    raise ValueError(
+                        f"X has {sum(lengths)} rows, but y or sample_weight has {other.shape[0]}."
+                    )
+                other = other.rechunk({0: lengths})
+        result.append(other)
+    return tuple(result)
+
+
+def _n_blocks(values) -> int:
+    return values.numblocks[0] if isinstance(values, da.Array) else values.npartitions
+
+
+def make_pack(columns: Columns, first: int, X, y, weight) -> Pack:
+    """Check partitions and put them one behind the other. Runs on a worker."""
+    weight = [None] * len(X) if weight is None else weight
+    for i, parts in enumerate(zip(X, y, weight, strict=True)):
+        check_partition(first + i, *parts)
+    lengths = [len(block) for block in X]
+    rows = np.concatenate([np.asarray(block, dtype=columns.dtype) for block in X])
+    targets = np.concatenate([np.asarray(block) for block in y])
+    weights = None
+    if weight[0] is not None:
+        weights = np.concatenate([np.asarray(w, dtype=np.float64) for w in weight])
+        weights = weights[:, 0] if weights.ndim == 2 else weights
+    starts = np.concatenate([[0], np.cumsum(lengths)[:-1]]).astype(int)
+    return Pack(rows, targets, weights, starts, first)
+
+
+def check_partition(number: int, X, y, weight) -> None:
+    """Errors that say in which partition something is wrong."""
+    for name, values in (("y", y), ("sample_weight", weight)):
+        if values is None:
+            continue
+        if len(values) != len(X):
+            raise ValueError(
+                f"Partition {number} of X has {len(X)} rows, but that of {name} has "
+                f"{len(values)}: rows would be paired wrongly. Take both from one collection, or "
+                "cut them alike (rechunk, repartition)."
+            )
+        if hasattr(X, "index") and hasattr(values, "index") and not X.index.equals(values.index):
+            raise ValueError(
+                f"Partition {number} of X and of {name} have different index labels: rows would "
+                "be paired wrongly. Take both from one dataframe."
+            )
+    for name, values in (("X", X), ("y", y), ("sample_weight", weight)):
+        array = np.asarray(values)
+        if array.dtype == object and name == "y":
+            bad = np.asarray(pd.isna(array))
+        elif array.dtype.kind in "fc" or array.dtype == object:
+            bad = ~np.isfinite(array.astype(np.float64, copy=False))
+        else:
+            continue
+        if values is not None and bad.any():
+            what = "NaN" if pd.isna(array[bad][0]) else "infinity"
+            row = int(np.nonzero(bad)[0][0])
+            raise ValueError(
+                f"{name} contains {what} in partition {number} (row {row} of it, "
+                f"{int(bad.sum())} such values there). Drop or impute them before the fit."
+            )
+
+
+# -- targets ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What a pack says of its targets: some of them, and for labels how often each comes."""
+
+    n_rows: int
+    shown: np.ndarray
+    counts: np.ndarray | None = None
+
+
+def summary(pack: Pack, of_classes: bool) -> Summary:
+    """Summarise a pack's targets. Runs on a worker."""
+    y = pack.y
+    if not of_classes or not len(y):
+        return Summary(len(y), y[:2])
+    if y.ndim == 2 and y.shape[1] == 1:
+        y = y[:, 0]
+    if y.ndim == 2:
+        return Summary(len(y), y[:N_SHOWN], y.astype(np.float64).sum(axis=0))
+    if y.dtype.kind == "f" and not np.all(y == np.floor(y)):
+        # No labels: a few are enough for scikit-learn to say so.
+        return Summary(len(y), y[:N_SHOWN])
+    return Summary(len(y), *np.unique(y, return_counts=True))
+
+
+def examples(summaries: list[Summary], estimator):
+    """Targets from which everything there is to learn of all of them can be learnt."""
+    n_rows = sum(s.n_rows for s in summaries)
+    if n_rows == 0:
+        raise ValueError(
+            f"X has no rows: every partition is empty. {type(estimator).__name__} needs at least 1."
+        )
+    shown = np.concatenate([s.shown for s in summaries if s.n_rows])
+    if not is_classifier(estimator) or shown.ndim == 2:
+        return shown
+    # Each label more than once: a vector in which none comes twice would look like numbers.
+    return np.repeat(np.unique(shown), 3)
+
+
+def explicit_class_weight(class_weight, targets, summaries: list[Summary]):
+    """`class_weight` with a number for every class, as partitions that lack some need it."""
+    if class_weight is None:
+        return None
+    n_rows = sum(s.n_rows for s in summaries)
+    if targets.is_multilabel:
+        if not isinstance(class_weight, str):
+            return class_weight
+        ones = np.sum([s.counts for s in summaries if s.counts is not None], axis=0)
+        return [{0: n_rows / (2 * max(n_rows - c, 1)), 1: n_rows / (2 * max(c, 1))} for c in ones]
+    classes = targets.classes
+    if not isinstance(class_weight, str):
+        weights = compute_class_weight(class_weight, classes=classes, y=classes)
+        return dict(zip(classes.tolist(), weights.tolist(), strict=True))
+    counts = np.zeros(len(classes))
+    for s in summaries:
+        if s.counts is not None:
+            counts[np.searchsorted(classes, s.shown)] += s.counts
+    weights = n_rows / (len(classes) * counts)
+    return dict(zip(classes.tolist(), weights.tolist(), strict=True))
+
+
+def encoded(packs: list, targets, by_class, columns: Columns, name: str) -> DaskSource:
+    """The packs with targets as the loss wants them and weights as they count."""
+    encode = dask.delayed(encode_pack, pure=False)
+    packs = persisted([encode(pack, targets, by_class, name) for pack in packs])
+    facts = on_packs(partial(facts_of, targets=targets), packs)
+    lengths, weights, outside, worst = zip(*facts, strict=True)
+    total = float(sum(weights))
+    if not total > 0:
+        raise ValueError(
+            f"All values of {name} are zero, so no row counts. Give at least one row a weight > 0."
+        )
+    if not isinstance(targets, ClassEncoder) and sum(outside):
+        value = next(w for w in worst if w is not None)
+        report_outside(sum(outside), sum(lengths) * targets.n_neurons, value, targets.pair)
+    return DaskSource(packs, lengths, columns.n_features, columns.dtype, total)
+
+
+def encode_pack(pack: Pack, targets, by_class, name: str) -> Pack:
+    """Encode a pack's targets and weigh its rows. Runs on a worker."""
+    weight = pack.weight
+    if weight is not None and np.any(weight < 0):
+        row = int(np.argmax(weight < 0))
+        raise ValueError(
+            f"Negative values in data passed to `{name}`: {weight[row]:g} in partition "
+            f"{pack.partition_of(row)}."
+        )
+    if not len(pack.y):
+        return replace(pack, y=targets.encode_unchecked(pack.y[:0]), weight=weight)
+    weight = class_weighted(pack.y, by_class, weight)
+    try:
+        return replace(pack, y=targets.encode_unchecked(pack.y), weight=weight)
+    except ValueError as error:
+        last = pack.first + len(pack.starts) - 1
+        raise ValueError(f"Partitions {pack.first} to {last}: {error}") from None
+
+
+def facts_of(pack: Pack, targets) -> tuple:
+    """(rows, sum of weights, targets outside the activation's range, one of them)."""
+    weight = float(len(pack.X) if pack.weight is None else pack.weight.sum())
+    outside = targets.outside(pack.y)
+    worst = float(pack.y[outside][0]) if outside.any() else None
+    return len(pack.X), weight, int(np.count_nonzero(outside)), worst
+
+
+def split(source: DaskSource, fraction: float, seed: int) -> tuple[DaskSource, DaskSource]:
+    """Set a share of each pack's rows apart, drawn at random."""
+    part = dask.delayed(part_of, pure=False)
+    parts = []
+    for apart in (False, True):
+        packs = persisted([part(p, fraction, [seed, i], apart) for i, p in enumerate(source.packs)])
+        facts = on_packs(_size, packs)
+        lengths, weights = zip(*facts, strict=True)
+        if not sum(lengths):
+            raise ValueError(
+                f"early_stopping=True with validation_fraction={fraction} leaves no rows on one "
+                "side. Give more rows, another validation_fraction, or X_val and y_val."
+            )
+        parts.append(
+            DaskSource(packs, lengths, source.n_features, source.dtype, float(sum(weights)))
+        )
+    return parts[0], parts[1]
+
+
+def part_of(pack: Pack, fraction: float, seed, apart: bool) -> Pack:
+    """The rows of a pack that are set apart, or the others. Runs on a worker."""
+    n_rows = len(pack.X)
+    chosen = np.random.default_rng(seed).permutation(n_rows) < np.ceil(fraction * n_rows)
+    return pack.part(np.flatnonzero(chosen == apart))
+
+
+def _size(pack: Pack) -> tuple:
+    return len(pack.X), float(len(pack.X) if pack.weight is None else pack.weight.sum())
+
+
+# -- predict and score -----------------------------------------------------------------------------
+
+
+def lazily(estimator, method: str, X):
+    """What a method returns for X as a dask array, block by block, once it is computed."""
+    check_is_fitted(estimator)
+    columns = Columns.of(estimator, X, reset=False)
+    apply = partial(apply_method, estimator=slim(estimator), method=method)
+    like = np.zeros((1, columns.n_features), dtype=columns.dtype)
+    if not isinstance(X, da.Array):
+        example = apply(pd.DataFrame(like, columns=X.columns))
+        return X.map_partitions(partial(apply, like=example[:0]), meta=example[:0])
+    example = apply(like)
+    apply = partial(apply, like=example[:0])
+    X = X.rechunk({1: -1})
+    if example.ndim == 1:
+        return X.map_blocks(apply, dtype=example.dtype, drop_axis=1, meta=example[:0])
+    chunks = (X.chunks[0], (example.shape[1],))
+    return X.map_blocks(apply, dtype=example.dtype, chunks=chunks, meta=example[:0])
+
+
+def slim(estimator):
+    """The estimator without its history, which no block needs."""
+    light = copy.copy(estimator)
+    for name in ("history_", "optimizer_state_"):
+        vars(light).pop(name, None)
+    return light
+
+
+def apply_method(block, estimator, method: str, like=None):
+    """Call a method on a block; an empty one gives an empty result. Runs on a worker."""
+    return like if like is not None and not len(block) else getattr(estimator, method)(block)
+
+
+def score(estimator, X, y, sample_weight=None) -> float:
+    """Accuracy, or R2 (a mean over targets), from sums over the partitions."""
+    check_is_fitted(estimator)
+    Columns.of(estimator, X, reset=False)
+    X, y, sample_weight = aligned(X, y, sample_weight)
+    rows, targets = blocks_of(X), blocks_of(y)
+    weights = [None] * len(rows) if sample_weight is None else blocks_of(sample_weight)
+    part = dask.delayed(score_part, pure=False)
+    light = dask.delayed(slim(estimator), traverse=False)
+    tasks = [part(i, light, *b) for i, b in enumerate(zip(rows, targets, weights, strict=True))]
+    parts = [found for found in compute(tasks) if found is not None]
+    if not parts:
+        raise ValueError("X has no rows: every partition is empty.")
+    if is_classifier(estimator):
+        right, total = np.sum(parts, axis=0)
+        return float(right / total)
+    return r2_of(parts)
+
+
+def score_part(number: int, estimator, X, y, weight):
+    """What a partition adds to the score. Runs on a worker."""
+    check_partition(number, X, y, weight)
+    if not len(X):
+        return None
+    predicted, y = estimator.predict(X), np.asarray(y)
+    y = y.reshape(predicted.shape)
+    weight = np.ones(len(y)) if weight is None else np.asarray(weight, dtype=np.float64).ravel()
+    if is_classifier(estimator):
+        right = (predicted == y) if y.ndim == 1 else (predicted == y).all(axis=1)
+        return float(weight @ right), float(weight.sum())
+    y, predicted = y.reshape(len(y), -1), predicted.reshape(len(y), -1)
+    total = weight.sum()
+    mean = weight @ y / total if total > 0 else np.zeros(y.shape[1])
+    return total, mean, weight @ (y - mean) ** 2, weight @ (y - predicted) ** 2
+
+
+def r2_of(parts) -> float:
+    """R2 from each partition's (weight, mean, squares about it, squared residuals)."""
+    total, mean, squares, residual = parts[0]
+    for weight, other, more, left in parts[1:]:
+        if weight == 0:
+            continue
+        delta, both = other - mean, total + weight
+        squares = squares + more + delta**2 * (total * weight / both)
+        mean = mean + delta * (weight / both)
+        total, residual = both, residual + left
+    r2 = np.where(residual == 0, 1.0, 0.0)
+    varies = squares > 0
+    r2[varies] = 1 - residual[varies] / squares[varies]
+    return float(r2.mean())

@@ -1,0 +1,65 @@
+"""What a training works with, and where what `fit` was given lives."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+
+import array_api_compat
+from sklearn import get_config
+
+from ._sklearn_compat import check_sample_weight
+from ._targets import ClassEncoder, ValueEncoder
+from .sources import Source
+from .sources.device_array import DeviceArray
+
+
+@dataclass
+class Inputs:
+    """What a training works with.
+
+    Parameters
+    ----------
+    source : Source
+        The training rows.
+    targets : ValueEncoder or ClassEncoder
+    validation : Source, default=None
+        Validation rows.
+    home : DeviceArray, default=None
+        An array whose library and device the weights go back to; None is numpy.
+    """
+
+    source: Source
+    targets: ValueEncoder | ClassEncoder
+    validation: Source | None = None
+    home: DeviceArray | None = None
+
+    def close(self) -> None:
+        self.source.close()
+        if self.validation is not None:
+            self.validation.close()
+
+
+def is_dask(X) -> bool:
+    """Whether X is a dask collection; dask is not imported to find out."""
+    dask = sys.modules.get("dask")
+    return dask is not None and dask.is_dask_collection(X)
+
+
+def is_device_array(X) -> bool:
+    """Whether X is of another array library, and scikit-learn was told to leave it there."""
+    return (
+        get_config()["array_api_dispatch"]
+        and array_api_compat.is_array_api_obj(X)
+        and not array_api_compat.is_numpy_array(X)
+    )
+
+
+def checked_weight(weight, X, name: str):
+    """Sample weights as float64, not negative and not all zero."""
+    weight = check_sample_weight(weight, X)
+    if not weight.any():
+        raise ValueError(
+            f"All values of {name} are zero, so no row counts. Give at least one row a weight > 0."
+        )
+    return weight

@@ -1,0 +1,35 @@
+"""scipy's special functions as plain ufuncs.
+
+With ``SCIPY_ARRAY_API=1`` scipy hides them behind wrappers that look at every argument first: slow
+on numpy arrays, and they do not know of numpy's own way to pass calls on.
+"""
+
+import numpy as np
+from scipy import special
+
+
+def _ufunc(name: str):
+    function = getattr(special, name)
+    return getattr(function, "__wrapped__", function)
+
+
+erfcx = _ufunc("erfcx")
+expit = _ufunc("expit")
+log_ndtr = _ufunc("log_ndtr")
+logit = _ufunc("logit")
+ndtr = _ufunc("ndtr")
+ndtri = _ufunc("ndtri")
+xlog1py = _ufunc("xlog1py")
+xlogy = _ufunc("xlogy")
+
+
+def softmax(z, axis: int):
+    """Exponentials that add up to one along an axis."""
+    e = np.exp(z - z.max(axis=axis, keepdims=True))
+    return e / e.sum(axis=axis, keepdims=True)
+
+
+def log_softmax(z, axis: int):
+    """Logarithm of `softmax`, exact far out."""
+    shifted = z - z.max(axis=axis, keepdims=True)
+    return shifted - np.log(np.exp(shifted).sum(axis=axis, keepdims=True))

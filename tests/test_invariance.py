@@ -111,21 +111,21 @@ def test_the_number_of_threads_changes_no_bit(name, monkeypatch):
 def test_same_data_and_seed_same_bits(name):
     neuron, target = {**FITS, **STOCHASTIC}[name]
     first = bits(neuron.fit(X, TARGETS[target]))
-    state = np.random.get_state()
-    np.random.seed(123)
+    state = np.random.get_state()  # noqa: NPY002  (that it is not used is the point)
+    np.random.seed(123)  # noqa: NPY002
     second = bits(neuron.fit(X, TARGETS[target]))
-    np.random.set_state(state)
+    np.random.set_state(state)  # noqa: NPY002
     assert first == second
 
 
 @pytest.mark.parametrize("name", FITS)
 def test_the_global_generator_is_left_alone(name):
     neuron, target = FITS[name]
-    np.random.seed(5)
+    np.random.seed(5)  # noqa: NPY002
     neuron.fit(X, TARGETS[target])
-    drawn = np.random.random()
-    np.random.seed(5)
-    assert drawn == np.random.random()
+    drawn = np.random.random()  # noqa: NPY002
+    np.random.seed(5)  # noqa: NPY002
+    assert drawn == np.random.random()  # noqa: NPY002
 
 
 def test_another_seed_another_stochastic_fit_of_the_same_quality():

@@ -110,9 +110,9 @@ class NeuronLayer(BaseNeuron):
         Their biases.
     loss_ : str
         The loss that it was trained on.
-    classes_ : ndarray of shape (n_classes,)
+    output_classes_ : ndarray of shape (n_classes,)
         The labels; 0, 1, ... for a multilabel indicator. Only where y was of classes.
-    multilabel_ : bool
+    output_multilabel_ : bool
         Whether y was a multilabel indicator. Only where y was of classes.
     n_iter_ : int
         Iterations done.
@@ -162,6 +162,10 @@ class NeuronLayer(BaseNeuron):
     >>> network[0].transform(X).shape
     (200, 8)
     """
+
+    # What neurons can choose, for those who look inside: hidden neurons have a bias, and no L1.
+    fit_intercept = True
+    l1_ratio = 0.0
 
     _constraints = LAYER_CONSTRAINTS
     _warn_of_bad_fit = staticmethod(warn_of_bad_layer)
@@ -268,6 +272,9 @@ class NeuronLayer(BaseNeuron):
     def _weights(self):
         return self.coef_, self.intercept_, self.output_coef_, self.output_intercept_
 
+    def _target_attributes(self, targets):
+        return {f"output_{name}": value for name, value in targets.attributes.items()}
+
     def _weight_attributes(self, targets, weights):
         names = LayerObjective.weight_names
         found = {f"{name}_": value for name, value in zip(names, weights, strict=True)}
@@ -298,7 +305,7 @@ class NeuronLayer(BaseNeuron):
     def _fitted_targets(self):
         loss = self.loss_ if self.loss == "auto" else self.loss
         if self._takes_classes(loss):
-            return self._encoder(loss, self.classes_, self.multilabel_)
+            return self._encoder(loss, self.output_classes_, self.output_multilabel_)
         return ValueEncoder(self._value_pair(loss), len(self.output_coef_), False)
 
     @staticmethod

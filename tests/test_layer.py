@@ -57,7 +57,7 @@ def own_score(layer, X, y):
         y = y.reshape(len(y), -1)
         return 1 - np.sum((y - o) ** 2) / np.sum((y - y.mean(axis=0)) ** 2)
     code = (o[:, 0] > 0).astype(int) if o.shape[1] == 1 else o.argmax(axis=1)
-    return np.mean(layer.classes_[code] == y)
+    return np.mean(layer.output_classes_[code] == y)
 
 
 # -- learning --------------------------------------------------------------------------------------
@@ -143,7 +143,7 @@ def test_targets_decide_the_loss():
         assert layer.intercept_.shape == (3,), name
         assert layer.output_coef_.shape == (n_outputs, 3), name
         assert layer.output_intercept_.shape == (n_outputs,), name
-        assert hasattr(layer, "classes_") == (loss == "log_loss"), name
+        assert hasattr(layer, "output_classes_") == (loss == "log_loss"), name
 
 
 @pytest.mark.parametrize(
@@ -177,7 +177,7 @@ def test_many_classes_and_labels():
     X = np.random.default_rng(0).uniform(-1, 1, (400, 3))
     Y = np.column_stack([X[:, 0] * X[:, 1] > 0, np.abs(X[:, 2]) > 0.5]).astype(int)
     layer = NeuronLayer(8, random_state=0).fit(X, Y)
-    assert layer.multilabel_
+    assert layer.output_multilabel_
     assert np.mean((outputs(layer, X) > 0) == Y) > 0.97
 
 

@@ -4,6 +4,7 @@ from .columns import Column, Target
 from .diagnosis import Diagnosis, Finding, diagnose
 from .history import training_history
 from .page import to_html
+from .specialisation import specialisation
 from .terms import contributions
 from .units import Unfolded, unfold
 from .weights import coef_table
@@ -17,6 +18,7 @@ __all__ = [
     "coef_table",
     "contributions",
     "diagnose",
+    "specialisation",
     "to_html",
     "training_history",
     "unfold",

@@ -242,6 +242,10 @@ class BaseNeuron(
         """Fitted weights and biases in the objective's shapes and order."""
         return self._weights_2d()
 
+    def _target_attributes(self, targets) -> dict:
+        """Fitted attributes that say what was learnt of y."""
+        return targets.attributes
+
     def _weight_attributes(self, targets, weights) -> dict:
         """Fitted attributes that hold weights and biases."""
         coef, intercept = targets.shape_weights(*weights)
@@ -310,7 +314,7 @@ class BaseNeuron(
         return getattr(self, "history_", None) if self.warm_start else None
 
     def _store(self, outcome: Outcome, history: History, targets, solver: str, home=None) -> None:
-        for name, value in targets.attributes.items():
+        for name, value in self._target_attributes(targets).items():
             setattr(self, name, value)
         for name, value in self._weight_attributes(targets, outcome.weights).items():
             setattr(self, name, at_home(home, value))
@@ -386,7 +390,8 @@ class BaseNeuron(
             return None
 
         def attributes(*weights, **reached):
-            return {**targets.attributes, **self._weight_attributes(targets, weights), **reached}
+            learnt = {**self._target_attributes(targets), **reached}
+            return {**learnt, **self._weight_attributes(targets, weights)}
 
         metadata = {} if sample_weight is None else {"sample_weight": sample_weight}
         return CallbackBridge(self, X, y, metadata, attributes)

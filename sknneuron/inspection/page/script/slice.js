@@ -88,8 +88,8 @@ function sliceWords(page, points) {
   const line_ = "The line: this row, with only this feature moved.";
   if (!points.length) return line_;
   const isObserved = page.data.rows.y && page.data.task === "regression";
-  const dots = isObserved ? "what was observed" : "what the neuron says of them";
-  return `${line_} The dots: the rows of the sample, and ${dots}.`;
+  const meaning = isObserved ? "what was observed" : "what the neuron says of them";
+  return `${line_} The dots: the rows of the sample, and ${meaning}.`;
 }
 
 function drawAlong(page, node, { f, curve, points, y, frame }) {

@@ -18,7 +18,7 @@ from ._callbacks import CallbackBridge
 from ._device import at_home
 from ._dispatch import reader_of, refuse_elsewhere, wherever
 from ._fit_warnings import column_names, warn_of_bad_fit, warn_of_other_scale
-from ._inputs import Inputs, checked_weight
+from ._inputs import Inputs, checked_weight, look_at_columns
 from ._parameters import check_parameters
 from ._sklearn_compat import CallbackSupportMixin, with_callbacks
 from ._targets import ClassEncoder, ValueEncoder
@@ -114,6 +114,7 @@ class BaseNeuron(
         reader = reader_of(X)
         if reader is not None:
             return reader(self, X, y, sample_weight, validation)
+        look_at_columns(X)
         X, y = validate_data(
             self, X, y, accept_sparse="csr", dtype=DTYPES, multi_output=True, y_numeric=False
         )

@@ -18,7 +18,7 @@ from ._callbacks import CallbackBridge
 from ._device import at_home
 from ._dispatch import reader_of, refuse_elsewhere, wherever
 from ._fit_warnings import column_names, warn_of_bad_fit, warn_of_other_scale
-from ._inputs import Inputs, checked_weight
+from ._inputs import Inputs, checked_weight, look_at_columns
 from ._parameters import check_parameters
 from ._plain import is_plain_training_set, weighted_sum
 from ._sklearn_compat import CallbackSupportMixin, PictureMixin, with_callbacks
@@ -120,6 +120,7 @@ class BaseNeuron(
         reader = reader_of(X)
         if reader is not None:
             return reader(self, X, y, sample_weight, validation)
+        look_at_columns(X)
         X, y = self._validated(X, y)
         if sample_weight is not None:
             sample_weight = checked_weight(sample_weight, X, "sample_weight")

@@ -1,14 +1,12 @@
 """The page in a real browser: what it computes, what it does, and what it must never do."""
 
 import copy
-import json
 from pathlib import Path
 
 import mpmath
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.base import clone
 from sklearn.datasets import load_iris
 
 import sknneuron
@@ -16,7 +14,7 @@ from sknneuron import NeuronClassifier, NeuronRegressor
 from sknneuron.activations import ACTIVATIONS
 from sknneuron.inspection import to_html
 
-from .models import MODELS, model, neuron_of, outputs, sales
+from .models import MODELS, model, neuron_of, outputs
 
 pytestmark = pytest.mark.browser
 SCRIPT = Path(sknneuron.__file__).parent / "inspection" / "page" / "script"

@@ -1,10 +1,18 @@
 """Settings of the documentation; the build needs no network."""
 
 import inspect
+import sys
+from pathlib import Path
 
 import sknneuron
 from sknneuron.activations import ACTIVATIONS
 from sknneuron.losses import LOSSES
+
+DOCS = Path(__file__).parent
+sys.path.insert(0, str(DOCS))
+# Pages of fitted neurons, written by every build and embedded by neuron_page.rst.
+PAGES = DOCS / "generated" / "pages"
+PAGES.mkdir(parents=True, exist_ok=True)
 
 project = "sknneuron"
 author = "sknneuron developers"
@@ -26,6 +34,7 @@ html_theme = "pydata_sphinx_theme"
 html_title = "sknneuron"
 html_theme_options = {"show_toc_level": 2, "navigation_with_keys": False}
 html_copy_source = False
+html_static_path = ["_static", "generated/pages"]
 html_show_sourcelink = False
 
 
@@ -81,6 +90,13 @@ def _targets(target_range):
     return f"in {left}{low:g}, {high:g}{right}".replace("inf", "∞")
 
 
+def _write_neuron_pages(app):
+    from neuron_pages import write_pages
+
+    write_pages(PAGES)
+
+
 def setup(app):
-    """Hook the tables in before sources are read."""
+    """Hook in what is made from the code itself before sources are read."""
     app.connect("builder-inited", _write_tables)
+    app.connect("builder-inited", _write_neuron_pages)

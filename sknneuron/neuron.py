@@ -9,7 +9,8 @@ from sklearn.utils.metaestimators import available_if
 from . import _special as special
 from ._dispatch import scorer_of, wherever
 from ._parameters import CLASSIFIER_CONSTRAINTS, CONSTRAINTS
-from ._targets import ClassEncoder, ValueEncoder, class_weighted, find_classes, numeric
+from ._plain import plain_accuracy, plain_r2
+from ._targets import ClassEncoder, ValueEncoder, class_weighted, find_classes, numeric, strata
 from .base import BaseNeuron, keeping_earlier_fit
 from .pairs import make_pair
 
@@ -202,7 +203,7 @@ class NeuronRegressor(RegressorMixin, BaseNeuron):
         levels = self._levels(X)
         return levels[:, 0] if self.coef_.ndim == 1 else levels
 
-    def score(self, X, y, sample_weight=None):
+    def score(self, X, y=None, sample_weight=None):
         """R2, the share of the targets' variance that the predictions explain.
 
         Parameters
@@ -216,6 +217,10 @@ class NeuronRegressor(RegressorMixin, BaseNeuron):
         score : float
             At most 1; a mean over targets where there are several.
         """
+        if sample_weight is None and type(X) is np.ndarray:
+            score = plain_r2(y, self.predict(X))
+            if score is not None:
+                return score
         return scorer_of(self, X, super().score)(X, y, sample_weight)
 
     def _learn_targets(self, y, classes=None):
@@ -519,7 +524,7 @@ class NeuronClassifier(ClassifierMixin, BaseNeuron):
         with np.errstate(divide="ignore"):
             return np.log(self.predict_proba(X))
 
-    def score(self, X, y, sample_weight=None):
+    def score(self, X, y=None, sample_weight=None):
         """Accuracy, the share of rows whose class (all of whose labels) is predicted.
 
         Parameters
@@ -532,6 +537,10 @@ class NeuronClassifier(ClassifierMixin, BaseNeuron):
         -------
         score : float
         """
+        if sample_weight is None and type(X) is np.ndarray and not self.multilabel_:
+            score = plain_accuracy(y, self.predict(X))
+            if score is not None:
+                return score
         return scorer_of(self, X, super().score)(X, y, sample_weight)
 
     def _is_binary(self) -> bool:
@@ -576,10 +585,7 @@ class NeuronClassifier(ClassifierMixin, BaseNeuron):
         return class_weighted(y, self.class_weight, sample_weight)
 
     def _strata(self, y, n_validation):
-        y = y.ravel() if y.shape[1:] == (1,) else y
-        counts = np.unique(y, return_counts=True)[1] if np.ndim(y) == 1 else np.zeros(1)
-        enough = counts.min() >= 2 and n_validation >= len(counts)
-        return y if enough and len(y) - n_validation >= len(counts) else None
+        return strata(y, n_validation)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

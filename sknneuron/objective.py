@@ -43,7 +43,6 @@ N_WATCHED_ROWS = 1000
 N_LEVEL_ROWS = 1 << 16
 # Past this ratio of a column's mean to its deviation, rows are centred before they are multiplied.
 FAR_FROM_ZERO = 1e5
-EPS = float(np.finfo(float).eps)
 
 
 @dataclass(frozen=True)
@@ -124,6 +123,11 @@ class Objective:
     def activation(self) -> Activation:
         """Activation of the neurons that are watched for dead and saturated ones."""
         return self.pair.activation
+
+    @property
+    def n_outputs(self) -> int:
+        """Number of neurons that the loss compares with targets."""
+        return self.n_neurons
 
     @property
     def weight_shapes(self) -> tuple[tuple[int, ...], ...]:
@@ -345,8 +349,8 @@ class Objective:
         if source.in_memory:
             return source.y, source.sample_weight
         if self.pair.coupled:
-            (counts,) = source.map_sum(ClassWeights(self.n_neurons))
-            return np.arange(self.n_neurons), counts
+            (counts,) = source.map_sum(ClassWeights(self.n_outputs))
+            return np.arange(self.n_outputs), counts
         if self.pair.loss.mean_decides:
             (total,) = source.map_sum(TargetSums())
             return total[None] / source.total_weight, None
@@ -374,7 +378,7 @@ class Objective:
     @property
     def rounding(self) -> float:
         """What rounding may add to the objective: a few eps times the mean absolute loss term."""
-        return 4 * EPS * self._at_null[1]
+        return 4 * self.source.eps * self._at_null[1]
 
     def dispersion(self, theta) -> float:
         """Dispersion of the targets about the neurons' levels, from the watched rows."""

@@ -115,7 +115,8 @@ class Training:
     validation : Objective, default=None
         On the validation rows; only its loss is used.
     on_iterate : callable, default=None
-        Called as ``on_iterate(*weights)`` after each; True asks to stop.
+        Called as ``on_iterate(*weights, n_iter_=..., objective_=...)`` after each; True asks to
+        stop.
     verbose : int, default=0
         1 prints a line an iterate.
     name : str, default=""
@@ -235,7 +236,9 @@ class Training:
         self.history.append(entry)
         if self.verbose:
             self._print(entry, iterate)
-        stop = self.on_iterate(*weights) if self.on_iterate is not None else False
+        stop = False
+        if self.on_iterate is not None:
+            stop = self.on_iterate(*weights, n_iter_=n_iter, objective_=entry["objective"])
         return bool(stop), validation_loss
 
     def _validation_loss(self, weights) -> float:

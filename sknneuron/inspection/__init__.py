@@ -12,6 +12,7 @@ from .displays import (
 )
 from .history import training_history
 from .page import to_html
+from .specialisation import specialisation
 from .terms import contributions
 from .units import Unfolded, unfold
 from .weights import coef_table
@@ -31,6 +32,7 @@ __all__ = [
     "coef_table",
     "contributions",
     "diagnose",
+    "specialisation",
     "to_html",
     "training_history",
     "unfold",

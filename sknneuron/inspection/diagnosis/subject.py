@@ -115,11 +115,14 @@ class Subject:
         """Which inputs take two values only, as dummies do."""
         X = self.evidence.X
         if sparse.issparse(X):
-            found = []
-            for j in range(X.shape[1]):
-                values = np.unique(X[:, [j]].data)
-                found.append(len(values) <= 1)
-            return np.array(found)
+            columns = sparse.csc_array(X)
+            columns.eliminate_zeros()
+            found = np.diff(columns.indptr) == 0
+            starts = columns.indptr[:-1][~found]
+            if len(starts):
+                low = np.minimum.reduceat(columns.data, starts)
+                found[~found] = low == np.maximum.reduceat(columns.data, starts)
+            return found
         low, high = X.min(axis=0), X.max(axis=0)
         return np.all((low == X) | (high == X), axis=0)
 

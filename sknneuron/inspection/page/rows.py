@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from sklearn.utils import _safe_indexing
 
-from .features import Seen, as_list
+from .features import Seen, as_list, dense
 from .subject import Subject
 
 # Numbers that the sample may take.
@@ -75,9 +75,7 @@ def probe(subject: Subject) -> tuple[None, dict, dict | None]:
     neuron, n_inputs = subject.neuron, subject.unfolded.coef.shape[1]
     inputs = np.zeros((N_PROBES, n_inputs))
     inputs[:, subject.kept] = np.random.default_rng(0).normal(size=(N_PROBES, len(subject.kept)))
-    names = getattr(neuron, "feature_names_in_", None)
-    X = inputs if names is None else pd.DataFrame(inputs, columns=names)
-    values = _predictions(subject, neuron, X)
+    values = _predictions(subject, neuron, _named(neuron, inputs))
     if subject.follows_target:
         values = np.asarray(subject.unfolded.target.inverse(values)).reshape(len(values), -1)
     checks = {
@@ -92,6 +90,12 @@ def probe(subject: Subject) -> tuple[None, dict, dict | None]:
     return None, checks, rest if subject.n_hidden else None
 
 
+def _named(neuron, inputs):
+    """Inputs as a neuron that was fitted on a DataFrame wants them."""
+    names = getattr(neuron, "feature_names_in_", None)
+    return inputs if names is None else pd.DataFrame(dense(inputs), columns=names)
+
+
 def _predictions(subject: Subject, estimator, X) -> np.ndarray:
     """What Python says of X, as far as the page can follow: (n_rows, n_outputs)."""
     if subject.task in ("binary", "multiclass", "multilabel"):
@@ -99,8 +103,8 @@ def _predictions(subject: Subject, estimator, X) -> np.ndarray:
     elif subject.task == "margin":
         values = estimator.decision_function(X)
     elif subject.task == "sum" or (not subject.follows_target and estimator is not subject.neuron):
-        inputs = subject.unfolded.inputs(X)
         neuron = subject.neuron
+        inputs = _named(neuron, subject.unfolded.inputs(X))
         values = neuron.pre_activation(inputs) if subject.task == "sum" else neuron.predict(inputs)
     else:
         values = estimator.predict(X)

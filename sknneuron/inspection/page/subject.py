@@ -131,8 +131,8 @@ class Subject:
             return None
         X = self.X
         if self.n_rows > LOOKED_AT:
-            chosen = np.random.default_rng(0).choice(self.n_rows, LOOKED_AT, replace=False)
-            X = _safe_indexing(self.X, np.sort(chosen))
+            chosen = np.sort(np.random.default_rng(0).choice(self.n_rows, LOOKED_AT, replace=False))
+            X = _safe_indexing(X, chosen)
             self.notes.append(
                 f"Ranges and averages are those of {LOOKED_AT:,} of the {self.n_rows:,} rows given."
             )

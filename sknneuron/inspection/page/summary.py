@@ -6,6 +6,7 @@ import re
 
 import numpy as np
 
+from ..diagnosis import diagnose
 from . import words
 from .features import describe_feature
 from .history import describe_history
@@ -53,7 +54,7 @@ def summarize(estimator, X=None, y=None, *, title=None, max_rows=500, budget=1.0
         "labels": labels,
         "neurons": labels if len(labels) == subject.n_neurons else labels[-1:],
         "features": features,
-        "inputs": [subject.unfolded.input_names[j] for j in subject.kept],
+        "inputs": _input_names(subject),
         "n_inputs": len(subject.kept),
         "coef": subject.unfolded.coef[:, subject.kept].ravel().tolist(),
         "intercept": subject.unfolded.intercept.tolist(),
@@ -65,7 +66,7 @@ def summarize(estimator, X=None, y=None, *, title=None, max_rows=500, budget=1.0
         "rows": rows,
         "checks": checks,
         "history": describe_history(subject),
-        "findings": None,
+        "findings": _findings(subject),
         "weight_notes": words.weight_notes(subject),
         "notes": [*_data_notes(subject), *subject.notes],
         "facts": words.facts(subject),
@@ -99,6 +100,21 @@ def _behind_the_sum(subject: Subject) -> dict:
     }
 
 
+def _input_names(subject: Subject) -> list[str]:
+    """Names of the neuron's inputs in terms of the columns that feed them."""
+    names = list(subject.unfolded.input_names)
+    for column in subject.columns:
+        if len(column.inputs) == 1:
+            names[column.inputs[0]] = column.name
+        elif column.codes is not None:
+            by_input = column.codes.tocsc()
+            for i, j in enumerate(column.inputs):
+                levels = by_input.indices[by_input.indptr[i] : by_input.indptr[i + 1]]
+                if len(levels) == 1:
+                    names[j] = f"{column.name} = {column.levels[levels[0]]}"
+    return [names[j] for j in subject.kept]
+
+
 def _finite(value) -> float | None:
     return float(value) if np.isfinite(value) else None
 
@@ -130,6 +146,21 @@ def _picture(subject: Subject) -> dict | None:
     if not all(re.fullmatch(r"(x|pixel[_ ]?)\d+([_ ]\d+)?", c.name) for c in subject.columns):
         return None
     return {"rows": side, "columns": side}
+
+
+def _findings(subject: Subject) -> list[dict] | None:
+    """What a check-up finds; None without the rows that it needs."""
+    if subject.seen is None:
+        return None
+    return [
+        {
+            "code": finding.code,
+            "severity": finding.severity,
+            "message": finding.message,
+            "advice": finding.advice,
+        }
+        for finding in diagnose(subject.unfolded.estimator, subject.X, subject.y)
+    ]
 
 
 def _data_notes(subject: Subject) -> list[str]:

@@ -101,7 +101,11 @@ def _text():
     documents = [" ".join(words[row]) for row in numbers]
     documents[0] += " " + " ".join(words)
     label = np.array(["sport" if "word3 " in text else "politics" for text in documents])
-    return make_pipeline(TfidfVectorizer(), NeuronClassifier()).fit(documents, label), documents, label
+    return (
+        make_pipeline(TfidfVectorizer(), NeuronClassifier()).fit(documents, label),
+        documents,
+        label,
+    )
 
 
 MODELS = {
@@ -124,6 +128,12 @@ MODELS = {
 def model(name):
     """Return (estimator, X, y)."""
     return MODELS[name]()
+
+
+def first_rows(name, n=400):
+    """Return an estimator and rows that all fit onto a page."""
+    estimator, X, y = model(name)
+    return estimator, X[:n], y[:n]
 
 
 def neuron_of(estimator):

@@ -1,14 +1,13 @@
 """The page in a real browser: what it computes, what it does, and what it must never do."""
 
 import copy
-import json
 from pathlib import Path
 
 import mpmath
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.base import clone
+from playwright.sync_api import expect
 from sklearn.datasets import load_iris
 
 import sknneuron
@@ -16,16 +15,17 @@ from sknneuron import NeuronClassifier, NeuronRegressor
 from sknneuron.activations import ACTIVATIONS
 from sknneuron.inspection import to_html
 
-from .models import MODELS, model, neuron_of, outputs, sales
+from .models import MODELS, first_rows, model, neuron_of, outputs
 
 pytestmark = pytest.mark.browser
 SCRIPT = Path(sknneuron.__file__).parent / "inspection" / "page" / "script"
-REGRESSION = {"price", "log price", "tanh", "relu", "one feature", "two targets"}
 
 
 def shown(page):
     """Return the values that the page shows, to the last digit."""
-    many = page.eval_on_selector_all("[data-output]", "all => all.map(n => [n.dataset.output, n.dataset.value])")
+    many = page.eval_on_selector_all(
+        "[data-output]", "all => all.map(n => [n.dataset.output, n.dataset.value])"
+    )
     if many:
         return np.array([float(value) for _, value in sorted(many, key=lambda pair: int(pair[0]))])
     return np.array([float(page.get_attribute("#prediction", "data-value"))])
@@ -39,12 +39,13 @@ def load(page, row):
 
 def feature_named(page, name):
     """Return the number of the control of a feature."""
-    found = page.locator(".control", has=page.locator(f'label:text-is("{name}")'))
+    found = page.locator(".control", has=page.locator(f'label bdi:text-is("{name}")'))
     return found.get_attribute("data-feature")
 
 
-def slide(page, feature, value):
-    """Move a slider as a pointer would: the value, then the event."""
+def slide(page, name, value):
+    """Move a feature's slider as a pointer would: the value, then the event."""
+    feature = feature_named(page, name)
     page.eval_on_selector(
         f"#feature-{feature}",
         "(node, value) => { node.value = value; node.dispatchEvent(new Event('input')); }",
@@ -72,48 +73,48 @@ def with_value(X, row, column, value):
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_page_and_python_agree_on_every_row(pages, name):
-    estimator, X, y = model(name)
+def test_page_and_python_agree(pages, name):
+    estimator, X, y = first_rows(name)
     page = pages.open(to_html(estimator, X, y))
     line = page.locator("#difference")
     assert float(line.get_attribute("data-relative")) < 1e-12
     assert "differ by at most" in line.inner_text()
-
-
-@pytest.mark.parametrize("name", MODELS)
-def test_without_rows_it_is_held_against_made_up_ones(pages, name):
-    estimator, _, _ = model(name)
-    page = pages.open(to_html(estimator))
-    assert float(page.get_attribute("#difference", "data-relative")) < 1e-12
-    assert page.locator("#rows").is_hidden()
-    assert "No row of data is in this file" in page.inner_text("#notes")
-
-
-@pytest.mark.parametrize("name", [name for name in MODELS if name != "text"])
-def test_sliders_give_what_python_gives(pages, name):
-    estimator, X, y = model(name)
-    page = pages.open(to_html(estimator, X, y, max_rows=len(X)))
     load(page, 7)
     agree(page, outputs(estimator, X[7:8]))
-    columns = X.columns if isinstance(X, pd.DataFrame) else range(X.shape[1])
-    numbers = [c for c in columns if not isinstance(X, pd.DataFrame) or X[c].dtype.kind == "f"]
-    for column in numbers[:3]:
-        label = column if isinstance(column, str) else f"x{column}"
-        feature = feature_named(page, label)
-        low, high = (np.asarray(X[column]) if isinstance(column, str) else X[:, column]).min(), None
-        high = (np.asarray(X[column]) if isinstance(column, str) else X[:, column]).max()
+    if name == "text":
+        return
+    for column, label in numbers_of(X)[:2]:
+        values = X[column] if isinstance(column, str) else X[:, column]
         load(page, 7)
-        value = slide(page, feature, low + 0.3 * (high - low))
+        value = slide(page, label, values.min() + 0.3 * (values.max() - values.min()))
         agree(page, outputs(estimator, with_value(X, 7, column, value)))
 
 
+def numbers_of(X):
+    """Columns of numbers, and what the page calls them."""
+    if isinstance(X, pd.DataFrame):
+        return [(name, name) for name in X if X[name].dtype.kind == "f"]
+    return [(j, f"x{j}") for j in range(X.shape[1]) if np.ptp(X[:, j])]
+
+
+@pytest.mark.parametrize("name", ["log price", "digits", "text", "one feature"])
+def test_without_rows_it_is_held_against_made_up_ones(pages, name):
+    page = pages.open(to_html(model(name)[0]))
+    assert float(page.get_attribute("#difference", "data-relative")) < 1e-12
+    assert page.locator("#rows").is_hidden()
+    assert "No row of data is in this file" in page.inner_text("#notes")
+    before = shown(page)
+    slide(page, page.locator(".control .name").first.inner_text(), 0.1)
+    assert (shown(page) != before).any()
+
+
 def test_square_feet_and_zip_codes(pages):
-    estimator, X, y = model("log price")
-    page = pages.open(to_html(estimator, X, y, max_rows=len(X)))
+    estimator, X, y = first_rows("log price")
+    page = pages.open(to_html(estimator, X, y))
     load(page, 100)
     sqft, zip_code = feature_named(page, "sqft"), feature_named(page, "zip")
     assert float(page.get_attribute(f"#feature-{sqft}", "max")) == X["sqft"].max()
-    square_feet = slide(page, sqft, 2500)
+    square_feet = slide(page, "sqft", 2500)
     assert square_feet == 2500
     changed = with_value(X, 100, "sqft", square_feet)
     agree(page, estimator.predict(changed))
@@ -124,7 +125,7 @@ def test_square_feet_and_zip_codes(pages):
     changed["zip"] = "00000"
     agree(page, estimator.predict(changed))
     # A number that no slider reaches, typed in.
-    field = page.locator(f'[data-feature="{sqft}"] input[type=number]')
+    field = page.locator(f'.control[data-feature="{sqft}"] input[type=number]')
     field.fill("12000.5")
     field.press("Enter")
     changed["sqft"] = 12000.5
@@ -132,8 +133,8 @@ def test_square_feet_and_zip_codes(pages):
 
 
 def test_a_missing_value_is_imputed(pages):
-    estimator, X, y = model("price")
-    page = pages.open(to_html(estimator, X, y, max_rows=len(X)))
+    estimator, X, y = first_rows("price")
+    page = pages.open(to_html(estimator, X, y))
     load(page, 3)
     sqft = feature_named(page, "sqft")
     button = page.locator(f'.control[data-feature="{sqft}"] button')
@@ -145,15 +146,15 @@ def test_a_missing_value_is_imputed(pages):
 
 
 def test_words_of_a_text(pages):
-    estimator, X, y = model("text")
-    page = pages.open(to_html(estimator, X, y, max_rows=len(X)))
+    estimator, X, y = first_rows("text")
+    page = pages.open(to_html(estimator, X, y))
     assert "This page shows 60" in page.inner_text("#unshown")
     load(page, 11)
     agree(page, estimator.predict_proba(X[11:12]))
     inputs = estimator[:-1].transform(X[11:12]).toarray()
     names = list(estimator[:-1].get_feature_names_out())
-    for word in ("word3", "word5"):
-        inputs[0, names.index(word)] = slide(page, feature_named(page, word), 0.25)
+    for word in page.locator(".control .name").all_inner_texts()[:3]:
+        inputs[0, names.index(word)] = slide(page, word, 0.25)
     agree(page, estimator[-1].predict_proba(inputs))
 
 
@@ -172,15 +173,17 @@ def test_every_activation_far_out(pages, activation):
         np.testing.assert_allclose(shown(page), neuron.predict(X[[row]]), rtol=1e-9, atol=0)
 
 
-@pytest.mark.parametrize("activation", ["sigmoid", "tanh", "softsign", "probit", "cloglog"])
 @pytest.mark.parametrize("n_classes", [2, 3])
+@pytest.mark.parametrize("activation", ["tanh", "softsign", "cloglog"])
 def test_every_activation_of_a_classifier(pages, activation, n_classes):
     X, y = load_iris(return_X_y=True)
     X, y = X[y < n_classes], y[y < n_classes]
     neuron = NeuronClassifier(activation, alpha=1e-2).fit(X, y)
     page = pages.open(to_html(neuron, X, y))
     assert float(page.get_attribute("#difference", "data-absolute")) < 1e-14
-    labels = [page.inner_text("#prediction .headline") for row in range(0, 90, 30) if not load(page, row)]
+    labels = [
+        page.inner_text("#prediction .headline") for row in range(0, 90, 30) if not load(page, row)
+    ]
     assert labels == [str(label) for label in neuron.predict(X[0:90:30])]
 
 
@@ -203,8 +206,8 @@ def test_erfc_to_the_last_digits(browser):
 
 @pytest.mark.parametrize("name", ["price", "digits", "relu"])
 def test_weights_can_be_edited_and_come_back(pages, name):
-    estimator, X, y = model(name)
-    page = pages.open(to_html(estimator, X, y, max_rows=len(X)))
+    estimator, X, y = first_rows(name)
+    page = pages.open(to_html(estimator, X, y))
     load(page, 20)
     before = shown(page)
     changed = copy.deepcopy(estimator)
@@ -240,8 +243,8 @@ def _scale(estimator, own):
 
 @pytest.mark.parametrize("name", ["above the median", "digits", "tanh"])
 def test_the_scrubber_shows_the_weights_of_then(pages, name):
-    estimator, X, y = model(name)
-    page = pages.open(to_html(estimator, X, y, max_rows=len(X)))
+    estimator, X, y = first_rows(name)
+    page = pages.open(to_html(estimator, X, y))
     load(page, 5)
     fitted = shown(page)
     then = copy.deepcopy(estimator)
@@ -269,15 +272,15 @@ def test_playing_runs_through_the_training(pages):
     fitted = shown(page)
     page.click("#play")
     last = page.get_attribute("#scrubber", "max")
-    page.wait_for_function("document.getElementById('play').textContent === 'Play'")
+    expect(page.locator("#play")).to_have_text("Play")
     assert page.input_value("#scrubber") == last
     np.testing.assert_allclose(shown(page), fitted, rtol=1e-9)
 
 
 @pytest.mark.parametrize("name", ["price", "digits", "multilabel"])
 def test_rows_of_the_histogram_load(pages, name):
-    estimator, X, y = model(name)
-    page = pages.open(to_html(estimator, X, y, max_rows=len(X)))
+    estimator, X, y = first_rows(name)
+    page = pages.open(to_html(estimator, X, y))
     page.locator(".histogram-bar").last.click()
     row = int(page.input_value("#row")) - 1
     agree(page, outputs(estimator, X[row : row + 1]))
@@ -291,14 +294,14 @@ def test_rows_of_the_histogram_load(pages, name):
 
 
 def test_what_was_observed_is_said(pages):
-    estimator, X, y = model("price")
-    page = pages.open(to_html(estimator, X, y, max_rows=len(X)))
+    estimator, X, y = first_rows("price")
+    page = pages.open(to_html(estimator, X, y))
     load(page, 0)
     off = float(estimator.predict(X[:1])[0] - y[0])
     words = page.inner_text("#actual").replace("\u202f", "")
     assert f"actual {y[0]:.0f}" in words
     assert ("low" if off < 0 else "high") in words
-    slide(page, feature_named(page, "sqft"), 3000)
+    slide(page, "sqft", 3000)
     assert page.inner_text("#actual").strip() == ""
 
 
@@ -330,15 +333,19 @@ def test_neurons_side_by_side(pages):
 
 
 def test_by_keyboard_alone(pages):
-    estimator, X, y = model("price")
-    page = pages.open(to_html(estimator, X, y, max_rows=len(X)))
+    estimator, X, y = first_rows("price")
+    page = pages.open(to_html(estimator, X, y))
     load(page, 9)
     before = shown(page)
     page.evaluate("document.activeElement.blur()")
     reached = []
     for _ in range(60):
         page.keyboard.press("Tab")
-        reached.append(page.evaluate("document.activeElement.id || document.activeElement.className.baseVal || ''"))
+        reached.append(
+            page.evaluate(
+                "document.activeElement.id || document.activeElement.className.baseVal || ''"
+            )
+        )
         if reached[-1] == f"feature-{feature_named(page, 'sqft')}":
             page.keyboard.press("ArrowRight")
             assert shown(page) > before
@@ -364,7 +371,12 @@ def test_every_control_has_a_name(pages):
              || n.textContent.trim())).map(n => n.outerHTML)""",
     )
     assert nameless == []
-    assert page.eval_on_selector_all("svg[role=img]", "all => all.filter(n => !n.getAttribute('aria-label')).length") == 0
+    assert (
+        page.eval_on_selector_all(
+            "svg[role=img]", "all => all.filter(n => !n.getAttribute('aria-label')).length"
+        )
+        == 0
+    )
 
 
 def test_dark_and_light(pages):
@@ -383,7 +395,7 @@ def test_narrow_screens_need_no_sideways_scrolling(pages, name):
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     wide = page.eval_on_selector_all(
         ".panel, .inputs, .prediction, svg",
-        "all => all.filter(n => n.getBoundingClientRect().right > 391).map(n => n.id || n.className)",
+        "all => all.filter(n => n.getBoundingClientRect().right > 391).map(n => n.outerHTML)",
     )
     assert wide == []
 
@@ -394,11 +406,13 @@ def test_sign_is_more_than_colour(pages):
     for push in page.locator(".push").all():
         text = push.inner_text()
         assert text[0] in "▲▼·"
-        assert ("−" in text) == (text[0] == "▼")
+        assert ("\N{MINUS SIGN}" in text) == (text[0] == "▼")
     fills = page.eval_on_selector_all(
         ".fall", "all => all.map(n => [n.classList.contains('neg'), getComputedStyle(n).fill])"
     )
-    hollow = page.evaluate("getComputedStyle(document.documentElement).getPropertyValue('--hollow')")
+    hollow = page.evaluate(
+        "getComputedStyle(document.documentElement).getPropertyValue('--hollow')"
+    )
     assert len({fill for _, fill in fills}) == 2
     assert hollow.strip().startswith("#")
 
@@ -413,7 +427,7 @@ def test_inside_a_sandboxed_frame(pages):
     frame = page.frames[1]
     frame.wait_for_selector("html[data-ready]")
     before = frame.get_attribute("#prediction", "data-value")
-    slide(frame, 0, 3000)
+    slide(frame, "sqft", 3000)
     assert frame.get_attribute("#prediction", "data-value") != before
     pages.requests = [url for url in pages.requests if url != "about:srcdoc"]
 
@@ -437,7 +451,7 @@ def hostile():
     return NeuronClassifier().fit(X, y), X, y.rename(HOSTILE[0])
 
 
-@pytest.mark.parametrize("title", [*HOSTILE[:4], "</title><script>alert(1)</script>"])
+@pytest.mark.parametrize("title", [HOSTILE[0], HOSTILE[1], "</title><script>alert(1)</script>"])
 def test_hostile_names_are_text(pages, title):
     page = pages.open(to_html(*hostile(), title=title))
     assert page.title() == title
@@ -445,7 +459,7 @@ def test_hostile_names_are_text(pages, title):
     assert page.locator("img, b").count() == 0
     assert page.locator("script").count() == 2
     labels = page.locator(".control label").all_inner_texts()
-    assert set(labels) == {name.replace("\u2028", "\u2028") for name in HOSTILE}
+    assert set(labels) == set(HOSTILE)
     assert page.evaluate("document.documentElement.scrollWidth") <= 1280
 
 
@@ -453,21 +467,24 @@ def test_the_policy_admits_no_other_script(browser, tmp_path):
     page = browser.new_page()
     path = tmp_path / "page.html"
     path.write_text(to_html(*model("one feature")), encoding="utf-8")
-    asked = []
-    page.on("request", lambda request: asked.append(request.url))
     page.goto(path.as_uri())
-    page.evaluate(
-        """() => {
+    refused = page.evaluate(
+        """async () => {
+          const refused = [];
+          document.addEventListener('securitypolicyviolation', (event) => {
+            refused.push(event.effectiveDirective);
+          });
           const script = document.createElement('script');
           script.textContent = 'window.intruder = 1';
           document.body.append(script);
           const image = document.createElement('img');
           image.src = 'https://example.org/pixel.png';
           document.body.append(image);
-          fetch('https://example.org/').catch(() => { window.refused = true; });
+          await fetch('https://example.org/').catch(() => {});
+          await new Promise((done) => { setTimeout(done, 50); });
+          return refused;
         }"""
     )
-    page.wait_for_function("window.refused === true")
+    assert sorted(refused) == ["connect-src", "img-src", "script-src-elem"]
     assert page.evaluate("window.intruder") is None
-    assert [url for url in asked if not url.startswith("file:")] == []
     page.close()

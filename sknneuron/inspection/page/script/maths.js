@@ -112,5 +112,5 @@ function ticks(low, high, count = 5) {
   for (let i = Math.ceil(low / step - 1e-9); i * step <= high + step * 1e-9; i += 1) {
     marks.push(i * step);
   }
-  return marks;
+  return marks.length < 2 && count < 20 ? ticks(low, high, 2 * count) : marks;
 }

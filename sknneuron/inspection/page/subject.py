@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from scipy import sparse
 from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import _num_samples
@@ -50,6 +51,7 @@ class Subject:
     def of(cls, estimator, X, y, budget: float) -> Subject:
         """Take an estimator apart and look at its rows."""
         unfolded = unfold(estimator, X)
+        X = _in_order(X, unfolded)
         n_neurons = len(unfolded.coef)
         if n_neurons > MAX_NEURONS:
             raise ValueError(
@@ -190,3 +192,15 @@ class Subject:
     def n_hidden(self) -> int:
         """How many columns the page does not show."""
         return len(self.used) - len(self.columns)
+
+
+def _in_order(X, unfolded: Unfolded):
+    """Return the columns that the estimator knows, in its order: ColumnTransformers take any."""
+    known = [column.name for column in unfolded.columns if column.position is not None]
+    if (
+        not isinstance(X, pd.DataFrame)
+        or list(X.columns) == known
+        or not set(known) <= {*X.columns}
+    ):
+        return X
+    return X[known]

@@ -13,6 +13,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from sknneuron import NeuronClassifier, NeuronRegressor
+from sknneuron.inspection import to_html
 
 NUMBERS = ["sqft", "beds", "baths", "latitude", "longitude"]
 CATEGORIES = ["zip", "type"]
@@ -134,6 +135,12 @@ def first_rows(name, n=400):
     """Return an estimator and rows that all fit onto a page."""
     estimator, X, y = model(name)
     return estimator, X[:n], y[:n]
+
+
+@cache
+def html_of(name):
+    """Return the page of a model with its first rows."""
+    return to_html(*first_rows(name))
 
 
 def neuron_of(estimator):

@@ -9,6 +9,7 @@ from scipy import sparse
 from scipy.special import expit, logit
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.decomposition import PCA
+from sklearn.impute import SimpleImputer
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler, PowerTransformer, StandardScaler
@@ -227,6 +228,33 @@ def test_a_long_history_is_thinned_and_says_so(monkeypatch):
     assert f"20 of {len(steps)} recorded steps" in history["words"]
     assert history["iteration"] == steps.tolist()
     assert [history["recorded"][0], history["recorded"][-1]] == [0, len(steps) - 1]
+
+
+def test_columns_in_another_order_are_put_right():
+    estimator, X, y = model("price")
+    mixed = X[X.columns[::-1]].assign(more=1.0)
+    assert summarize(estimator, mixed, y) == summarize(estimator, X, y)
+
+
+def test_single_precision_is_said(table):
+    X, y = table
+    neuron = NeuronRegressor().fit(X.to_numpy(), y)
+    words = summarize(neuron, X.to_numpy(np.float32))["checks"]["words"]
+    assert "float32" in words
+    assert "float32" not in summarize(neuron, X.to_numpy())["checks"]["words"]
+
+
+def test_nullable_columns():
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame(
+        {"a": pd.array(rng.normal(size=50), dtype="Float64"), "b": rng.random(50) > 0.5}
+    )
+    X.loc[3, "a"] = pd.NA
+    y = rng.normal(size=50)
+    estimator = make_pipeline(SimpleImputer(), NeuronRegressor()).fit(X, y)
+    summary = summarize(estimator, X, y)
+    assert summary["rows"]["columns"][0][3] is None
+    assert summary["rows"]["columns"][1] == X["b"].astype(float).tolist()
 
 
 def test_pictures_are_unnamed_squares_alone(table):

@@ -16,6 +16,8 @@ WORTH_SAYING = 5e-3
 # The penalty's share of the curvature past which next to nothing of the data is in the weights.
 HARDLY_ANY_DATA = 0.998
 N_NAMED = 3
+# Share of a layer's neurons that must be dead before it is worth a word.
+MANY_DEAD = 0.75
 # Validation rows whose scale is compared.
 N_SCALE_ROWS = 100_000
 # A log loss below this share of the bias-only neuron's is none.
@@ -34,6 +36,34 @@ def warn_of_bad_fit(estimator, objective: Objective, outcome: Outcome) -> None:
     ):
         if message:
             warn(message, category)
+
+
+def warn_of_bad_layer(estimator, objective, outcome: Outcome) -> None:
+    """Warn of a layer whose training did not end well, and of its dead neurons."""
+    for message, category in (
+        _not_converged(estimator, outcome),
+        _dead_in_layer(estimator, objective, outcome),
+    ):
+        if message:
+            warn(message, category)
+
+
+def _dead_in_layer(estimator, objective, outcome: Outcome):
+    """Most neurons silent; a few that a penalty does without are no harm."""
+    kind = objective.activation.flat
+    if kind is None:
+        return "", None
+    theta = objective.from_weights(*outcome.weights)
+    flat = np.flatnonzero(objective.flat_fraction(theta) == 1.0)
+    if len(flat) < MANY_DEAD * objective.n_neurons:
+        return "", None
+    names = ", ".join(map(str, flat))
+    return (
+        f"{kind.capitalize()} neurons: {len(flat)} of {objective.n_neurons} answer alike to every "
+        f"row (neuron {names}) and pass nothing on. Lower alpha, use fewer neurons (n_neurons), or "
+        "activation='leaky_relu', which never goes flat.",
+        NeuronWarning,
+    )
 
 
 def _not_converged(estimator, outcome: Outcome):

@@ -18,10 +18,10 @@ from ._callbacks import CallbackBridge
 from ._device import at_home
 from ._dispatch import reader_of, refuse_elsewhere, wherever
 from ._fit_warnings import column_names, warn_of_bad_fit, warn_of_other_scale
-from ._inputs import Inputs, checked_weight
+from ._inputs import Inputs, checked_weight, look_at_columns
 from ._parameters import check_parameters
 from ._plain import is_plain_training_set, weighted_sum
-from ._sklearn_compat import CallbackSupportMixin, with_callbacks
+from ._sklearn_compat import CallbackSupportMixin, PictureMixin, with_callbacks
 from ._targets import ClassEncoder, ValueEncoder
 from ._tracking.hook import tracked
 from .history import History
@@ -46,6 +46,7 @@ TINY, LARGE = 1e-140, 1e150
 
 
 class BaseNeuron(
+    PictureMixin,
     CallbackSupportMixin,
     ClassNamePrefixFeaturesOutMixin,
     TransformerMixin,
@@ -119,6 +120,7 @@ class BaseNeuron(
         reader = reader_of(X)
         if reader is not None:
             return reader(self, X, y, sample_weight, validation)
+        look_at_columns(X)
         X, y = self._validated(X, y)
         if sample_weight is not None:
             sample_weight = checked_weight(sample_weight, X, "sample_weight")
@@ -241,6 +243,10 @@ class BaseNeuron(
         """Fitted weights and biases in the objective's shapes and order."""
         return self._weights_2d()
 
+    def _target_attributes(self, targets) -> dict:
+        """Fitted attributes that say what was learnt of y."""
+        return targets.attributes
+
     def _weight_attributes(self, targets, weights) -> dict:
         """Fitted attributes that hold weights and biases."""
         coef, intercept = targets.shape_weights(*weights)
@@ -309,7 +315,7 @@ class BaseNeuron(
         return getattr(self, "history_", None) if self.warm_start else None
 
     def _store(self, outcome: Outcome, history: History, targets, solver: str, home=None) -> None:
-        for name, value in targets.attributes.items():
+        for name, value in self._target_attributes(targets).items():
             setattr(self, name, value)
         for name, value in self._weight_attributes(targets, outcome.weights).items():
             setattr(self, name, at_home(home, value))
@@ -385,7 +391,8 @@ class BaseNeuron(
             return None
 
         def attributes(*weights, **reached):
-            return {**targets.attributes, **self._weight_attributes(targets, weights), **reached}
+            learnt = {**self._target_attributes(targets), **reached}
+            return {**learnt, **self._weight_attributes(targets, weights)}
 
         metadata = {} if sample_weight is None else {"sample_weight": sample_weight}
         return CallbackBridge(self, X, y, metadata, attributes)
@@ -447,6 +454,14 @@ class BaseNeuron(
     def _n_features_out(self) -> int:
         """Number of neurons, which scikit-learn's naming mixin asks for."""
         return len(self._weights_2d()[0])
+
+    def _picture(self) -> str:
+        """Diagram of a fitted neuron, for notebooks."""
+        if not hasattr(self, "coef_"):
+            return ""
+        from .inspection import NeuronDisplay, unfold
+
+        return NeuronDisplay(unfold(self)).to_svg()
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -126,6 +126,11 @@ class Objective:
         return self.pair.activation
 
     @property
+    def n_outputs(self) -> int:
+        """Number of neurons that the loss compares with targets."""
+        return self.n_neurons
+
+    @property
     def weight_shapes(self) -> tuple[tuple[int, ...], ...]:
         """Shapes of what `settled_weights` returns."""
         return (self.n_neurons, self.n_features), (self.n_neurons,)
@@ -345,8 +350,8 @@ class Objective:
         if source.in_memory:
             return source.y, source.sample_weight
         if self.pair.coupled:
-            (counts,) = source.map_sum(ClassWeights(self.n_neurons))
-            return np.arange(self.n_neurons), counts
+            (counts,) = source.map_sum(ClassWeights(self.n_outputs))
+            return np.arange(self.n_outputs), counts
         if self.pair.loss.mean_decides:
             (total,) = source.map_sum(TargetSums())
             return total[None] / source.total_weight, None
@@ -374,7 +379,7 @@ class Objective:
     @property
     def rounding(self) -> float:
         """What rounding may add to the objective: a few eps times the mean absolute loss term."""
-        return 4 * EPS * self._at_null[1]
+        return 4 * self.source.eps * self._at_null[1]
 
     def dispersion(self, theta) -> float:
         """Dispersion of the targets about the neurons' levels, from the watched rows."""

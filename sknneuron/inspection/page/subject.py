@@ -12,7 +12,7 @@ from scipy import sparse
 from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import _num_samples
 
-from ...activations import ACTIVATIONS
+from ...activations import ACTIVATIONS, Activation, get_activation
 from ..columns import Column
 from ..units import Unfolded, unfold
 from .features import Seen, movements
@@ -79,6 +79,15 @@ class Subject:
         """Activation and loss, "auto" resolved."""
         return self.neuron._fitted_targets().pair
 
+    @property
+    def is_layer(self) -> bool:
+        """Whether these are hidden neurons, whose levels are for a next step to read."""
+        return hasattr(self.neuron, "output_coef_")
+
+    @cached_property
+    def activation(self) -> Activation:
+        return get_activation(self.neuron.activation) if self.is_layer else self.pair.activation
+
     @cached_property
     def target(self) -> list[dict]:
         """The steps from level to prediction, see `target_steps`."""
@@ -95,7 +104,7 @@ class Subject:
     @cached_property
     def task(self) -> str:
         """One of "regression", "binary", "multiclass", "multilabel", "margin", "sum"."""
-        activation = self.pair.activation
+        activation = self.activation
         if type(activation) is not ACTIVATIONS.get(activation.name):
             self.notes.append(
                 f"The page does not know the activation {activation!r}: it stops at the weighted "
@@ -113,6 +122,8 @@ class Subject:
     @cached_property
     def labels(self) -> list[str]:
         """Names of the classes, or of the targets."""
+        if self.is_layer:
+            return list(self.unfolded.neuron_names)
         names = getattr(self.y, "columns", None)
         if names is not None and len(names) == self.n_neurons:
             return [str(name) for name in names]

@@ -75,7 +75,7 @@ def summarize(estimator, X=None, y=None, *, title=None, max_rows=500, budget=1.0
 
 def _behind_the_sum(subject: Subject) -> dict:
     """What the page needs to go on from z."""
-    activation, task = subject.pair.activation, subject.task
+    activation, task = subject.activation, subject.task
     names = [step.get("name") for step in subject.target]
     multiplies = task == "regression" and (
         (activation.name == "exp" and not names)

@@ -14,7 +14,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler, PowerTransformer, StandardScaler
 
-from sknneuron import NeuronClassifier, NeuronRegressor
+from sknneuron import NeuronClassifier, NeuronLayer, NeuronRegressor
 from sknneuron.activations import Sigmoid
 from sknneuron.inspection.page.summary import summarize
 
@@ -180,6 +180,23 @@ def test_what_cannot_be_unfolded_is_said(table):
     summary = summarize(make_pipeline(PCA(2), NeuronRegressor()).fit(X, y), X, y)
     assert [feature["name"] for feature in summary["features"]] == ["pca0", "pca1"]
     assert any("PCA" in note for note in summary["notes"])
+
+
+def test_behind_a_layer_its_levels_are_the_features():
+    X, y = model("layer")[1:]
+    network = make_pipeline(NeuronLayer(3, random_state=0), NeuronClassifier()).fit(X, y)
+    summary = summarize(network, X, y)
+    assert [f["name"] for f in summary["features"]] == [f"neuronlayer{k}" for k in range(3)]
+    np.testing.assert_array_equal(
+        np.reshape(summary["checks"]["values"], (-1, 3)), network.predict_proba(X)
+    )
+
+
+def test_hidden_neurons_have_no_targets():
+    summary = summarize(*model("layer"))
+    assert summary["rows"]["y"] is None
+    assert summary["activation"]["name"] == "tanh"
+    assert "transform" in summary["checks"]["words"]
 
 
 def test_an_activation_of_ones_own_stops_at_z(table):

@@ -40,5 +40,11 @@ types: $(VENV)/made-lint ## Check types
 docs: $(VENV)/made-docs ## Build the documentation into docs/_build/html
 	$(PY) -m sphinx -W --keep-going -q -b html docs docs/_build/html
 
+bench-quick: $(VENV)/made-bench ## Run a part of the benchmarks, in under five minutes
+	$(PY) -m tests.benchmarks.run --quick
+
+bench: $(VENV)/made-bench ## Run all benchmarks, beside the peers, and write the tables of the docs
+	$(PY) -m tests.benchmarks.run --write
+
 clean: ## Remove what the other targets made
 	rm -rf $(VENV) docs/_build docs/generated examples/output build dist *.egg-info

@@ -7,7 +7,8 @@ the place and the kind of house, and says a price; another says whether a house 
 median. Both sit in pipelines behind scalers, go through cross-validation and a grid, and are held
 against scikit-learn's Ridge and LogisticRegression on rows that neither has seen.
 
-Run it with ``python examples/housing.py``; pictures go to ``examples/output``.
+Run it with ``python examples/housing.py``; pictures go to ``examples/output``, and so does the page
+on which the neuron can be played with.
 """
 
 from pathlib import Path
@@ -26,6 +27,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from sknneuron import NeuronClassifier, NeuronRegressor
+from sknneuron.inspection import to_html
 
 HERE = Path(__file__).parent if "__file__" in globals() else Path.cwd()
 OUTPUT = HERE / "output"
@@ -140,6 +142,12 @@ def draw_training(pipeline, title, path):
     print(f"  drawn: {path.relative_to(HERE.parent)}")
 
 
+def write_page(model, X, y, path):
+    """Write the page of a neuron: move the square feet and see the price follow."""
+    to_html(model, X, y, path, title="What is a house in Sacramento worth?")
+    print(f"  the neuron to play with, in a browser: {path.relative_to(HERE.parent)}")
+
+
 def main():
     """Run the whole comparison."""
     OUTPUT.mkdir(exist_ok=True)
@@ -165,6 +173,9 @@ def main():
     slow = make_pipeline(encoder(), NeuronRegressor(alpha=1e-3, solver="adam", random_state=0))
     slow.fit(X_train, np.log(y_train))
     draw_training(slow, "Log price of a house, learnt by adam", OUTPUT / "log_price.png")
+
+    print("\nThe neuron on log price as a page:")
+    write_page(on_log, X_test, y_test, OUTPUT / "neuron.html")
 
 
 if __name__ == "__main__":

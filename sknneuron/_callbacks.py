@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 
 class CallbackBridge:
@@ -16,7 +17,8 @@ class CallbackBridge:
     metadata : dict
         Sample weights and the like.
     attributes : callable
-        Takes the weights and returns all fitted attributes that prediction needs.
+        Takes the weights, and by name what else was reached, and returns all fitted attributes
+        that prediction needs. Only called where a callback asks for the fitted estimator.
     """
 
     def __init__(self, estimator, X, y, metadata: dict, attributes: Callable[..., dict]):
@@ -26,16 +28,16 @@ class CallbackBridge:
         self.context = estimator._init_callback_context(max_subtasks=estimator.max_iter + 1)
         self.context.call_on_fit_task_begin(**self.task)
 
-    def __call__(self, *weights) -> bool:
+    def __call__(self, *weights, **reached) -> bool:
         """Report one iterate; True if a callback asks to stop."""
         iteration = self.context.subcontext(task_name="iteration")
         iteration.call_on_fit_task_begin(**self.task)
         return iteration.call_on_fit_task_end(
-            **self.task, reconstruction_attributes=self.attributes(*weights)
+            **self.task, reconstruction_attributes=partial(self.attributes, *weights, **reached)
         )
 
-    def end(self, *weights) -> None:
+    def end(self, *weights, **reached) -> None:
         """Report the end of the fit."""
         self.context.call_on_fit_task_end(
-            **self.task, reconstruction_attributes=self.attributes(*weights)
+            **self.task, reconstruction_attributes=partial(self.attributes, *weights, **reached)
         )

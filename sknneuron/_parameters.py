@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from functools import lru_cache
 from numbers import Integral, Real
 
 from ._sklearn_compat import (
@@ -14,7 +15,9 @@ from ._sklearn_compat import (
 from .activations import ACTIVATIONS, ALIASES, Activation
 from .losses import LOSSES, Loss
 from .solvers import SOLVERS
+from .solvers.choose_layer import LAYER_SOLVERS
 
+PLAIN_TYPES = (str, int, float, bool, type(None))
 AUTO_OR_POSITIVE = [StrOptions({"auto"}), Interval(Real, 0, None, closed="neither")]
 
 CONSTRAINTS: dict[str, list] = {
@@ -45,6 +48,14 @@ CLASSIFIER_CONSTRAINTS = {
     "class_weight": [dict, list, StrOptions({"balanced"}), None],
 }
 
+LAYER_CONSTRAINTS = {
+    **{k: v for k, v in CLASSIFIER_CONSTRAINTS.items() if k not in ("l1_ratio", "fit_intercept")},
+    "n_neurons": [Interval(Integral, 1, None, closed="left")],
+    "activation": CONSTRAINTS["activation"],
+    "solver": [StrOptions({"auto"} | set(LAYER_SOLVERS))],
+}
+TABLES = (CONSTRAINTS, CLASSIFIER_CONSTRAINTS, LAYER_CONSTRAINTS)
+
 
 def check_parameters(estimator, constraints: dict[str, list]) -> None:
     """Raise an error that names the parameter, what was given and what would do.
@@ -54,12 +65,36 @@ def check_parameters(estimator, constraints: dict[str, list]) -> None:
     InvalidParameterError
         A ValueError and TypeError both, as scikit-learn's own.
     """
+    if all(_is_known(constraints, name, getattr(estimator, name)) for name in constraints):
+        return
     try:
         validate_parameter_constraints(
             constraints, estimator.get_params(deep=False), type(estimator).__name__
         )
     except InvalidParameterError as error:
         raise InvalidParameterError(f"{error}{_suggestion(estimator, constraints)}") from None
+
+
+def _is_known(constraints: dict[str, list], name: str, value) -> bool:
+    """Whether this value is a plain one that passed before, or passes now.
+
+    The full check takes as long as a step of a small training, and a grid repeats it for values
+    that hardly change.
+    """
+    if type(value) not in PLAIN_TYPES:
+        return False
+    kind = next(kind for kind, table in enumerate(TABLES) if table is constraints)
+    return _passes(kind, name, type(value).__name__, value)
+
+
+@lru_cache(maxsize=4096)
+def _passes(kind: int, name: str, of_type: str, value) -> bool:
+    # The type is part of the key because True == 1 == 1.0.
+    try:
+        validate_parameter_constraints({name: TABLES[kind][name]}, {name: value}, "")
+    except InvalidParameterError:
+        return False
+    return True
 
 
 def _suggestion(estimator, constraints) -> str:

@@ -1,8 +1,10 @@
 """The only file that touches private names of scikit-learn, and what differs between versions."""
 
 import inspect
+from functools import lru_cache
 
 import numpy as np
+from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import (
     Interval,
     InvalidParameterError,
@@ -23,6 +25,23 @@ except ImportError:
         return method
 
 
+class PictureMixin:
+    """Adds a picture to what notebooks show of an estimator."""
+
+    def _picture(self) -> str:
+        """HTML of the picture; empty without one."""
+        return ""
+
+    def _html_repr(self):
+        html, picture = super()._html_repr(), self._picture()  # type: ignore[misc]
+        if not picture:
+            return html
+        return (
+            '<div style="display:flex;flex-wrap:wrap;align-items:center;gap:1.5em">'
+            f"<div>{html}</div><div>{picture}</div></div>"
+        )
+
+
 # Since 1.9 weights that are all zero are refused there, in words that do not name the parameter.
 _OPTIONS = (
     {"allow_all_zero_weights": True}
@@ -38,12 +57,23 @@ def check_sample_weight(sample_weight, X):
     )
 
 
+@lru_cache(maxsize=128)
+def parameter_names(cls: type[BaseEstimator]) -> tuple[str, ...]:
+    """Names of an estimator's parameters.
+
+    scikit-learn reads the signature anew each time, which clones and grids do three times a fit.
+    """
+    return tuple(BaseEstimator._get_param_names.__func__(cls))
+
+
 __all__ = [
     "CallbackSupportMixin",
     "Interval",
     "InvalidParameterError",
+    "PictureMixin",
     "StrOptions",
     "check_sample_weight",
+    "parameter_names",
     "validate_parameter_constraints",
     "with_callbacks",
 ]

@@ -12,6 +12,10 @@ from sklearn.utils.validation import column_or_1d
 from .exceptions import warn
 from .pairs import Pair
 
+# Whole numbers with more values, or fewer rows to each, are taken for numbers, not for classes.
+MOST_CLASSES = 100
+LEAST_ROWS_PER_CLASS = 5
+
 
 @dataclass(frozen=True)
 class ValueEncoder:
@@ -120,6 +124,11 @@ class ClassEncoder:
         return np.zeros(len(encoded), dtype=bool)
 
     def _codes(self, y, name):
+        if self._consecutive and y.dtype.kind in "iu":
+            # Labels 0, 1, 2, ... need no search.
+            codes = y.astype(np.intp) - int(self.classes[0])
+            if len(y) == 0 or (codes.min() >= 0 and codes.max() < len(self.classes)):
+                return codes
         codes = np.minimum(np.searchsorted(self.classes, y), len(self.classes) - 1)
         unknown = np.take(self.classes, codes) != y
         if np.any(unknown):
@@ -129,6 +138,12 @@ class ClassEncoder:
                 "be named in the first call to partial_fit (classes=)."
             )
         return codes
+
+    @property
+    def _consecutive(self) -> bool:
+        classes = self.classes
+        is_whole = isinstance(classes, np.ndarray) and classes.dtype.kind in "iu"
+        return is_whole and int(classes[-1]) - int(classes[0]) == len(classes) - 1
 
     def _indicator(self, y, name):
         y = y.toarray() if hasattr(y, "toarray") else np.asarray(y)
@@ -174,13 +189,48 @@ def find_classes(y, name: str, classes=None):
     if not is_plain:
         y = column_or_1d(y, warn=True)
         check_classification_targets(y)
-    classes = np.unique(y if classes is None else classes)
+    classes = _distinct(y) if classes is None else np.unique(classes)
     if len(classes) < 2:
         raise ValueError(
             f"{name} needs samples of at least 2 classes in the data, but y contains only one "
             f"class: {classes[0]!r}. With one class there is nothing to tell apart."
         )
     return classes, False
+
+
+def are_classes(y) -> bool:
+    """Whether y is of classes rather than numbers, where nothing but y says so.
+
+    Strings, booleans and 0/1 indicator matrices are classes. Whole numbers are, if their values
+    are few: counts and prices are whole numbers as well.
+    """
+    kind = type_of_target(y, input_name="y")
+    if kind in ("binary", "multilabel-indicator"):
+        return True
+    if kind not in ("multiclass", "multiclass-multioutput"):
+        return False
+    y = np.asarray(y)
+    if y.dtype.kind not in "iuf":
+        return True
+    n_values = len(np.unique(y)) if y.ndim == 1 else 0
+    return 0 < n_values <= min(MOST_CLASSES, len(y) / LEAST_ROWS_PER_CLASS)
+
+
+def strata(y, n_validation: int):
+    """What a validation split keeps the shares of: classes, where each has rows enough."""
+    y = y.ravel() if y.shape[1:] == (1,) else y
+    counts = np.unique(y, return_counts=True)[1] if np.ndim(y) == 1 else np.zeros(1)
+    enough = counts.min() >= 2 and n_validation >= len(counts)
+    return y if enough and len(y) - n_validation >= len(counts) else None
+
+
+def _distinct(y):
+    """``np.unique``; by counting where y holds few small whole numbers."""
+    if len(y) and y.dtype.kind in "iu" and y.dtype.itemsize <= 8:
+        low, high = int(y.min()), int(y.max())
+        if low >= 0 and high < max(len(y), 256):
+            return np.flatnonzero(np.bincount(y)).astype(y.dtype)
+    return np.unique(y)
 
 
 def class_weighted(y, class_weight, sample_weight):

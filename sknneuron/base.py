@@ -20,8 +20,10 @@ from ._dispatch import reader_of, refuse_elsewhere, wherever
 from ._fit_warnings import column_names, warn_of_bad_fit, warn_of_other_scale
 from ._inputs import Inputs, checked_weight, look_at_columns
 from ._parameters import check_parameters
-from ._sklearn_compat import CallbackSupportMixin, with_callbacks
+from ._plain import is_plain_training_set, weighted_sum
+from ._sklearn_compat import CallbackSupportMixin, PictureMixin, parameter_names, with_callbacks
 from ._targets import ClassEncoder, ValueEncoder
+from ._tracking.hook import tracked
 from .history import History
 from .objective import Coordinates, Objective
 from .penalties import ElasticNet
@@ -33,15 +35,18 @@ from .sources.device_array import DeviceArray, to_host
 from .training import Outcome, Stopping, Training, describe
 
 # Entries of X below which threads cost more than they bring.
-SMALL = 8192
+SMALL = 1 << 19
 # Multiplications below which BLAS stays on one thread of itself.
 SMALL_PRODUCT = 200_000
+# Bytes of X up to which `predict` copies what is not stored by rows.
+REORDERED = 64 << 20
 DTYPES = [np.float64, np.float32]
 # Sizes of columns between which their squares, and the squares of those, can be computed with.
 TINY, LARGE = 1e-140, 1e150
 
 
 class BaseNeuron(
+    PictureMixin,
     CallbackSupportMixin,
     ClassNamePrefixFeaturesOutMixin,
     TransformerMixin,
@@ -51,6 +56,10 @@ class BaseNeuron(
     """One or several artificial neurons, ``activation(X @ w + b)``."""
 
     _constraints: dict[str, list]
+
+    @classmethod
+    def _get_param_names(cls):
+        return list(parameter_names(cls))
 
     # -- what regressor and classifier differ in ---------------------------------------------------
 
@@ -64,6 +73,7 @@ class BaseNeuron(
 
     # -- fitting -----------------------------------------------------------------------------------
 
+    @tracked
     @with_callbacks
     def fit(self, X, y=None, sample_weight=None, *, X_val=None, y_val=None, sample_weight_val=None):
         """Train the neuron on X and y.
@@ -115,9 +125,7 @@ class BaseNeuron(
         if reader is not None:
             return reader(self, X, y, sample_weight, validation)
         look_at_columns(X)
-        X, y = validate_data(
-            self, X, y, accept_sparse="csr", dtype=DTYPES, multi_output=True, y_numeric=False
-        )
+        X, y = self._validated(X, y)
         if sample_weight is not None:
             sample_weight = checked_weight(sample_weight, X, "sample_weight")
         targets = self._learn_targets(y)
@@ -148,14 +156,24 @@ class BaseNeuron(
                 on_iterate=callbacks,
                 verbose=int(self.verbose),
                 name=type(self).__name__,
-            ).run(solver, start, np.random.default_rng(self._seed()))
+            ).run(solver, start, np.random.default_rng(self._seed()) if solver.is_random else None)
             self._store(outcome, history, targets, solver.name, inputs.home)
             # Momentum and rates of an earlier partial_fit belong to weights that are gone.
             self.__dict__.pop("optimizer_state_", None)
             if callbacks is not None:
-                callbacks.end(*outcome.weights)
+                callbacks.end(*outcome.weights, n_iter_=self.n_iter_, objective_=self.objective_)
             self._warn_of_bad_fit(self, objective, outcome)
         return outcome
+
+    def _validated(self, X, y):
+        """Rows and targets as training takes them, and what is kept about X's columns."""
+        if not is_plain_training_set(X, y):
+            return validate_data(
+                self, X, y, accept_sparse="csr", dtype=DTYPES, multi_output=True, y_numeric=False
+            )
+        self.n_features_in_ = X.shape[1]
+        self.__dict__.pop("feature_names_in_", None)
+        return X, y
 
     def _partial_fit(self, X, y, sample_weight, classes=None):
         """One epoch over these rows alone, going on from where the last call ended."""
@@ -229,6 +247,10 @@ class BaseNeuron(
         """Fitted weights and biases in the objective's shapes and order."""
         return self._weights_2d()
 
+    def _target_attributes(self, targets) -> dict:
+        """Fitted attributes that say what was learnt of y."""
+        return targets.attributes
+
     def _weight_attributes(self, targets, weights) -> dict:
         """Fitted attributes that hold weights and biases."""
         coef, intercept = targets.shape_weights(*weights)
@@ -297,7 +319,7 @@ class BaseNeuron(
         return getattr(self, "history_", None) if self.warm_start else None
 
     def _store(self, outcome: Outcome, history: History, targets, solver: str, home=None) -> None:
-        for name, value in targets.attributes.items():
+        for name, value in self._target_attributes(targets).items():
             setattr(self, name, value)
         for name, value in self._weight_attributes(targets, outcome.weights).items():
             setattr(self, name, at_home(home, value))
@@ -372,8 +394,9 @@ class BaseNeuron(
         if not getattr(self, "_skl_callbacks", None):
             return None
 
-        def attributes(*weights):
-            return {**targets.attributes, **self._weight_attributes(targets, weights)}
+        def attributes(*weights, **reached):
+            learnt = {**self._target_attributes(targets), **reached}
+            return {**learnt, **self._weight_attributes(targets, weights)}
 
         metadata = {} if sample_weight is None else {"sample_weight": sample_weight}
         return CallbackBridge(self, X, y, metadata, attributes)
@@ -393,6 +416,10 @@ class BaseNeuron(
         z : ndarray of shape (n_samples, n_neurons)
             In X's dtype.
         """
+        if "coef_" in vars(self) and "feature_names_in_" not in vars(self):
+            z = weighted_sum(X, *self._weights_2d())
+            if z is not None:
+                return z
         check_is_fitted(self)
         if type(X) is not DeviceArray:
             X = validate_data(self, X, accept_sparse="csr", dtype=DTYPES, reset=False)
@@ -400,6 +427,10 @@ class BaseNeuron(
 
     def _weighted_sum(self, X):
         coef, intercept = self._weights_2d()
+        if isinstance(X, np.ndarray) and X.nbytes <= REORDERED:
+            # The order of memory decides the last bit of a sum: the same rows shall give the same
+            # level as a DataFrame, which is stored by columns, and as an array.
+            X = np.ascontiguousarray(X)
         z = X @ coef.astype(X.dtype, copy=False).T
         z += intercept.astype(X.dtype, copy=False)
         return z
@@ -427,6 +458,14 @@ class BaseNeuron(
     def _n_features_out(self) -> int:
         """Number of neurons, which scikit-learn's naming mixin asks for."""
         return len(self._weights_2d()[0])
+
+    def _picture(self) -> str:
+        """Diagram of a fitted neuron, for notebooks."""
+        if not hasattr(self, "coef_"):
+            return ""
+        from .inspection import NeuronDisplay, unfold
+
+        return NeuronDisplay(unfold(self)).to_svg()
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

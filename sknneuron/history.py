@@ -75,6 +75,8 @@ class History:
             entries.append(self._last)
         if not entries:
             return {}
+        if all(entry.keys() == entries[0].keys() for entry in entries):
+            return {key: np.array([entry[key] for entry in entries]) for key in entries[0]}
         # Weights of a resumed history may be missing at its start, as may a validation loss.
         keys = list(dict.fromkeys(key for entry in entries for key in entry))
         return {key: np.array([_value(entry, key, entries) for entry in entries]) for key in keys}

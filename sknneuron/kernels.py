@@ -57,8 +57,7 @@ class LossSums:
         X = _float64(X)
         if self.center_rows:
             X = X - self.center
-        z = X @ weights.T
-        z += bias
+        z = _weighted_sum(X, weights, bias)
         loss, r, d = self.pair.sums(y, z, sample_weight, self.order, self.gauss_newton)
         if self.order == 0:
             return (loss,)
@@ -102,8 +101,7 @@ class WorkingSums:
         X = _float64(X)
         if self.center_rows:
             X = X - self.center
-        z = X @ weights.T
-        z += bias
+        z = _weighted_sum(X, weights, bias)
         terms, r, d = self.pair.derivatives(y, z, 2, self.gauss_newton)
         if sample_weight is not None:
             terms, r = sample_weight[:, None] * terms, sample_weight[:, None] * r
@@ -153,8 +151,7 @@ class CurvatureDiagonal:
 
     def __call__(self, X, y, sample_weight, weights, bias):
         X = _float64(X)
-        z = X @ weights.T
-        z += bias
+        z = _weighted_sum(X, weights, bias)
         d = self.pair.derivatives(y, z, 2, True)[2]
         if self.pair.coupled:
             d = d * (1 - d)
@@ -173,8 +170,7 @@ class HessianProduct:
 
     def __call__(self, X, y, sample_weight, weights, bias, direction, direction_bias):
         X = _float64(X)
-        z = X @ weights.T
-        z += bias
+        z = _weighted_sum(X, weights, bias)
         dz = X @ direction.T
         dz += direction_bias
         d = self.pair.derivatives(y, z, 2, self.gauss_newton)[2]
@@ -222,20 +218,31 @@ class ClassWeights:
         return (np.bincount(y, sample_weight, self.n_classes).astype(np.float64),)
 
 
-@dataclass(frozen=True)
-class ColumnSums:
-    """Sum of the rows, and of their squared deviations from `center`."""
+def column_moments(X, about_mean: bool, weight=None):
+    """Mean of each column, and its mean squared deviation from that, or from zero."""
+    X = _float64(X)
+    total = X.shape[0] if weight is None else weight.sum()
+    if sparse.issparse(X):
+        weight = np.ones(X.shape[0]) if weight is None else weight
+        mean = np.asarray(weight @ X) / total
+        mean_square = np.asarray(weight @ X.multiply(X)) / total
+        return mean, mean_square - mean**2 if about_mean else mean_square
+    mean = (np.add.reduce(X, axis=0) if weight is None else weight @ X) / total
+    if about_mean:
+        X = X - mean
+    square = np.einsum("ij,ij->j", X, X) if weight is None else weight @ (X * X)
+    return mean, square / total
 
-    center: np.ndarray | None = None
 
-    def __call__(self, X, y, sample_weight):
-        X = _float64(X)
-        if self.center is not None:
-            X = X - self.center
-        if sample_weight is None:
-            sample_weight = np.ones(X.shape[0])
-        squares = X.multiply(X) if sparse.issparse(X) else X * X
-        return np.asarray(sample_weight @ X), np.asarray(sample_weight @ squares)
+def _weighted_sum(X, weights, bias):
+    """z, (n_rows, n_neurons)."""
+    if len(weights) > 1 and isinstance(X, np.ndarray):
+        # A neuron's z lie together: what is done row by row then runs over long vectors.
+        z = (weights @ X.T).T
+    else:
+        z = X @ weights.T
+    z += bias
+    return z
 
 
 def _float64(X):

@@ -9,8 +9,8 @@ from sklearn.utils.metaestimators import available_if
 from . import _special as special
 from ._dispatch import scorer_of, wherever
 from ._parameters import CLASSIFIER_CONSTRAINTS, CONSTRAINTS
-from ._targets import ClassEncoder, ValueEncoder, class_weighted, find_classes, numeric
-from .activations import get_activation
+from ._plain import plain_accuracy, plain_r2
+from ._targets import ClassEncoder, ValueEncoder, class_weighted, find_classes, numeric, strata
 from .base import BaseNeuron, keeping_earlier_fit
 from .pairs import make_pair
 
@@ -217,6 +217,10 @@ class NeuronRegressor(RegressorMixin, BaseNeuron):
         score : float
             At most 1; a mean over targets where there are several.
         """
+        if sample_weight is None and type(X) is np.ndarray:
+            score = plain_r2(y, self.predict(X))
+            if score is not None:
+                return score
         return scorer_of(self, X, super().score)(X, y, sample_weight)
 
     def _learn_targets(self, y, classes=None):
@@ -533,6 +537,10 @@ class NeuronClassifier(ClassifierMixin, BaseNeuron):
         -------
         score : float
         """
+        if sample_weight is None and type(X) is np.ndarray and not self.multilabel_:
+            score = plain_accuracy(y, self.predict(X))
+            if score is not None:
+                return score
         return scorer_of(self, X, super().score)(X, y, sample_weight)
 
     def _is_binary(self) -> bool:
@@ -562,9 +570,7 @@ class NeuronClassifier(ClassifierMixin, BaseNeuron):
             chosen = "sigmoid"
         else:
             chosen = self.activation
-        pair = make_pair(
-            get_activation(chosen), loss if self.loss == "auto" else self.loss, classifier=True
-        )
+        pair = make_pair(chosen, loss if self.loss == "auto" else self.loss, classifier=True)
         return pair.of_classes(n_classes)
 
     def _learn_targets(self, y, classes=None):
@@ -579,10 +585,7 @@ class NeuronClassifier(ClassifierMixin, BaseNeuron):
         return class_weighted(y, self.class_weight, sample_weight)
 
     def _strata(self, y, n_validation):
-        y = y.ravel() if y.shape[1:] == (1,) else y
-        counts = np.unique(y, return_counts=True)[1] if np.ndim(y) == 1 else np.zeros(1)
-        enough = counts.min() >= 2 and n_validation >= len(counts)
-        return y if enough and len(y) - n_validation >= len(counts) else None
+        return strata(y, n_validation)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

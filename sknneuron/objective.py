@@ -14,21 +14,23 @@ Solvers work in coordinates in which columns are centred and scaled: `theta` hol
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
 from .activations import Activation
+from .block import StandardBlock
 from .kernels import (
     ClassWeights,
-    ColumnSums,
     CurvatureDiagonal,
     HessianProduct,
     LossSums,
     NullLoss,
     TargetSums,
     WorkingSums,
+    column_moments,
 )
 from .pairs import Pair
 from .penalties import ElasticNet
@@ -55,20 +57,14 @@ class Coordinates:
     def of(cls, source, fit_intercept: bool) -> Coordinates:
         """Centre and scale of the columns, from at most `N_COORDINATE_ROWS` evenly spaced rows."""
         sample = source.spread(N_COORDINATE_ROWS)
-        ones = np.ones(sample.n_rows)
-        center = np.zeros(sample.n_features)
-        if fit_intercept:
-            center = ColumnSums()(sample.X, None, ones)[0] / sample.n_rows
-        if sample.is_sparse:
-            mean_square = ColumnSums()(sample.X, None, ones)[1] / sample.n_rows
-            variance = mean_square - center**2
-        else:
-            variance = ColumnSums(center)(sample.X, None, ones)[1] / sample.n_rows
+        mean, variance = column_moments(sample.X, fit_intercept)
+        center = mean if fit_intercept else np.zeros(sample.n_features)
         scale = np.sqrt(np.maximum(variance, 0))
         size = np.abs(center)
         # A column constant in the sample has no deviation to go by; its size will do.
         constant = ~(scale > 1e-12 * size)
-        scale[constant] = np.where(size[constant] > 0, size[constant], 1.0)
+        if constant.any():
+            scale[constant] = np.where(size[constant] > 0, size[constant], 1.0)
         center_rows = not sample.is_sparse and bool(np.any(size > FAR_FROM_ZERO * scale))
         return cls(center, scale, center_rows)
 
@@ -129,6 +125,11 @@ class Objective:
         return self.pair.activation
 
     @property
+    def n_outputs(self) -> int:
+        """Number of neurons that the loss compares with targets."""
+        return self.n_neurons
+
+    @property
     def weight_shapes(self) -> tuple[tuple[int, ...], ...]:
         """Shapes of what `settled_weights` returns."""
         return (self.n_neurons, self.n_features), (self.n_neurons,)
@@ -176,6 +177,9 @@ class Objective:
         center = self.coordinates.center if centers else None
         return LossSums(self.pair, order, gauss_newton, center, self.coordinates.center_rows)
 
+    def _to_mean(self, raw):
+        return raw / self.source.total_weight
+
     def _to_gradient(self, raw):
         """A kernel's sums (n_neurons, n_features + 1) as a gradient in theta, a mean over rows."""
         g = raw[:, : self.neuron_size] / self.source.total_weight
@@ -194,31 +198,39 @@ class Objective:
             H[..., :-1] -= self.coordinates.center * H[..., -1:]
         H[:, :, :p] /= self.coordinates.scale[:, None, None]
         H[..., :p] /= self.coordinates.scale
-        H = H.reshape(len(raw), self.shape[1], self.shape[1])
-        index = np.arange(self.shape[1])
-        H[:, index, index] += self.l2
-        return H
+        return H.reshape(len(raw), self.shape[1], self.shape[1])
 
     # -- the objective and its derivatives --------------------------------------------------------
 
     def value(self, theta):
         """Smooth part of the objective, (n_groups,)."""
-        (loss,) = self.source.map_sum(self._kernel(0), *self._params(theta))
-        return loss / self.source.total_weight + self.l2_value(theta)
+        (loss,) = self._means(theta, 0)
+        return loss + self.l2_value(theta)
 
     def value_and_gradient(self, theta):
         """Smooth part and its gradient."""
-        loss, gradient = self.source.map_sum(self._kernel(1), *self._params(theta))
-        value = loss / self.source.total_weight + self.l2_value(theta)
-        return value, self._to_gradient(gradient) + self.l2 * theta
+        loss, gradient = self._means(theta, 1)
+        slope = self.l2 * theta
+        return loss + 0.5 * dot(slope, theta), gradient + slope
 
     def value_gradient_hessian(self, theta, gauss_newton=False):
         """Smooth part, its gradient and its Hessian (of convex type with `gauss_newton`)."""
-        loss, gradient, hessian = self.source.map_sum(
-            self._kernel(2, gauss_newton), *self._params(theta)
-        )
-        value = loss / self.source.total_weight + self.l2_value(theta)
-        return value, self._to_gradient(gradient) + self.l2 * theta, self._to_hessian(hessian)
+        loss, gradient, hessian = self._means(theta, 2, gauss_newton)
+        slope = self.l2 * theta
+        np.einsum("gii->gi", hessian)[:] += self.l2
+        return loss + 0.5 * dot(slope, theta), gradient + slope, hessian
+
+    def _means(self, theta, order, gauss_newton=False):
+        """The loss, and by `order` its gradient and Hessian in theta, as means over the rows."""
+        if self._block is not None:
+            return self._block.means(theta, order, gauss_newton)
+        sums = self.source.map_sum(self._kernel(order, gauss_newton), *self._params(theta))
+        to_theta = (self._to_mean, self._to_gradient, self._to_hessian)
+        return tuple(convert(raw) for convert, raw in zip(to_theta, sums, strict=False))
+
+    @cached_property
+    def _block(self) -> StandardBlock | None:
+        return StandardBlock.of(self)
 
     def value_gradient_working(self, theta, columns, gauss_newton=False):
         """Smooth part, its whole gradient, and its Hessian in a few features of each neuron.
@@ -299,23 +311,28 @@ class Objective:
         return diagonal.reshape(self.shape) / self.source.total_weight + self.l2
 
     def l2_value(self, theta):
-        return 0.5 * ((self.l2 * theta) * theta).sum(axis=1)
+        return 0.5 * dot(self.l2 * theta, theta)
 
     def l1_value(self, theta):
         return np.abs(theta) @ self.l1
 
+    def total_l1(self, theta) -> float:
+        """The L1 part of the objective."""
+        return float(self.l1_value(theta).sum()) if self.penalty.l1 else 0.0
+
     def total(self, theta):
         """The whole objective, a number."""
-        return float(self.value(theta).sum() + self.l1_value(theta).sum())
+        return float(self.value(theta).sum()) + self.total_l1(theta)
 
     def weight_gradient_norm(self, gradient):
         """Euclidean norm of the gradient in weights and biases, from the one in theta."""
         g = gradient.reshape(self.n_neurons, self.neuron_size)
         weights = g[:, : self.n_features] * self.coordinates.scale
-        if self.fit_intercept:
-            weights = weights + g[:, -1:] * self.coordinates.center
-            return float(np.sqrt(np.sum(weights**2) + np.sum(g[:, -1] ** 2)))
-        return float(np.sqrt(np.sum(weights**2)))
+        if not self.fit_intercept:
+            return math.sqrt(np.vdot(weights, weights))
+        bias = g[:, -1]
+        weights += bias[:, None] * self.coordinates.center
+        return math.sqrt(np.vdot(weights, weights) + np.vdot(bias, bias))
 
     # -- what solvers plan with --------------------------------------------------------------------
 
@@ -323,7 +340,7 @@ class Objective:
         """`theta` of the best neuron with a bias alone (zero without a bias)."""
         theta = np.zeros((self.n_neurons, self.neuron_size))
         if self.fit_intercept:
-            theta[:, -1] = self.pair.null_bias(*self._targets())
+            theta[:, -1] = self._null_bias
         return theta.reshape(self.shape)
 
     def _targets(self):
@@ -332,8 +349,8 @@ class Objective:
         if source.in_memory:
             return source.y, source.sample_weight
         if self.pair.coupled:
-            (counts,) = source.map_sum(ClassWeights(self.n_neurons))
-            return np.arange(self.n_neurons), counts
+            (counts,) = source.map_sum(ClassWeights(self.n_outputs))
+            return np.arange(self.n_outputs), counts
         if self.pair.loss.mean_decides:
             (total,) = source.map_sum(TargetSums())
             return total[None] / source.total_weight, None
@@ -342,11 +359,13 @@ class Objective:
         return rows.y, rows.sample_weight
 
     @cached_property
+    def _null_bias(self):
+        return self.pair.null_bias(*self._targets())
+
+    @cached_property
     def _at_null(self) -> tuple[float, float]:
         """Objective of the best neuron with a bias alone, and its mean absolute loss term."""
-        bias = self.null().reshape(self.n_neurons, -1)[:, -1]
-        if not self.fit_intercept:
-            bias = np.zeros(self.n_neurons)
+        bias = self._null_bias if self.fit_intercept else np.zeros(self.n_neurons)
         loss, absolute = self.source.map_sum(NullLoss(self.pair), bias)
         total = self.source.total_weight
         return float(loss.sum()) / total, float(absolute.sum()) / total
@@ -415,6 +434,8 @@ class Objective:
 
     def pre_activation(self, theta):
         """z of the watched rows, (n_rows, n_neurons)."""
+        if self._block is not None and self.watched is self.source:
+            return self._block.pre_activation(theta)
         coef, intercept = self.to_weights(theta)
         return self.watched.X @ coef.T + intercept
 
@@ -433,4 +454,10 @@ class Objective:
 
     def flat_fraction(self, theta):
         """Share of (at most `N_WATCHED_ROWS`) rows on which each neuron's derivative vanishes."""
-        return self.pair.activation.is_flat(self.pre_activation(theta)).mean(axis=0)
+        flat = self.pair.activation.is_flat(self.pre_activation(theta))
+        return np.add.reduce(flat, axis=0, dtype=np.intp) / len(flat)
+
+
+def dot(a, b):
+    """Scalar product per group."""
+    return np.einsum("gi,gi->g", a, b)

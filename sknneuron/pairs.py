@@ -7,6 +7,7 @@ faster: terms, slope and curvature share what they have in common.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import ClassVar
 
 import numpy as np
@@ -296,7 +297,7 @@ class SoftmaxLogLoss(Pair):
         if order == 0:
             return terms, None, None
         e /= total[:, None]
-        slope = e.copy()
+        slope = e.copy(order="K")
         slope[rows, y] -= 1
         return terms, slope, e if order == 2 else None
 
@@ -305,7 +306,8 @@ class SoftmaxLogLoss(Pair):
         share = np.bincount(y, sample_weight, n_classes) / (
             len(y) if sample_weight is None else sample_weight.sum()
         )
-        z = np.log(np.maximum(share, 1e-12))
+        # A class that these rows lack may come with others: it begins rare, not out of reach.
+        z = np.log(np.maximum(share, 0.5 / len(y)))
         return z - z.mean()
 
     _n_classes: int | None = None
@@ -430,6 +432,8 @@ def _sum_of_log1p(e):
 
     A logarithm costs five products, and 512 factors up to 2 cannot overflow.
     """
+    if len(e) < 2048:
+        return np.log1p(e).sum(axis=0)
     factors = e + 1
     n_even = len(e) - len(e) % 512
     products = factors[:n_even].reshape(-1, 512, e.shape[1]).prod(axis=1)
@@ -490,7 +494,18 @@ def make_pair(activation, loss, *, classifier: bool = False) -> Pair:
     >>> make_pair("exp", "poisson").convex
     True
     """
-    activation, loss = get_activation(activation), get_loss(loss)
+    if isinstance(activation, str) and isinstance(loss, str):
+        return _pair_of_names(activation, loss, classifier)
+    return _pair_of(get_activation(activation), get_loss(loss), classifier)
+
+
+@lru_cache(maxsize=256)
+def _pair_of_names(activation: str, loss: str, classifier: bool) -> Pair:
+    # Pairs hold no state, and every prediction asks for one.
+    return _pair_of(get_activation(activation), get_loss(loss), classifier)
+
+
+def _pair_of(activation: Activation, loss: Loss, classifier: bool) -> Pair:
     suits = _suits_classifier if classifier else _suits_regressor
     if not suits(activation, loss):
         raise ValueError(_refusal(activation, loss, suits, classifier))

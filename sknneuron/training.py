@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -114,7 +115,8 @@ class Training:
     validation : Objective, default=None
         On the validation rows; only its loss is used.
     on_iterate : callable, default=None
-        Called as ``on_iterate(*weights)`` after each; True asks to stop.
+        Called as ``on_iterate(*weights, n_iter_=..., objective_=...)`` after each; True asks to
+        stop.
     verbose : int, default=0
         1 prints a line an iterate.
     name : str, default=""
@@ -144,7 +146,9 @@ class Training:
         )
         self._best: tuple[float, Iterate] | None = None
 
-    def run(self, solver: Solver, start: np.ndarray, rng: np.random.Generator) -> Outcome:
+    def run(
+        self, solver: Solver, start: np.ndarray, rng: np.random.Generator | None = None
+    ) -> Outcome:
         """Train from `start` and return what came of it."""
         goal = Goal(self.stopping.tol, self.objective.null_value, self.objective)
         progress = Patience(self.stopping.progress, self.stopping.n_iter_no_change)
@@ -183,15 +187,15 @@ class Training:
         assert final is not None
         weights = final.objective.settled_weights(final.theta)
         if final.objective is self.objective:
-            value = final.value + float(final.objective.l1_value(final.theta).sum())
+            value = final.value + final.objective.total_l1(final.theta)
         else:
             value = self.objective.total(final.theta)
         return Outcome(weights, value, max(n_iter, 0), converged, reason, interrupted)
 
     def _ended(self, solver, iterate, goal, progress) -> tuple[bool, str] | None:
         """Whether the optimum is reached or the solver can do no better: (converged, reason)."""
-        value = iterate.value + float(iterate.objective.l1_value(iterate.theta).sum())
-        if not np.isfinite(value):
+        value = iterate.value + iterate.objective.total_l1(iterate.theta)
+        if not math.isfinite(value):
             return False, "the objective is no longer finite: the training diverged"
         if solver.tol_is_progress:
             if progress.runs_out(value) and not self.stopping.early_stopping:
@@ -232,7 +236,9 @@ class Training:
         self.history.append(entry)
         if self.verbose:
             self._print(entry, iterate)
-        stop = self.on_iterate(*weights) if self.on_iterate is not None else False
+        stop = False
+        if self.on_iterate is not None:
+            stop = self.on_iterate(*weights, n_iter_=n_iter, objective_=entry["objective"])
         return bool(stop), validation_loss
 
     def _validation_loss(self, weights) -> float:
@@ -259,7 +265,7 @@ def describe(iterate: Iterate) -> dict:
     """What history keeps of an iterate, time and number apart."""
     objective, theta = iterate.objective, iterate.theta
     weights = objective.settled_weights(theta)
-    l2, l1 = float(objective.l2_value(theta).sum()), float(objective.l1_value(theta).sum())
+    l2, l1 = float(objective.l2_value(theta).sum()), objective.total_l1(theta)
     return {
         "n_rows": objective.source.n_rows,
         "loss": iterate.value - l2,

@@ -73,16 +73,16 @@ def precision(
     weights : {"frequency", "importance"}
     information : {"observed", "expected"}
     """
-    rows, to_raw = _rows(evidence)
-    slope, curvature = _slopes(evidence, neurons, information)
+    rows, to_raw = own_scale_rows(evidence)
+    slope, curvature = slopes(evidence, neurons, information)
     if weights == "frequency":
         count, importance = evidence.sample_weight, evidence.class_weight
     else:
         count, importance = (evidence.sample_weight > 0).astype(float), evidence.weight
-    H = _curvature(rows, curvature, count * importance, evidence.pair.coupled)
+    H = summed_curvature(rows, curvature, count * importance, evidence.pair.coupled)
     back = np.kron(np.eye(len(neurons)), to_raw)
     inner = functions @ back
-    inverse, null, negative = _inverse(H)
+    inverse, null, negative = pseudo_inverse(H)
     rank = len(H) - null.shape[1]
     n_neurons_free = len(neurons) - evidence.pair.coupled
     degrees = float(count.sum() - rank) if n_neurons_free else 0.0
@@ -94,8 +94,8 @@ def precision(
         inner_covariance = inverse @ scores @ inverse
         if cov_type == "HC1":
             inner_covariance = inner_covariance * count.sum() / max(degrees, 1e-300)
-    pull = _pull_of_penalty(evidence, neurons, back)
-    gradient = _gradient(rows, slope, count * importance) + pull
+    pull = pull_of_penalty(evidence, neurons, back)
+    gradient = summed_gradient(rows, slope, count * importance) + pull
     with np.errstate(divide="ignore", invalid="ignore"):
         share = np.linalg.norm(inner @ null, axis=1) / np.linalg.norm(inner, axis=1)
     return Precision(
@@ -109,7 +109,7 @@ def precision(
     )
 
 
-def _rows(evidence: Evidence):
+def own_scale_rows(evidence: Evidence):
     """Rows with a column of ones, centred and scaled, and the map from their weights to raw ones.
 
     Raw parameters are ``to_raw @ inner``: weights first, then the bias.
@@ -127,7 +127,7 @@ def _rows(evidence: Evidence):
     return X / size, np.vstack([np.diag(1 / size), np.zeros(n_inputs)])
 
 
-def _slopes(evidence: Evidence, neurons, information: str):
+def slopes(evidence: Evidence, neurons, information: str):
     """Slope and curvature in z of each row, (n_samples, n_neurons); levels of a softmax layer."""
     _, slope, curvature = evidence.derivatives(2)
     if information == "expected" and not evidence.pair.coupled:
@@ -141,7 +141,7 @@ def _slopes(evidence: Evidence, neurons, information: str):
     return slope[:, neurons], curvature[:, neurons]
 
 
-def _curvature(rows, curvature, weight, coupled: bool):
+def summed_curvature(rows, curvature, weight, coupled: bool):
     """Sum of the rows' Hessians."""
     if not coupled:
         return (rows * (weight * curvature[:, 0])[:, None]).T @ rows
@@ -162,11 +162,11 @@ def _score_products(rows, slope, weight):
     return (scores * weight[:, None]).T @ scores
 
 
-def _gradient(rows, slope, weight):
+def summed_gradient(rows, slope, weight):
     return ((slope * weight[:, None]).T @ rows).ravel()
 
 
-def _inverse(H):
+def pseudo_inverse(H):
     """Pseudo-inverse, an orthonormal basis of what it leaves out, and whether H bends down."""
     scale = np.sqrt(np.maximum(np.diag(H), 0))
     scale = np.where(scale > 0, scale, 1.0)
@@ -180,7 +180,7 @@ def _inverse(H):
     return inverse, null, bool(values[0] < -1e-6 * abs(values[-1]))
 
 
-def _pull_of_penalty(evidence: Evidence, neurons, back):
+def pull_of_penalty(evidence: Evidence, neurons, back):
     """Gradient of the L2 penalty in the inner parameters, for a sum over rows."""
     coef = evidence.inside.coef[list(neurons)]
     raw = evidence.total_weight * evidence.penalty[1] * coef
@@ -210,12 +210,12 @@ def _problem(evidence: Evidence, neurons, degrees, negative) -> str:
         return "there are not more rows than weights"
     if negative:
         return "the loss bends down at these weights, so they are no optimum on these rows"
-    if _separated(evidence, neurons):
+    if separated(evidence, neurons):
         return "the classes are separated, so that larger weights are always better"
     return ""
 
 
-def _separated(evidence: Evidence, neurons) -> bool:
+def separated(evidence: Evidence, neurons) -> bool:
     """Whether these weights put every row on the right side: then no finite ones are the best."""
     counted = evidence.weight > 0
     if evidence.pair.coupled:

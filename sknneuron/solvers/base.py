@@ -101,17 +101,20 @@ class Solver:
         It steps after a few rows.
     tol_is_progress : bool
         Its tolerance is on progress, not on the distance to the optimum.
+    is_random : bool
+        What it does depends on the generator it is given.
     """
 
     name: str
     needs_smooth_penalty = True
     is_stochastic = False
     tol_is_progress = False
+    is_random = False
     # Settings that a stochastic solver takes.
     options: tuple[str, ...] = ()
 
     def iterate(
-        self, objective: Objective, start: np.ndarray, goal: Goal, rng: np.random.Generator
+        self, objective: Objective, start: np.ndarray, goal: Goal, rng: np.random.Generator | None
     ) -> Iterator[Iterate]:
         """Yield the start and then better and better iterates."""
         raise NotImplementedError

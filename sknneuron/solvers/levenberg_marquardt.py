@@ -41,6 +41,7 @@ class LevenbergMarquardt(Solver):
     """
 
     name = "levenberg_marquardt"
+    is_random = True
 
     def iterate(self, objective, start, goal, rng):
         if objective.pair.convex or not self._needs_search(objective, start):

@@ -45,16 +45,28 @@ class Newton(Solver):
             target = goal.target(now, theta)
             gap = trusted_gap(objective, step, total, ratio) if total <= target else np.nan
             norm = objective.weight_gradient_norm(gradient)
-            current = Iterate(theta, now, norm, objective, step_size, gap)
+            current = Iterate(theta, now, norm, objective, step_size)
             # What is left is less than what rounding does to the objective.
-            current.last = total <= 1e-3 * objective.rounding
+            current.last = total <= 1e-3 * objective.rounding and np.isnan(gap)
+            if gauss_newton:
+                current.gap, current.last = gap, total <= 1e-3 * objective.rounding
             yield current
+            left = total * expected_contraction(objective.pair, ratio)
+            if left <= target and not gauss_newton:
+                left = (
+                    gap if gap <= target else max(left, total * objective.largest_shift(step) ** 2)
+                )
+                if left <= target:
+                    # No pass to look at the end: the model's error there is less than that.
+                    end = theta + step
+                    yield Iterate(end, now - total, np.nan, objective, 1.0, left, last=True)
+                    return
             if hessian is None:
                 # The factor was an old one and what it said was not enough: take a new one here.
                 value, gradient, hessian = objective.value_gradient_hessian(theta, gauss_newton)
                 previous = np.nan
                 continue
-            order = 1 if total * min(1.0, 3 * ratio) <= target else 2
+            order = 1 if left <= target else 2
             found = backtrack(
                 objective, theta, step, value, decrement, order=order, gauss_newton=gauss_newton
             )
@@ -67,6 +79,16 @@ class Newton(Solver):
             theta, value, gradient, hessian, taken = found
             step_size = float(np.max(taken))
             previous = total if step_size == 1 else np.nan
+
+
+def expected_contraction(pair, ratio: float) -> float:
+    """What a full step will shrink the decrement by, from what the last one did.
+
+    Ratios square from step to step where the curvature is continuous.
+    """
+    if pair.quadratic_pieces or not pair.convex:
+        return min(1.0, 3 * ratio)
+    return min(1.0, 3 * ratio, max(10 * ratio**2, 1e-6))
 
 
 def trusted_gap(objective: Objective, step, decrement: float, ratio: float) -> float:

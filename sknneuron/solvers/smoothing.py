@@ -36,6 +36,7 @@ class Smoothed(Solver):
         self.solver = solver
         self.name = solver.name
         self.needs_smooth_penalty = solver.needs_smooth_penalty
+        self.is_random = solver.is_random
 
     def iterate(self, objective, start, goal, rng):
         theta = start

@@ -57,7 +57,7 @@ class ArraySource(Source):
             entries = max(BLOCK_BYTES // 8, 8 * self.n_features)
             return int(max(entries / entries_per_row, MIN_BLOCK_ROWS))
         rows = BLOCK_BYTES // (8 * self.n_features)
-        return int(np.clip(rows, MIN_BLOCK_ROWS, MAX_BLOCK_ROWS))
+        return max(MIN_BLOCK_ROWS, min(rows, MAX_BLOCK_ROWS))
 
     def block(self, start: int, stop: int) -> Block:
         """Return (X, y, sample_weight) of rows start to stop, as views."""

@@ -77,5 +77,5 @@ class Source(ABC):
             return self.gathered()
         return self.take(np.linspace(0, self.n_rows - 1, n_rows).astype(np.intp))
 
-    def close(self) -> None:  # noqa: B027
+    def close(self) -> None:  # noqa: B027  (most have nothing to release)
         """Release what the source holds: nothing, where rows are the caller's."""

@@ -41,6 +41,8 @@ class Case:
         Ratio to the best peer.
     quick : bool
         Whether it is part of the quick run.
+    repeat : int
+        How often each fits in one turn, for fits of a millisecond.
     """
 
     name: str
@@ -54,6 +56,7 @@ class Case:
     aim: float
     l1_ratio: float = 0.0
     quick: bool = False
+    repeat: int = 1
     params: dict = field(default_factory=dict)
 
     def ours(self, X, y, level=0):
@@ -125,11 +128,11 @@ def skglm_l1_logistic(X, y, alpha, level):
     return model.coef_, model.intercept_
 
 
-def l1_logistic(solver):
+def l1_logistic(solver, l1_ratio=1.0):
     def fit(X, y, alpha, level):
         model = LogisticRegression(
             C=1 / (alpha * X.shape[0]),
-            l1_ratio=1.0,
+            l1_ratio=l1_ratio,
             solver=solver,
             tol=tolerances(level),
             max_iter=5_000,
@@ -139,6 +142,12 @@ def l1_logistic(solver):
     return fit
 
 
+L1_LOGISTIC = {
+    "skglm": skglm_l1_logistic,
+    "glum": glum("binomial", l1_ratio=1.0),
+    "liblinear": l1_logistic("liblinear"),
+    "saga": l1_logistic("saga"),
+}
 DENSE_LOGISTIC = {
     "lbfgs": logistic("lbfgs"),
     "newton-cholesky": logistic("newton-cholesky"),
@@ -187,7 +196,7 @@ def _logistic_cases():
                 aim,
                 quick=target == 1e-6,
             )
-    for alpha in (1e-4, 1e-9):
+    for alpha in (1e-4, 1e-6, 1e-9):
         yield Case(
             f"logistic 300k x 50, ten rare dummies, alpha={alpha:g}, to 1e-8",
             lambda: _classes_of(data.rare_dummies(300_000, 50)),
@@ -199,17 +208,18 @@ def _logistic_cases():
             0.30,
             0.12,
         )
-    yield Case(
-        "logistic 100k x 500, correlated, to 1e-8",
-        lambda: _classes_of(data.correlated(100_000, 500)),
-        "sigmoid",
-        "log_loss",
-        1e-5,
-        1e-8,
-        {k: DENSE_LOGISTIC[k] for k in ("newton-cholesky", "glum")},
-        0.25,
-        0.12,
-    )
+    for kind, generator in (("correlated", data.correlated), ("independent", data.independent)):
+        yield Case(
+            f"logistic 100k x 500, {kind}, to 1e-8",
+            lambda g=generator: _classes_of(g(100_000, 500)),
+            "sigmoid",
+            "log_loss",
+            1e-5,
+            1e-8,
+            DENSE_LOGISTIC,
+            0.25,
+            0.12,
+        )
     yield Case(
         "logistic CSR 500k rows, 10k one-hot + 10 numeric, to 1e-8",
         lambda: _one_hot(500_000),
@@ -224,18 +234,19 @@ def _logistic_cases():
 
 
 def _other_cases():
-    yield Case(
-        "ridge 1M x 50, correlated",
-        lambda: _with(lambda z: z + np.sin(7 * z))(data.correlated(1_000_000, 50)),
-        "identity",
-        "squared_error",
-        1e-5,
-        1e-8,
-        {"Ridge": ridge},
-        0.50,
-        0.30,
-        quick=True,
-    )
+    for kind, generator in (("correlated", data.correlated), ("independent", data.independent)):
+        yield Case(
+            f"ridge 1M x 50, {kind}",
+            lambda g=generator: _with(lambda z: z + np.sin(7 * z))(g(1_000_000, 50)),
+            "identity",
+            "squared_error",
+            1e-5,
+            1e-8,
+            {"Ridge": ridge},
+            0.50,
+            0.30,
+            quick=kind == "correlated",
+        )
     for kind, generator, must, aim in (
         ("correlated", data.correlated, 0.10, 0.02),
         ("independent", data.independent, 0.50, 0.20),
@@ -276,34 +287,99 @@ def _other_cases():
             },
         ),
     ):
+        for kind, generator in (
+            ("correlated", data.correlated),
+            ("independent", data.independent),
+        ):
+            yield Case(
+                f"exp + {loss} 500k x 50, {kind}, to 1e-8",
+                lambda v=values, g=generator: _with(v)(g(500_000, 50)),
+                "exp",
+                loss,
+                1e-5,
+                1e-8,
+                peers,
+                0.25,
+                0.07,
+                quick=(loss, kind) == ("poisson", "correlated"),
+            )
+
+
+def _sparse_penalty_cases():
+    for kind, generator in (("correlated", data.correlated), ("independent", data.independent)):
         yield Case(
-            f"exp + {loss} 500k x 50, correlated, to 1e-8",
-            lambda v=values: _with(v)(data.correlated(500_000, 50)),
-            "exp",
-            loss,
-            1e-5,
-            1e-8,
-            peers,
-            0.25,
-            0.07,
-            quick=loss == "poisson",
+            f"L1 logistic 50k x 500, {kind}, to 1e-6",
+            lambda g=generator: _classes_of(g(50_000, 500)),
+            "sigmoid",
+            "log_loss",
+            1e-2,
+            1e-6,
+            L1_LOGISTIC,
+            0.40,
+            0.20,
+            l1_ratio=1.0,
         )
     yield Case(
-        "L1 logistic 50k x 500, correlated, to 1e-6",
+        "elastic net logistic 50k x 500, correlated, to 1e-6",
         lambda: _classes_of(data.correlated(50_000, 500)),
         "sigmoid",
         "log_loss",
         1e-2,
         1e-6,
-        {
-            "skglm": skglm_l1_logistic,
-            "glum": glum("binomial", l1_ratio=1.0),
-            "liblinear": l1_logistic("liblinear"),
-            "saga": l1_logistic("saga"),
-        },
+        {"glum": glum("binomial", l1_ratio=0.5), "saga": l1_logistic("saga", 0.5)},
+        0.40,
+        0.20,
+        l1_ratio=0.5,
+    )
+    yield Case(
+        "L1 logistic CSR 100k x 50k, to 1e-6",
+        lambda: data.text_like(100_000, 50_000),
+        "sigmoid",
+        "log_loss",
+        1e-3,
+        1e-6,
+        L1_LOGISTIC,
         0.40,
         0.20,
         l1_ratio=1.0,
+    )
+
+
+def _real_cases():
+    yield Case(
+        "digits, softmax, to 1e-8",
+        data.digits,
+        "softmax",
+        "log_loss",
+        1e-3,
+        1e-8,
+        {"lbfgs": logistic("lbfgs"), "newton-cholesky": logistic("newton-cholesky")},
+        0.50,
+        0.20,
+        quick=True,
+    )
+    yield Case(
+        "Ames one-hot, ridge",
+        data.ames,
+        "identity",
+        "squared_error",
+        1e-3,
+        1e-8,
+        {"Ridge": ridge},
+        0.50,
+        0.30,
+        quick=True,
+    )
+    yield Case(
+        "Ames one-hot x 100, dear or not, to 1e-8",
+        lambda: data.ames_copies(100),
+        "sigmoid",
+        "log_loss",
+        1e-4,
+        1e-8,
+        DENSE_LOGISTIC,
+        0.30,
+        0.12,
     )
 
 
@@ -321,6 +397,7 @@ def _small_cases():
         0.40,
         0.25,
         quick=True,
+        repeat=30,
     )
     yield Case(
         "fit 500 x 10, three classes",
@@ -333,6 +410,7 @@ def _small_cases():
         0.40,
         0.25,
         quick=True,
+        repeat=30,
     )
     yield Case(
         "fit 500 x 10, ridge",
@@ -345,6 +423,7 @@ def _small_cases():
         1.0,
         0.7,
         quick=True,
+        repeat=30,
     )
     yield Case(
         "fit 500 x 10, poisson",
@@ -361,7 +440,14 @@ def _small_cases():
         0.40,
         0.25,
         quick=True,
+        repeat=30,
     )
 
 
-CASES = [*_small_cases(), *_logistic_cases(), *_other_cases()]
+CASES = [
+    *_small_cases(),
+    *_real_cases(),
+    *_logistic_cases(),
+    *_other_cases(),
+    *_sparse_penalty_cases(),
+]

@@ -88,5 +88,30 @@ def ames():
     return X, (price - price.mean()) / price.std()
 
 
+def ames_copies(n_copies, seed=0):
+    """Ames with its sales repeated, numbers shaken a little: (X, dearer than the median)."""
+    X, price = ames()
+    rng = np.random.default_rng([seed, 8])
+    rows = np.tile(np.arange(len(X)), n_copies)
+    is_number = np.ptp(X, axis=0) > 1
+    X = X[rows]
+    X[:, is_number] += 0.1 * rng.standard_normal((len(rows), int(is_number.sum())))
+    return X, (price[rows] + 0.5 * rng.standard_normal(len(rows)) > 0).astype(int)
+
+
+def text_like(n, p, per_row=40, seed=0):
+    """CSR: words of a long tail, and two classes that a few hundred of them tell apart."""
+    rng = np.random.default_rng([seed, 9])
+    words = np.minimum((p ** rng.random((n, per_row))).astype(int), p) - 1
+    counts = sparse.csr_array(
+        (np.ones(words.size), (np.repeat(np.arange(n), per_row), words.ravel())), shape=(n, p)
+    )
+    counts.sum_duplicates()
+    w = np.zeros(p)
+    w[rng.choice(p // 10, 300, replace=False)] = rng.standard_normal(300)
+    z = counts @ w
+    return counts, two_classes((z - z.mean()) / z.std() * 2, seed, shift=0.0)
+
+
 def digits():
     return load_digits(return_X_y=True)

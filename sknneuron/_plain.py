@@ -1,0 +1,70 @@
+"""The short way round scikit-learn's validation: plain float arrays in which nothing is unusual.
+
+`validate_data` takes longer than one row's prediction and a third of a small fit. Whatever is
+unusual (other types, names, missing values, a wrong width) is left to it, and to its words.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+FLOATS = (np.dtype(np.float64), np.dtype(np.float32))
+
+
+def is_plain(X) -> bool:
+    """Whether X is a plain 2-D float array with rows and columns; its values are not looked at."""
+    return type(X) is np.ndarray and X.ndim == 2 and X.dtype in FLOATS and X.size > 0
+
+
+def is_plain_training_set(X, y) -> bool:
+    """Whether X is plain and finite, and y a finite vector of numbers as long."""
+    if not (is_plain(X) and type(y) is np.ndarray and y.ndim == 1 and len(y) == len(X)):
+        return False
+    if not (y.dtype.kind in "biu" or y.dtype in FLOATS):
+        return False
+    return _is_finite(X) and (y.dtype.kind != "f" or _is_finite(y))
+
+
+def _is_finite(values) -> bool:
+    # A sum of finite values may overflow: then the long way finds out, and takes no harm.
+    with np.errstate(over="ignore", invalid="ignore"):
+        return bool(np.isfinite(np.add.reduce(values, axis=None)))
+
+
+def weighted_sum(X, coef, intercept):
+    """Return ``X @ coef.T + intercept``, or None where the long way has to look at X.
+
+    A missing or infinite value in X makes the sum of its row so, unless its weight is zero.
+    """
+    if not is_plain(X) or X.shape[1] != coef.shape[1] or not coef.all():
+        return None
+    if not X.flags.c_contiguous:
+        # The order of memory decides the last bit of a sum; the long way sees to it.
+        return None
+    if X.dtype != coef.dtype:
+        coef, intercept = coef.astype(X.dtype), intercept.astype(X.dtype)
+    with np.errstate(over="ignore", invalid="ignore"):
+        z = X @ coef.T
+        z += intercept
+    return z if _is_finite(z) else None
+
+
+def plain_accuracy(y, y_pred) -> float | None:
+    """Share of equal labels of two plain vectors; None where the long way has to look at y."""
+    if not (_are_vectors(y, y_pred) and y.dtype == y_pred.dtype and y.dtype.kind in "biuU"):
+        return None
+    return float(np.mean(y == y_pred))
+
+
+def plain_r2(y, y_pred) -> float | None:
+    """R2 of two plain vectors of numbers; None where the long way has to look at y."""
+    if not (_are_vectors(y, y_pred) and y.dtype.kind in "iuf" and y_pred.dtype in FLOATS):
+        return None
+    with np.errstate(over="ignore", invalid="ignore"):
+        left = np.sum((y - y_pred) ** 2, dtype=np.float64)
+        total = np.sum((y - np.mean(y, dtype=np.float64)) ** 2, dtype=np.float64)
+    return float(1 - left / total) if np.isfinite(left) and 0 < total < np.inf else None
+
+
+def _are_vectors(a, b) -> bool:
+    return type(a) is type(b) is np.ndarray and a.ndim == b.ndim == 1 and len(a) == len(b)

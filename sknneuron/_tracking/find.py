@@ -1,0 +1,120 @@
+"""The neuron inside an estimator, and the names of what goes into it."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .hook import CLASSES
+
+
+class Found(NamedTuple):
+    """A neuron and the names of its inputs and outputs.
+
+    Parameters
+    ----------
+    neuron : estimator
+    features : list of str
+    outputs : list of str
+        Classes or targets; empty for a single neuron.
+    """
+
+    neuron: Any
+    features: list[str]
+    outputs: list[str]
+
+
+def is_neuron(estimator) -> bool:
+    """Whether this is one of our estimators."""
+    return isinstance(estimator, tuple(CLASSES))
+
+
+def parts_of(root) -> list:
+    """An estimator, its parameters at any depth, and those of the fitted copies in it."""
+    parts = []
+    for estimator in _path(root):
+        parts.append(estimator)
+        if hasattr(estimator, "get_params"):
+            parts += estimator.get_params(deep=True).values()
+    return parts
+
+
+def holds_neuron(estimator) -> bool:
+    """Whether this is one of our estimators, or has one among its parameters at any depth."""
+    if is_neuron(estimator):
+        return True
+    if not hasattr(estimator, "get_params") or isinstance(estimator, type):
+        return False
+    return any(is_neuron(value) for value in estimator.get_params(deep=True).values())
+
+
+def model_of(root):
+    """Follow a fitted estimator to what stands for its model; None where there is no neuron.
+
+    Through ``best_estimator_`` of a search, ``regressor_`` of TransformedTargetRegressor,
+    ``estimator_`` of the threshold classifiers, and the last step of a pipeline.
+    """
+    return next((e for e in _path(root) if is_neuron(e)), None)
+
+
+def _path(root):
+    while root is not None:
+        yield root
+        if is_neuron(root):
+            return
+        if hasattr(root, "steps"):
+            root = root.steps[-1][1]
+        else:
+            names = ("best_estimator_", "regressor_", "estimator_")
+            inside = getattr(root, "__dict__", {})
+            root = next((inside[name] for name in names if name in inside), None)
+
+
+def find(root, y=None) -> Found | None:
+    """Return the neuron of a fitted estimator with the names of its inputs and outputs.
+
+    Parameters
+    ----------
+    root : estimator
+    y : array-like, default=None
+        Targets; a DataFrame's columns name the outputs of a regressor.
+    """
+    neuron = model_of(root)
+    if neuron is None or not hasattr(neuron, "coef_"):
+        return None
+    n_neurons = np.atleast_2d(neuron.coef_).shape[0]
+    return Found(neuron, _feature_names(root, neuron), _output_names(neuron, n_neurons, y))
+
+
+def _feature_names(root, neuron) -> list[str]:
+    """Names of the neuron's inputs; from the steps before it where it was given a bare array."""
+    names = getattr(neuron, "feature_names_in_", None)
+    if names is None:
+        names = _names_from_steps(root)
+    n_features = neuron.n_features_in_
+    if names is None or len(names) != n_features:
+        names = [f"x{i}" for i in range(n_features)]
+    return [str(name) for name in names]
+
+
+def _names_from_steps(root):
+    names = None
+    for estimator in _path(root):
+        if len(getattr(estimator, "steps", ())) > 1:
+            try:
+                names = estimator[:-1].get_feature_names_out(names)
+            except (AttributeError, TypeError, ValueError):
+                # A transformer that cannot say: the names are lost from there on.
+                names = None
+    return names
+
+
+def _output_names(neuron, n_neurons: int, y) -> list[str]:
+    if n_neurons == 1:
+        return []
+    classes = getattr(neuron, "classes_", None)
+    names = classes if classes is not None else getattr(y, "columns", None)
+    if names is None or len(names) != n_neurons:
+        names = range(n_neurons)
+    return [str(name) for name in names]

@@ -1,0 +1,97 @@
+"""Few rows, standardised once: each evaluation is then two or three products.
+
+Many rows are read where they lie, block by block, and the sums are moved to the solver's
+coordinates afterwards. For a fit of a few hundred rows that bookkeeping costs more than the sums.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .pairs import Pair
+
+# Entries of X up to which a copy of it is no matter.
+MAX_ENTRIES = 1 << 17
+
+
+class StandardBlock:
+    """All rows of a small dense source, in the coordinates of an objective.
+
+    Parameters
+    ----------
+    source : source of rows
+        Dense and in memory.
+    pair : Pair
+    coordinates : Coordinates
+    n_neurons : int
+    fit_intercept : bool
+    """
+
+    def __init__(self, source, pair: Pair, coordinates, n_neurons: int, fit_intercept: bool):
+        X, self.y, self.sample_weight = source.X, source.y, source.sample_weight
+        self.pair = pair
+        self.total_weight = source.total_weight
+        self.n_neurons = n_neurons
+        # Columns lie in rows here: products along them run over contiguous numbers.
+        n_features = X.shape[1]
+        self.columns = np.empty((n_features + bool(fit_intercept), X.shape[0]))
+        np.subtract(X.T, coordinates.center[:, None], out=self.columns[:n_features])
+        self.columns[:n_features] /= coordinates.scale[:, None]
+        self.columns[n_features:] = 1
+
+    @classmethod
+    def of(cls, objective) -> StandardBlock | None:
+        """The rows of an objective as one block; None if they are sparse or too many.
+
+        And none for activations with a kink: rows that come to lie on it must be on the same side
+        in all sums, to the last bit.
+        """
+        source = objective.source
+        n_entries = source.n_rows * source.n_features
+        if not source.in_memory or source.is_sparse or n_entries > MAX_ENTRIES:
+            return None
+        if objective.pair.activation.kinks:
+            return None
+        return cls(
+            source,
+            objective.pair,
+            objective.coordinates,
+            objective.n_neurons,
+            objective.fit_intercept,
+        )
+
+    def pre_activation(self, theta):
+        """z of all rows, (n_rows, n_neurons)."""
+        return (theta.reshape(self.n_neurons, -1) @ self.columns).T
+
+    def means(self, theta, order: int, gauss_newton: bool = False) -> tuple:
+        """Loss and, by `order`, its gradient and Hessian in theta: means over the rows."""
+        z = self.pre_activation(theta)
+        loss, r, d = self.pair.sums(self.y, z, self.sample_weight, order, gauss_newton)
+        loss = loss / self.total_weight
+        if order == 0:
+            return (loss,)
+        gradient = (r.T @ self.columns.T).reshape(theta.shape)
+        gradient /= self.total_weight
+        if order == 1:
+            return loss, gradient
+        hessian = self._softmax_hessian(d) if self.pair.coupled else self._hessians(d)
+        hessian /= self.total_weight
+        return loss, gradient, hessian
+
+    def _hessians(self, d):
+        """One matrix per neuron."""
+        return (self.columns * d.T[:, None, :]) @ self.columns.T
+
+    def _softmax_hessian(self, probability):
+        """Blocks ``sum_i s p_k (delta_kl - p_l) x x'`` as one matrix, neuron by neuron."""
+        size = len(self.columns)
+        scaled = self.columns * probability.T[:, None, :]
+        weighted = scaled if self.sample_weight is None else scaled * self.sample_weight
+        flat = scaled.reshape(-1, scaled.shape[-1])
+        hessian = flat @ weighted.reshape(flat.shape).T
+        np.negative(hessian, out=hessian)
+        for k, block in enumerate(weighted @ self.columns.T):
+            own = slice(k * size, (k + 1) * size)
+            hessian[own, own] += block
+        return hessian[None]

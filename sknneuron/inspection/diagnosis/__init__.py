@@ -1,0 +1,118 @@
+"""A doctor for neurons: what is wrong with a fit, the number that shows it, and what to do."""
+
+from __future__ import annotations
+
+from ..evidence import gather
+from ..networks import is_layer, layers_before
+from ..specialisation import Levels
+from ..units import unfold, unfold_layer
+from .activity import Dead, Saturated, TargetRange
+from .base import Check
+from .data import Collinear, ConstantFeature, Imbalanced, Leak, Outliers
+from .finding import Diagnosis, Finding
+from .fit import Overpenalised, Separable, Underfit, Unscaled
+from .layer import check_units
+from .subject import Subject
+from .training import Diverged, NotConverged, Oscillating, Overfit, Stuck
+
+__all__ = ["CHECKS", "Check", "Diagnosis", "Finding", "Subject", "diagnose"]
+
+CHECKS: dict[str, type[Check]] = {
+    check.code: check
+    for check in (
+        Dead,
+        Diverged,
+        NotConverged,
+        Saturated,
+        TargetRange,
+        Underfit,
+        Overpenalised,
+        Unscaled,
+        Stuck,
+        Oscillating,
+        Overfit,
+        Separable,
+        Collinear,
+        ConstantFeature,
+        Imbalanced,
+        Outliers,
+        Leak,
+    )
+}
+"""Every check by its code."""
+
+# What can be said of hidden neurons, which have no targets of their own.
+LAYER_CHECKS: dict[str, type[Check]] = {
+    check.code: check for check in (Diverged, NotConverged, Oscillating, Overfit, ConstantFeature)
+}
+"""Checks of a layer by their codes; `check_units` looks at its neurons."""
+
+# Said of columns, not of the levels of hidden neurons, which are made to tell y.
+OF_COLUMNS = {"LEAK", "COLLINEAR", "UNSCALED", "CONSTANT_FEATURE"}
+# Rows past which evenly spaced ones do for a diagnosis.
+MOST_ROWS = 100_000
+
+
+def diagnose(estimator, X, y=None, sample_weight=None) -> Diagnosis:
+    """Look for what is wrong with a fit.
+
+    Parameters
+    ----------
+    estimator : neuron, Pipeline or TransformedTargetRegressor
+        Fitted; see :func:`unfold`. Of a NeuronLayer, alone or before a neuron, the hidden neurons
+        are looked at: DEAD, SATURATED and DUPLICATE ones are named.
+    X, y, sample_weight : array-like
+        The rows that it was fitted on. Without y, checks that need targets are left out. Of more
+        than 100,000 rows, as many evenly spaced ones are looked at.
+
+    Returns
+    -------
+    diagnosis : Diagnosis
+        Findings (`code`, `severity`, `value`, `message`, `advice`, ...), the gravest first. It
+        prints, has `to_frame()`, and is True if any finding is a warning or an error.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sknneuron import NeuronRegressor
+    >>> from sknneuron.inspection import diagnose
+    >>> X = np.random.default_rng(0).normal(size=(100, 2))
+    >>> y = X[:, 0] + 0.1 * X[:, 1] ** 3
+    >>> diagnose(NeuronRegressor().fit(X, y), X, y)
+    Nothing to report on this neuron.
+    >>> found = diagnose(NeuronRegressor(alpha=100).fit(X, y), X, y)
+    >>> found.codes, bool(found)
+    (['OVERPENALISED'], True)
+    """
+    inside = unfold(estimator, X)
+    X, y, sample_weight = _thinned(X, y, sample_weight)
+    subject = Subject(gather(inside, X, y, sample_weight))
+    of_layer = is_layer(inside.neuron)
+    layers = list(layers_before((*inside.steps, inside.neuron)))
+    reads_layer = bool(inside.steps) and is_layer(inside.steps[-1])
+    findings = [
+        finding
+        for code, check in (LAYER_CHECKS if of_layer else CHECKS).items()
+        if subject.has_targets or not check.needs_targets
+        if not (reads_layer and code in OF_COLUMNS)
+        for finding in check()(subject)
+    ]
+    for i, (layer, steps) in enumerate(layers):
+        levels = Levels.of(unfold_layer(layer, steps, X), X, sample_weight)
+        where = f" of layer {i}" if len(layers) > 1 else "" if of_layer else " of the layer"
+        findings += check_units(layer, levels, where)
+    return Diagnosis(findings, "layer" if of_layer else "network" if layers else "neuron")
+
+
+def _thinned(X, y, sample_weight):
+    n_rows = X.shape[0] if hasattr(X, "shape") else len(X)
+    if n_rows <= MOST_ROWS:
+        return X, y, sample_weight
+    stride = -(-n_rows // MOST_ROWS)
+
+    def take(a):
+        if a is None:
+            return None
+        return a.iloc[::stride] if hasattr(a, "iloc") else a[::stride]
+
+    return take(X), take(y), take(sample_weight)

@@ -1,0 +1,293 @@
+"""Checks of the rows and columns that the neuron was given."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from scipy import sparse
+from scipy.linalg import solve_triangular
+from scipy.stats import rankdata
+
+from ...losses import Huber
+from .base import Check
+from .finding import Finding
+
+# Variance inflation of a column that others repeat.
+INFLATED = 1e5
+NOTABLE_CONDITION = 1e3
+MOST_COLUMNS = 1500
+# Share of the squared gradients on the few largest rows, and how few those are.
+DOMINATED = 0.5
+FEW = 0.01
+# With fewer rows than this a large one is no surprise.
+MANY_ROWS = 50
+# Share of a column's variance that is one row's.
+ONE_ROW = 0.6
+RARE_CLASS = 0.1
+EXPLAINS_ALL = 0.98
+TELLS_ALL = 0.999
+NAMED_ROWS = 20
+# Squared gradient, in medians of it, past which a row is named: ten standard errors or so.
+STRANGE = 200.0
+
+
+class Collinear(Check):
+    """Columns that other columns repeat, so that their weights are arbitrary."""
+
+    code = "COLLINEAR"
+
+    def __call__(self, subject) -> Iterator[Finding]:
+        evidence = subject.evidence
+        kept = np.flatnonzero(subject.scale > 0)
+        if not 2 <= len(kept) <= MOST_COLUMNS:
+            return
+        X = evidence.X[:, kept]
+        Z = ((X.toarray() if sparse.issparse(X) else X) - evidence.mean[kept]) / subject.scale[kept]
+        R = (Z * evidence.weight[:, None]).T @ Z / evidence.total_weight
+        values, vectors = np.linalg.eigh(R)
+        condition = float(values[-1] / max(values[0], 1e-16 * values[-1]))
+        if evidence.n_rows <= len(kept):
+            yield Finding(
+                self.code,
+                "info",
+                condition,
+                f"There are {len(kept)} columns and only {evidence.n_rows} rows: weights are "
+                "determined by the penalty.",
+                "Choose alpha by cross-validation; do not read single weights.",
+            )
+            return
+        repeated = self._repeated(R)
+        plain = [j for j in repeated if not subject.is_two_valued[kept[j]]]
+        if plain:
+            drop = tuple(subject.names[kept[j]] for j in plain)
+            partner = subject.names[kept[self._partner(R, plain[0])]]
+            yield Finding(
+                self.code,
+                "warning",
+                condition,
+                f"Other columns repeat {subject.named([kept[j] for j in plain])} (the first goes "
+                f"with {partner!r}; condition number {condition:.2g}): their weights are "
+                "arbitrary, although predictions are not.",
+                f"Drop {', '.join(map(repr, drop[:5]))}{' ...' if len(drop) > 5 else ''}.",
+                features=drop,
+            )
+        elif condition > NOTABLE_CONDITION:
+            inflation = (vectors**2 / np.maximum(values, 1e-12 * values[-1])).sum(axis=1)
+            worst = np.argsort(-inflation)[:3]
+            yield Finding(
+                self.code,
+                "info",
+                condition,
+                f"Columns are collinear (condition number {condition:.2g}), foremost "
+                f"{subject.named(kept[worst])}: their weights share one effect arbitrarily.",
+                "Do not read their weights one by one; coef_table shows how unsure they are.",
+            )
+
+    @staticmethod
+    def _repeated(R) -> list[int]:
+        """Columns that those before them determine, by a Cholesky factorisation that skips them."""
+        L = np.zeros((0, 0))
+        kept: list[int] = []
+        found = []
+        for j in range(len(R)):
+            row = solve_triangular(L, R[kept, j], lower=True) if kept else np.zeros(0)
+            left = R[j, j] - row @ row
+            if left < 1 / INFLATED:
+                found.append(j)
+                continue
+            L = np.block([[L, np.zeros((len(kept), 1))], [row[None], np.sqrt(left)]])
+            kept.append(j)
+        return found
+
+    @staticmethod
+    def _partner(R, j: int) -> int:
+        strength = np.abs(R[j])
+        strength[j] = 0
+        return int(strength.argmax())
+
+
+class ConstantFeature(Check):
+    """Columns with a single value: nothing can be learnt from them."""
+
+    code = "CONSTANT_FEATURE"
+
+    def __call__(self, subject) -> Iterator[Finding]:
+        constant = np.flatnonzero(subject.scale == 0)
+        if len(constant) and subject.neuron.fit_intercept:
+            yield Finding(
+                self.code,
+                "info",
+                float(len(constant)),
+                f"{len(constant)} of {len(subject.names)} columns have a single value: "
+                f"{subject.named(constant)}.",
+                "Drop them, or put VarianceThreshold() before the neuron.",
+                features=tuple(subject.names[j] for j in constant),
+            )
+
+
+class Imbalanced(Check):
+    """A class so rare that the neuron never names it."""
+
+    code = "IMBALANCED"
+    needs_targets = True
+
+    def __call__(self, subject) -> Iterator[Finding]:
+        if not subject.is_classifier or subject.neuron.multilabel_:
+            return
+        classes, evidence = subject.neuron.classes_, subject.evidence
+        is_softmax = np.ndim(evidence.y) == 1
+        if is_softmax:
+            true = evidence.y
+        else:
+            true = evidence.y.argmax(axis=1) if subject.n_neurons > 1 else evidence.y[:, 0] > 0
+        z = evidence.z - subject.pair.threshold
+        named = z.argmax(axis=1) if subject.n_neurons > 1 else z[:, 0] > 0
+        share = np.bincount(np.asarray(true, dtype=int), evidence.sample_weight, len(classes))
+        share = share / share.sum()
+        for k in np.flatnonzero((share > 0) & (share < RARE_CLASS)):
+            never = not np.any(np.asarray(named, dtype=int) == k)
+            yield Finding(
+                self.code,
+                "warning" if never else "info",
+                float(share[k]),
+                f"Class {classes[k]!r} has {share[k]:.2%} of the rows"
+                + (", and the neuron names it for none." if never else "."),
+                "Set class_weight='balanced', or move the threshold (TunedThresholdClassifierCV)."
+                if never
+                else "Judge by balanced accuracy or average precision rather than by accuracy.",
+                params={"class_weight": "balanced"} if never else {},
+            )
+
+
+class Outliers(Check):
+    """A few rows that dominate the gradient, or a column."""
+
+    code = "OUTLIERS"
+
+    def __call__(self, subject) -> Iterator[Finding]:
+        yield from self._in_columns(subject)
+        if subject.has_targets:
+            yield from self._in_gradient(subject)
+
+    def _in_columns(self, subject) -> Iterator[Finding]:
+        X = subject.evidence.X
+        if sparse.issparse(X) or len(X) < 20:
+            return
+        for j in np.flatnonzero((subject.scale > 0) & ~subject.is_two_valued):
+            parts = (X[:, j] - np.median(X[:, j])) ** 2
+            row = int(parts.argmax())
+            share = parts[row] / parts.sum()
+            # A column that is zero but for a few rows has no row that is out of the ordinary.
+            if share > ONE_ROW and np.mean(parts > 0) > 0.1:
+                yield Finding(
+                    self.code,
+                    "warning" if len(X) >= MANY_ROWS else "info",
+                    float(share),
+                    f"Row {row} alone makes {share:.0%} of the variance of column "
+                    f"{subject.names[j]!r} (it has {X[row, j]:.4g}): it decides that weight.",
+                    "Correct or drop that row.",
+                    features=(subject.names[j],),
+                    rows=(row,),
+                )
+
+    def _in_gradient(self, subject) -> Iterator[Finding]:
+        pair, evidence = subject.pair, subject.evidence
+        n_few = max(1, int(np.ceil(FEW * evidence.n_rows)))
+        unbounded = pair.loss.name in ("squared_error", "poisson", "gamma", "tweedie")
+        if subject.is_classifier or not unbounded or evidence.n_rows < 20:
+            return
+        slope = evidence.derivatives(1)[1]
+        for k in range(subject.n_neurons):
+            parts = (evidence.weight * slope[:, k]) ** 2
+            largest = np.argsort(-parts, kind="stable")[:n_few]
+            total = parts.sum()
+            # Without noise, and without a fit, a large gradient is no sign of a strange row.
+            is_fit = 0 < subject.explained[k] < 1 - 1e-6
+            if total <= 0 or not is_fit or parts[largest].sum() < DOMINATED * total:
+                continue
+            share = parts[largest].sum() / total
+            yield Finding(
+                self.code,
+                "warning" if evidence.n_rows >= MANY_ROWS else "info",
+                float(share),
+                f"{n_few} of {evidence.n_rows} rows make {share:.0%} of the squared gradients"
+                f"{subject.of_neuron(k)}: the fit bends towards them.",
+                *self._cure(subject, k, strange := self._strange(parts, largest)),
+                rows=tuple(strange),
+            )
+
+    @staticmethod
+    def _strange(parts, largest) -> list[int]:
+        """Rows to look at: those few, and others as far out."""
+        far = np.argsort(-parts, kind="stable")[:NAMED_ROWS]
+        far = far[parts[far] > STRANGE * np.median(parts)]
+        return [int(i) for i in (far if len(far) > len(largest) else largest[:NAMED_ROWS])]
+
+    @staticmethod
+    def _cure(subject, k: int, strange) -> tuple[str, dict]:
+        rows = ", ".join(str(i) for i in strange[:5]) + (" ..." if len(strange) > 5 else "")
+        look = f"Look at rows {rows}: correct or drop them"
+        if subject.pair.loss.name != "squared_error":
+            return f"{look}.", {}
+        residual = subject.evidence.y[:, k] - subject.evidence.level[:, k]
+        spread = 1.4826 * np.median(np.abs(residual - np.median(residual)))
+        delta = float(f"{1.35 * max(spread, 1e-300):.2g}")
+        return f"{look}, or use loss=Huber(delta={delta:g}).", {"loss": Huber(delta)}
+
+
+class Leak(Check):
+    """One column that alone explains nearly all of y."""
+
+    code = "LEAK"
+    needs_targets = True
+
+    def __call__(self, subject) -> Iterator[Finding]:
+        evidence = subject.evidence
+        if evidence.n_rows < 10:
+            return
+        kept = np.flatnonzero(subject.scale > 0)[:MOST_COLUMNS]
+        X = evidence.X[:, kept]
+        X = X.toarray() if sparse.issparse(X) else X
+        found = (
+            self._of_classes(subject, X) if subject.is_classifier else self._of_values(subject, X)
+        )
+        for j, value, what in found:
+            name = subject.names[kept[j]]
+            yield Finding(
+                self.code,
+                "info",
+                value,
+                f"Column {name!r} alone {what}.",
+                f"If {name!r} is not known when predictions are made, drop it.",
+                features=(name,),
+            )
+
+    @staticmethod
+    def _of_values(subject, X):
+        y = subject.evidence.y
+        Z = (X - X.mean(axis=0)) / X.std(axis=0)
+        for k in range(y.shape[1]):
+            deviation = y[:, k].std()
+            if not deviation > 0:
+                continue
+            r2 = (Z.T @ ((y[:, k] - y[:, k].mean()) / deviation) / len(y)) ** 2
+            j = int(r2.argmax())
+            if len(r2) > 1 and r2[j] > EXPLAINS_ALL:
+                yield j, float(r2[j]), f"explains {r2[j]:.1%} of y{subject.of_neuron(k)}"
+
+    @staticmethod
+    def _of_classes(subject, X):
+        y, classes = subject.evidence.y, subject.neuron.classes_
+        ranks = rankdata(X, axis=0)
+        n = len(X)
+        for k in range(len(classes)) if subject.n_neurons > 1 else (1,):
+            is_class = y == k if np.ndim(y) == 1 else y[:, k if subject.n_neurons > 1 else 0] > 0
+            n_in = int(is_class.sum())
+            if not 5 <= n_in <= n - 5:
+                continue
+            area = (ranks[is_class].sum(axis=0) - n_in * (n_in + 1) / 2) / (n_in * (n - n_in))
+            area = np.maximum(area, 1 - area)
+            j = int(area.argmax())
+            if X.shape[1] > 1 and area[j] > TELLS_ALL:
+                yield j, float(area[j]), f"tells class {classes[k]!r} from the rest"

@@ -1,0 +1,206 @@
+"""Checks of how the training went."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from .base import Check
+from .finding import Finding
+
+AUTO = {"solver": "auto", "learning_rate_init": "auto"}
+# Share of what there was to gain that may be left after a stochastic training.
+LEFT = 0.1
+# Ups of the objective, as a share of its fall, past which it goes to and fro.
+RESTLESS = 0.5
+
+
+class Diverged(Check):
+    """Steps so large that the objective rose instead of falling."""
+
+    code = "DIVERGED"
+
+    def __call__(self, subject) -> Iterator[Finding]:
+        neuron, history = subject.neuron, subject.history
+        objective = history.get("objective", np.zeros(0))
+        blew_up = not np.all(np.isfinite(objective)) or not np.all(
+            np.isfinite(subject.evidence.inside.coef)
+        )
+        # A stochastic training has no other reason to end early without having converged.
+        gave_up = (
+            subject.is_stochastic
+            and not neuron.converged_
+            and neuron.n_iter_ < neuron.max_iter
+            and not subject.in_parts
+        )
+        worse = (
+            subject.is_stochastic
+            and subject.has_targets
+            and subject.loss.sum()
+            > 1.05 * subject.null_loss.sum() - 0.05 * subject.least_loss.sum()
+        )
+        if blew_up or gave_up or worse:
+            rate = neuron.learning_rate_init
+            yield Finding(
+                self.code,
+                "error",
+                float(objective[-1]) if len(objective) else np.nan,
+                f"The training diverged: with learning_rate_init={rate!r} the steps of "
+                f"solver='{subject.solver}' overshoot.",
+                "Leave learning_rate_init at 'auto', or use solver='auto'.",
+                params=AUTO,
+            )
+
+
+class NotConverged(Check):
+    """The training ended before the optimum was reached."""
+
+    code = "NOT_CONVERGED"
+
+    def __call__(self, subject) -> Iterator[Finding]:
+        neuron = subject.neuron
+        if neuron.converged_:
+            return
+        if subject.in_parts:
+            yield Finding(
+                self.code,
+                "info",
+                float(neuron.n_iter_),
+                f"Trained by {neuron.n_iter_} calls of partial_fit, which has no end to converge "
+                "to.",
+                "Nothing, while rows keep coming; `fit` finds the optimum on all rows.",
+            )
+            return
+        if neuron.n_iter_ >= neuron.max_iter:
+            reason = f"max_iter={neuron.max_iter} was reached"
+            advice = f"Use solver='auto' and max_iter={max(1000, 10 * neuron.max_iter)}."
+            params = {**AUTO, "max_iter": max(1000, 10 * neuron.max_iter)}
+        else:
+            reason = "the solver could do no better, diverged, or was interrupted"
+            advice = "Scale the columns (StandardScaler), set alpha > 0, and use solver='auto'."
+            params = {**AUTO, "alpha": max(float(neuron.alpha), 1e-4)}
+        yield Finding(
+            self.code,
+            "warning",
+            float(neuron.n_iter_),
+            f"solver='{subject.solver}' ended after {neuron.n_iter_} iterations without reaching "
+            f"the optimum: {reason}.",
+            advice,
+            params=params,
+        )
+
+
+class Stuck(Check):
+    """Steps so small that the training ends, or runs out, far from the optimum."""
+
+    code = "STUCK"
+    needs_targets = True
+
+    def __call__(self, subject) -> Iterator[Finding]:
+        if not (subject.is_stochastic and subject.has_curvature):
+            return
+        if subject.neuron.early_stopping or not np.all(np.isfinite(subject.evidence.z)):
+            return
+        share = share_left(subject)
+        gave_up = subject.neuron.n_iter_ <= 1
+        if share < LEFT or gave_up or restlessness(subject) > RESTLESS:
+            return
+        rate = subject.neuron.learning_rate_init
+        yield Finding(
+            self.code,
+            "warning",
+            share,
+            f"{share:.0%} of what there is to gain is still to be had: with "
+            f"learning_rate_init={rate!r} the steps of solver='{subject.solver}' are too short.",
+            "Leave learning_rate_init at 'auto', or use solver='auto'.",
+            params=AUTO,
+        )
+
+
+class Oscillating(Check):
+    """Steps so large that the objective goes to and fro."""
+
+    code = "OSCILLATING"
+
+    def __call__(self, subject) -> Iterator[Finding]:
+        if not subject.is_stochastic:
+            return
+        value = restlessness(subject)
+        # Calls of partial_fit may have had other rows each, and rise and fall with those.
+        if subject.in_parts and not (subject.has_curvature and share_left(subject) > LEFT):
+            return
+        if value > RESTLESS:
+            yield Finding(
+                self.code,
+                "warning",
+                value,
+                f"The objective goes to and fro: its ups sum to {value:.0%} of its whole fall. "
+                f"With learning_rate_init={subject.neuron.learning_rate_init!r} the steps of "
+                f"solver='{subject.solver}' are too long.",
+                "Leave learning_rate_init at 'auto', or use solver='auto'.",
+                params=AUTO,
+            )
+
+
+def share_left(subject) -> float:
+    """Return what is still to be had of all there is to gain."""
+    left = subject.unused_gain(with_penalty=True)
+    total = left + max(subject.gain, 0.0)
+    return left / total if total > 0 else 0.0
+
+
+def restlessness(subject) -> float:
+    """Sum of the ups of the objective, as a share of its fall from the start to its least value."""
+    objective = subject.history.get("objective", np.zeros(0))
+    if len(objective) < 4 or not np.all(np.isfinite(objective)):
+        return 0.0
+    fall = objective[0] - objective.min()
+    ups = np.maximum(np.diff(objective), 0).sum()
+    return float(ups / fall) if fall > 0 else float(ups > 0)
+
+
+class Overfit(Check):
+    """The validation loss rises while the training loss still falls."""
+
+    code = "OVERFIT"
+
+    def __call__(self, subject) -> Iterator[Finding]:
+        yield from self._rising_validation_loss(subject)
+        if subject.has_targets:
+            yield from self._as_many_weights_as_rows(subject)
+
+    def _rising_validation_loss(self, subject) -> Iterator[Finding]:
+        history = subject.history
+        if "validation_loss" not in history or subject.neuron.early_stopping:
+            return
+        validation, loss = history["validation_loss"], history["loss"]
+        validation, loss = validation[np.isfinite(validation)], loss[np.isfinite(validation)]
+        if len(validation) < 3:
+            return
+        best = int(validation.argmin())
+        rise = validation[-1] - validation[best]
+        fell = validation[0] - validation[best]
+        if rise > 0.1 * max(fell, 1e-12 * abs(validation[0])) and loss[-1] < loss[best]:
+            yield Finding(
+                self.code,
+                "warning",
+                float(rise / max(fell, 1e-300)),
+                f"The validation loss was least, {validation[best]:.4g}, at iteration "
+                f"{int(history['iteration'][best])} and rose to {validation[-1]:.4g} while the "
+                "training loss fell on.",
+                "Set early_stopping=True (with the same X_val, y_val), or raise alpha.",
+                params={"early_stopping": True},
+            )
+
+    def _as_many_weights_as_rows(self, subject) -> Iterator[Finding]:
+        n_rows, n_inputs = subject.evidence.X.shape
+        exact = bool(np.all(subject.explained > 0.999))
+        if n_inputs + 1 >= n_rows and exact:
+            yield Finding(
+                self.code,
+                "info",
+                float(n_inputs / n_rows),
+                f"{n_inputs} columns are enough to fit {n_rows} rows exactly, whatever y is.",
+                "Judge it on other rows (cross_val_score), and choose alpha by them.",
+            )

@@ -1,4 +1,4 @@
-"""What the README and the documentation show is what comes out, and where they point is something."""
+"""What the README and the documentation show comes out, and where they point is something."""
 
 import doctest
 import importlib.util

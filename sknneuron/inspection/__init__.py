@@ -2,6 +2,7 @@
 
 from .columns import Column, Target
 from .diagnosis import Diagnosis, Finding, diagnose
+from .displays.specialisation import SpecialisationDisplay
 from .history import training_history
 from .page import to_html
 from .specialisation import specialisation
@@ -13,6 +14,7 @@ __all__ = [
     "Column",
     "Diagnosis",
     "Finding",
+    "SpecialisationDisplay",
     "Target",
     "Unfolded",
     "coef_table",

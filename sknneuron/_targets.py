@@ -242,11 +242,14 @@ def class_weighted(y, class_weight, sample_weight):
     if class_weight == "balanced" and sample_weight is not None and np.ndim(y) == 1:
         # A row that counts for k counts for k in the size of its class, too.
         codes = np.unique(y, return_inverse=True)[1]
-        sizes = np.bincount(codes, weights=sample_weight)
-        balanced = sizes.sum() / (np.count_nonzero(sizes) * np.where(sizes > 0, sizes, np.inf))
-        return balanced[codes] * sample_weight
+        return balanced(np.bincount(codes, weights=sample_weight))[codes] * sample_weight
     weight = compute_sample_weight(class_weight, y)
     return weight if sample_weight is None else weight * sample_weight
+
+
+def balanced(sizes):
+    """Weights with which classes of these sizes count the same."""
+    return sizes.sum() / (np.count_nonzero(sizes) * np.where(sizes > 0, sizes, np.inf))
 
 
 def numeric(y, name="y"):

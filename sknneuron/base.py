@@ -18,10 +18,10 @@ from ._callbacks import CallbackBridge
 from ._device import at_home
 from ._dispatch import reader_of, refuse_elsewhere, wherever
 from ._fit_warnings import column_names, warn_of_bad_fit, warn_of_other_scale
-from ._inputs import Inputs, checked_weight
+from ._inputs import Inputs, checked_weight, look_at_columns
 from ._parameters import check_parameters
 from ._plain import is_plain_training_set, weighted_sum
-from ._sklearn_compat import CallbackSupportMixin, with_callbacks
+from ._sklearn_compat import CallbackSupportMixin, PictureMixin, with_callbacks
 from ._targets import ClassEncoder, ValueEncoder
 from ._tracking.hook import tracked
 from .history import History
@@ -46,6 +46,7 @@ TINY, LARGE = 1e-140, 1e150
 
 
 class BaseNeuron(
+    PictureMixin,
     CallbackSupportMixin,
     ClassNamePrefixFeaturesOutMixin,
     TransformerMixin,
@@ -119,6 +120,7 @@ class BaseNeuron(
         reader = reader_of(X)
         if reader is not None:
             return reader(self, X, y, sample_weight, validation)
+        look_at_columns(X)
         X, y = self._validated(X, y)
         if sample_weight is not None:
             sample_weight = checked_weight(sample_weight, X, "sample_weight")
@@ -452,6 +454,14 @@ class BaseNeuron(
     def _n_features_out(self) -> int:
         """Number of neurons, which scikit-learn's naming mixin asks for."""
         return len(self._weights_2d()[0])
+
+    def _picture(self) -> str:
+        """Diagram of a fitted neuron, for notebooks."""
+        if not hasattr(self, "coef_"):
+            return ""
+        from .inspection import NeuronDisplay, unfold
+
+        return NeuronDisplay(unfold(self)).to_svg()
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -155,7 +155,7 @@ class NeuronLayer(BaseNeuron):
     >>> from sknneuron import NeuronClassifier, NeuronLayer
     >>> X, y = make_moons(200, noise=0.1, random_state=0)
     >>> round(NeuronClassifier().fit(X, y).score(X, y), 2)
-    0.86
+    0.89
     >>> network = make_pipeline(NeuronLayer(random_state=0), NeuronClassifier()).fit(X, y)
     >>> network.score(X, y)
     1.0

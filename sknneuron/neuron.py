@@ -202,7 +202,7 @@ class NeuronRegressor(RegressorMixin, BaseNeuron):
         levels = self._levels(X)
         return levels[:, 0] if self.coef_.ndim == 1 else levels
 
-    def score(self, X, y, sample_weight=None):
+    def score(self, X, y=None, sample_weight=None):
         """R2, the share of the targets' variance that the predictions explain.
 
         Parameters
@@ -519,7 +519,7 @@ class NeuronClassifier(ClassifierMixin, BaseNeuron):
         with np.errstate(divide="ignore"):
             return np.log(self.predict_proba(X))
 
-    def score(self, X, y, sample_weight=None):
+    def score(self, X, y=None, sample_weight=None):
         """Accuracy, the share of rows whose class (all of whose labels) is predicted.
 
         Parameters

@@ -379,7 +379,7 @@ class Objective:
     @property
     def rounding(self) -> float:
         """What rounding may add to the objective: a few eps times the mean absolute loss term."""
-        return 4 * EPS * self._at_null[1]
+        return 4 * self.source.eps * self._at_null[1]
 
     def dispersion(self, theta) -> float:
         """Dispersion of the targets about the neurons' levels, from the watched rows."""

@@ -2,7 +2,15 @@
 
 from .columns import Column, Target
 from .diagnosis import Diagnosis, Finding, diagnose
-from .displays.specialisation import SpecialisationDisplay
+from .displays import (
+    ActivationDisplay,
+    CoefDisplay,
+    ContributionDisplay,
+    NeuronDisplay,
+    SpecialisationDisplay,
+    TrainingCurveDisplay,
+    WeightPathDisplay,
+)
 from .history import training_history
 from .page import to_html
 from .specialisation import specialisation
@@ -11,12 +19,18 @@ from .units import Unfolded, unfold
 from .weights import coef_table
 
 __all__ = [
+    "ActivationDisplay",
+    "CoefDisplay",
     "Column",
+    "ContributionDisplay",
     "Diagnosis",
     "Finding",
+    "NeuronDisplay",
     "SpecialisationDisplay",
     "Target",
+    "TrainingCurveDisplay",
     "Unfolded",
+    "WeightPathDisplay",
     "coef_table",
     "contributions",
     "diagnose",

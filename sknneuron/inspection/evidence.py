@@ -73,7 +73,14 @@ class Evidence:
 
     def derivatives(self, order: int = 2, gauss_newton: bool = False):
         """Loss, slope and curvature in z of each row."""
-        return self.pair.derivatives(self.y, self.z, order, gauss_newton)
+        key = order, gauss_newton
+        if key not in self._derivatives:
+            self._derivatives[key] = self.pair.derivatives(self.y, self.z, order, gauss_newton)
+        return self._derivatives[key]
+
+    @cached_property
+    def _derivatives(self) -> dict:
+        return {}
 
     @cached_property
     def mean(self) -> np.ndarray:

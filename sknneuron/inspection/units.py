@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -72,6 +73,16 @@ class Unfolded:
         for k, column in enumerate(self.columns):
             source[column.inputs] = k
         return source
+
+    @cached_property
+    def plain_names(self) -> tuple[str, ...]:
+        """Names of the inputs without the prefixes of transformers, where they stay different."""
+        names = [name.rpartition("__")[2] for name in self.input_names]
+        times = Counter(names)
+        return tuple(
+            name if name and times[name] == 1 else full
+            for full, name in zip(self.input_names, names, strict=True)
+        )
 
     @property
     def is_plain(self) -> bool:

@@ -130,7 +130,7 @@ class ActivationDisplay(Display):
         if self.activation.flat:
             title += f"\n{flat:.0%} of {len(data)} rows {self.activation.flat}"
         ax.set(xlabel="weighted sum z", ylabel="level a = f(z)", title=title)
-        ax.legend(loc="center left")
+        ax.legend(loc="upper left", framealpha=0.9)
         return self
 
     def _grid(self, z):
@@ -170,4 +170,6 @@ class ActivationDisplay(Display):
             color=POSITIVE,
             alpha=0.35,
         )
+        # The histogram has no levels: ticks below the curve would say it has.
+        ax.set_yticks([tick for tick in ax.get_yticks() if low <= tick <= high])
         ax.set_ylim(floor, high)

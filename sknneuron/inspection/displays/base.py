@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-# Blue and orange tell apart for nearly everyone; negative is dashed or hatched besides.
-POSITIVE = "#2166ac"
-NEGATIVE = "#d6604d"
+from ..diagram import NEGATIVE, POSITIVE
+
 GREY = "#9a9a9a"
 SHADE = "#f0f0f0"
 MOST_LETTERS = 32
@@ -50,7 +49,6 @@ def new_axes(ax, figsize):
             "Plots need matplotlib: pip install 'sknneuron[plot]'. The data of a display is in its "
             "frame() without it."
         ) from None
-    # "compressed" and "constrained" layouts would move axes that the user has placed.
     return plt.subplots(figsize=figsize, layout="constrained")[1]
 
 

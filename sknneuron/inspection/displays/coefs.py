@@ -123,9 +123,12 @@ class CoefDisplay(Display):
         if len(rows) < len(everything):
             title += f", the strongest {len(rows)} of {len(everything)}"
         ax.set(xlabel=self.unit, title=title)
-        if has_intervals:
+        remark = "hollow: the interval holds 0"
+        if not has_intervals:
+            remark = f"no intervals: {self.table.attrs.get('reason', '')}"
+        if has_intervals or self.table.attrs.get("reason"):
             ax.annotate(
-                "hollow: the interval holds 0",
+                short(remark, 100),
                 (1, -0.01),
                 xycoords="axes fraction",
                 ha="right",

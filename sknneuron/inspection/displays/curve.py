@@ -5,6 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from ..history import training_history
+from ..units import unfold
 from .base import NEGATIVE, POSITIVE, Display, shade_subsample, whole_numbers
 
 
@@ -48,13 +49,8 @@ class TrainingCurveDisplay(Display):
         -------
         display : TrainingCurveDisplay
         """
-        from ..units import unfold
-
         name = type(unfold(estimator).neuron).__name__
-        return cls(training_history(estimator), name=name)._maybe_plot(ax, log_scale)
-
-    def _maybe_plot(self, ax, log_scale):
-        return self.plot(ax=ax, log_scale=log_scale)
+        return cls(training_history(estimator), name=name).plot(ax=ax, log_scale=log_scale)
 
     def frame(self) -> pd.DataFrame:
         """Return iteration, n_rows, loss, objective and, if recorded, validation_loss."""

@@ -79,7 +79,7 @@ class WeightPathDisplay(Display):
             scale = gather(inside, X).deviation
             unit = "weight (z per standard deviation)"
         weights = pd.DataFrame(
-            to_numpy(history["coef"][:, k]) * scale, columns=list(inside.input_names)
+            to_numpy(history["coef"][:, k]) * scale, columns=list(inside.plain_names)
         )
         several = len(inside.neuron_names) > 1
         title = f"Weights of {inside.neuron_names[k]}" if several else "Weights during training"

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from ..columns import raw_values
+from ..diagram import MINUS
 from ..terms import contributions, neuron_numbers
 from ..units import unfold
 from .base import GREY, Display, colour_of, number, short
@@ -101,7 +102,7 @@ class ContributionDisplay(Display):
             terms.iloc[order].reset_index(drop=True),
             float(numbers[-3]),
             float(numbers[-1]),
-            title=f"Row {row}" + (f", {inside.neuron_names[k]}" if several else ""),
+            title=f"Row {row}" + (f", neuron {inside.neuron_names[k]}" if several else ""),
             prediction=prediction,
             bias_name="bias" if baseline is None else "baseline",
         )
@@ -155,7 +156,7 @@ class ContributionDisplay(Display):
             )
             ax.plot([start + value] * 2, [y + 0.35, y - 1.35], color=GREY, linewidth=0.7)
             ax.annotate(
-                f"{'+' if value >= 0 else '−'}{number(abs(value))}",
+                f"{'+' if value >= 0 else MINUS}{number(abs(value))}",
                 (max(start, start + value), y),
                 xytext=(4, 0),
                 textcoords="offset points",
@@ -173,7 +174,7 @@ class ContributionDisplay(Display):
             )
         ax.set_yticks([len(values) + 1, *at, 0], [self.bias_name, *labels, "weighted sum"])
         low, high = starts.min(), starts.max()
-        ax.set_xlim(low - 0.08 * span, high + 0.25 * span)
+        ax.set_xlim(low - 0.08 * span, high + 0.4 * span)
         ax.set(xlabel="weighted sum z", title=f"{self.title}: {self._outcome()}")
         ax.grid(axis="x", alpha=0.3)
         return self

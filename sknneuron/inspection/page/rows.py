@@ -98,7 +98,9 @@ def _named(neuron, inputs):
 
 def _predictions(subject: Subject, estimator, X) -> np.ndarray:
     """What Python says of X, as far as the page can follow: (n_rows, n_outputs)."""
-    if subject.task in ("binary", "multiclass", "multilabel"):
+    if subject.is_layer and subject.task != "sum":
+        values = estimator.transform(X)
+    elif subject.task in ("binary", "multiclass", "multilabel"):
         values = estimator.predict_proba(X)
     elif subject.task == "margin":
         values = estimator.decision_function(X)
@@ -168,6 +170,8 @@ def _check_words(subject: Subject, n_rows: int, values, X) -> str:
     what = "predict_proba" if subject.task in ("binary", "multiclass", "multilabel") else "predict"
     if subject.task == "margin":
         what = "decision_function"
+    if subject.is_layer:
+        what = "transform"
     words = f"Computed here from Python's own {what} for the {n_rows:,} rows in this file."
     if getattr(X, "dtype", None) == np.float32:
         words += " X is float32, and Python computes in it; the page computes in double precision."

@@ -13,6 +13,8 @@ from sklearn.utils.validation import _num_samples
 
 from ...activations import ACTIVATIONS
 from ..columns import Column
+from ..evidence import pair_of
+from ..networks import is_layer
 from ..units import Unfolded, unfold
 from .features import Seen, movements
 from .target import target_steps
@@ -60,6 +62,9 @@ class Subject:
             raise ValueError(
                 f"X has {_num_samples(X)} rows and y has {_num_samples(y)}: give the same rows."
             )
+        if is_layer(unfolded.neuron):
+            # Targets are those of its output neurons, not of the neurons on the page.
+            y = None
         return cls(unfolded, X, y, budget, list(unfolded.not_unfolded))
 
     @property
@@ -75,7 +80,12 @@ class Subject:
     @cached_property
     def pair(self):
         """Activation and loss, "auto" resolved."""
-        return self.neuron._fitted_targets().pair
+        return pair_of(self.neuron)
+
+    @cached_property
+    def is_layer(self) -> bool:
+        """Whether these are hidden neurons, whose levels go on to others."""
+        return is_layer(self.neuron)
 
     @cached_property
     def target(self) -> list[dict]:
@@ -116,7 +126,8 @@ class Subject:
             return [str(name) for name in names]
         if hasattr(self.neuron, "classes_"):
             return [str(label) for label in self.neuron.classes_]
-        return [f"target {k}" for k in range(self.n_neurons)]
+        word = "neuron" if self.is_layer else "target"
+        return [f"{word} {k}" for k in range(self.n_neurons)]
 
     # -- rows and columns --------------------------------------------------------------------------
 

@@ -48,6 +48,8 @@ def lead(subject: Subject) -> str:
         return f"A neuron on {columns} that {what}. Move the controls and watch what it does."
     plural = {"regression": "predict a number each", "margin": "draw lines between classes"}
     what = plural.get(subject.task, what)
+    if subject.is_layer:
+        what = "each look for a pattern of its own, and pass on how strongly it is there"
     return (
         f"{subject.n_neurons:,} neurons on the same {columns}: they {what}. Move the controls and "
         "watch what they do."
@@ -60,7 +62,7 @@ def facts(subject: Subject) -> list[list[str]]:
     found = [
         ["estimator", type(neuron).__name__],
         ["activation", repr(pair.activation)],
-        ["loss", repr(pair.loss)],
+        ["loss", neuron.loss_ if subject.is_layer else repr(pair.loss)],
         ["penalty", f"alpha={neuron.alpha:g}, l1_ratio={neuron.l1_ratio:g}"],
         ["solver", str(neuron.solver_)],
         ["iterations", f"{neuron.n_iter_:,}"],

@@ -28,7 +28,7 @@ function termsOf(page, most) {
 
 function drawDiagram(page) {
   const box = byId("diagram");
-  const isNarrow = box.clientWidth < 560;
+  const isNarrow = widthOf(box) < 560;
   const terms = termsOf(page, isNarrow ? 7 : FEW_TERMS);
   const start = page.start;
   const all = [...terms, { name: start.name, value: "", push: start.z, isStart: true }];

@@ -83,9 +83,17 @@ function scaleBetween(low, high, from, to) {
   return map;
 }
 
+// Asking for a width makes the browser lay everything out: once is enough until the window changes.
+const widths = new Map();
+
+function widthOf(box) {
+  if (!widths.has(box)) widths.set(box, Math.max(box.clientWidth, 240));
+  return widths.get(box);
+}
+
 // A chart's SVG at the width of its box, so that text keeps its size on every screen.
 function chart(box, height, label) {
-  const width = Math.max(box.clientWidth, 240);
+  const width = widthOf(box);
   const node = svg("svg", {
     width,
     height,
@@ -107,6 +115,12 @@ function line(x1, y1, x2, y2, className) {
 
 function path(points, className) {
   const d = points.map(([x, y], i) => `${i ? "L" : "M"}${x.toFixed(2)},${y.toFixed(2)}`).join("");
+  return svg("path", { d, class: className });
+}
+
+// Many dots as one element: lines of no length with round ends.
+function dots(points, className) {
+  const d = points.map(([x, y]) => `M${x.toFixed(1)},${y.toFixed(1)}h0`).join("");
   return svg("path", { d, class: className });
 }
 

@@ -71,7 +71,10 @@ function showPage() {
   let width = innerWidth;
   addEventListener("resize", () => {
     // Phones change the height as the address bar comes and goes.
-    if (innerWidth !== width) page.draw("size");
+    if (innerWidth !== width) {
+      widths.clear();
+      page.draw("size");
+    }
     width = innerWidth;
   });
   document.documentElement.dataset.ready = "true";

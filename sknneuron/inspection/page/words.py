@@ -49,7 +49,7 @@ def lead(subject: Subject) -> str:
     plural = {"regression": "predict a number each", "margin": "draw lines between classes"}
     what = plural.get(subject.task, what)
     if subject.is_layer:
-        what = "each look for a pattern of its own, and pass on how strongly it is there"
+        what = "each look for a pattern of their own, and pass on how strongly it is there"
     return (
         f"{subject.n_neurons:,} neurons on the same {columns}: they {what}. Move the controls and "
         "watch what they do."

@@ -199,7 +199,9 @@ def _constant(estimator, objective: Objective, outcome: Outcome):
             "no iterate did better on the validation rows than the start: give more of them "
             "(X_val, validation_fraction), or set early_stopping=False"
         )
-    elif estimator.alpha > 0 and not np.any(outcome.coef[: len(silent)][silent]):
+    elif estimator.alpha * estimator.l1_ratio > 0 and not np.any(
+        outcome.coef[: len(silent)][silent]
+    ):
         cause = f"alpha={estimator.alpha:g} holds every weight at zero: lower alpha"
     who = ""
     if len(silent) > 1 and not silent.all():

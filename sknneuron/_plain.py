@@ -38,9 +38,33 @@ def weighted_sum(X, coef, intercept):
     """
     if not is_plain(X) or X.shape[1] != coef.shape[1] or not coef.all():
         return None
+    if not X.flags.c_contiguous:
+        # The order of memory decides the last bit of a sum; the long way sees to it.
+        return None
     if X.dtype != coef.dtype:
         coef, intercept = coef.astype(X.dtype), intercept.astype(X.dtype)
     with np.errstate(over="ignore", invalid="ignore"):
         z = X @ coef.T
         z += intercept
     return z if _is_finite(z) else None
+
+
+def plain_accuracy(y, y_pred) -> float | None:
+    """Share of equal labels of two plain vectors; None where the long way has to look at y."""
+    if not (_are_vectors(y, y_pred) and y.dtype == y_pred.dtype and y.dtype.kind in "biuU"):
+        return None
+    return float(np.mean(y == y_pred))
+
+
+def plain_r2(y, y_pred) -> float | None:
+    """R2 of two plain vectors of numbers; None where the long way has to look at y."""
+    if not (_are_vectors(y, y_pred) and y.dtype.kind in "iuf" and y_pred.dtype in FLOATS):
+        return None
+    with np.errstate(over="ignore", invalid="ignore"):
+        left = np.sum((y - y_pred) ** 2, dtype=np.float64)
+        total = np.sum((y - np.mean(y, dtype=np.float64)) ** 2, dtype=np.float64)
+    return float(1 - left / total) if np.isfinite(left) and 0 < total < np.inf else None
+
+
+def _are_vectors(a, b) -> bool:
+    return type(a) is type(b) is np.ndarray and a.ndim == b.ndim == 1 and len(a) == len(b)

@@ -1,8 +1,10 @@
 """The only file that touches private names of scikit-learn, and what differs between versions."""
 
 import inspect
+from functools import lru_cache
 
 import numpy as np
+from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import (
     Interval,
     InvalidParameterError,
@@ -55,6 +57,15 @@ def check_sample_weight(sample_weight, X):
     )
 
 
+@lru_cache(maxsize=128)
+def parameter_names(cls: type[BaseEstimator]) -> tuple[str, ...]:
+    """Names of an estimator's parameters.
+
+    scikit-learn reads the signature anew each time, which clones and grids do three times a fit.
+    """
+    return tuple(BaseEstimator._get_param_names.__func__(cls))
+
+
 __all__ = [
     "CallbackSupportMixin",
     "Interval",
@@ -62,6 +73,7 @@ __all__ = [
     "PictureMixin",
     "StrOptions",
     "check_sample_weight",
+    "parameter_names",
     "validate_parameter_constraints",
     "with_callbacks",
 ]

@@ -21,7 +21,7 @@ from ._fit_warnings import column_names, warn_of_bad_fit, warn_of_other_scale
 from ._inputs import Inputs, checked_weight, look_at_columns
 from ._parameters import check_parameters
 from ._plain import is_plain_training_set, weighted_sum
-from ._sklearn_compat import CallbackSupportMixin, PictureMixin, with_callbacks
+from ._sklearn_compat import CallbackSupportMixin, PictureMixin, parameter_names, with_callbacks
 from ._targets import ClassEncoder, ValueEncoder
 from ._tracking.hook import tracked
 from .history import History
@@ -35,7 +35,7 @@ from .sources.device_array import DeviceArray, to_host
 from .training import Outcome, Stopping, Training, describe
 
 # Entries of X below which threads cost more than they bring.
-SMALL = 8192
+SMALL = 1 << 19
 # Multiplications below which BLAS stays on one thread of itself.
 SMALL_PRODUCT = 200_000
 # Bytes of X up to which `predict` copies what is not stored by rows.
@@ -56,6 +56,10 @@ class BaseNeuron(
     """One or several artificial neurons, ``activation(X @ w + b)``."""
 
     _constraints: dict[str, list]
+
+    @classmethod
+    def _get_param_names(cls):
+        return list(parameter_names(cls))
 
     # -- what regressor and classifier differ in ---------------------------------------------------
 

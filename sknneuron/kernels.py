@@ -57,8 +57,7 @@ class LossSums:
         X = _float64(X)
         if self.center_rows:
             X = X - self.center
-        z = X @ weights.T
-        z += bias
+        z = _weighted_sum(X, weights, bias)
         loss, r, d = self.pair.sums(y, z, sample_weight, self.order, self.gauss_newton)
         if self.order == 0:
             return (loss,)
@@ -102,8 +101,7 @@ class WorkingSums:
         X = _float64(X)
         if self.center_rows:
             X = X - self.center
-        z = X @ weights.T
-        z += bias
+        z = _weighted_sum(X, weights, bias)
         terms, r, d = self.pair.derivatives(y, z, 2, self.gauss_newton)
         if sample_weight is not None:
             terms, r = sample_weight[:, None] * terms, sample_weight[:, None] * r
@@ -153,8 +151,7 @@ class CurvatureDiagonal:
 
     def __call__(self, X, y, sample_weight, weights, bias):
         X = _float64(X)
-        z = X @ weights.T
-        z += bias
+        z = _weighted_sum(X, weights, bias)
         d = self.pair.derivatives(y, z, 2, True)[2]
         if self.pair.coupled:
             d = d * (1 - d)
@@ -173,8 +170,7 @@ class HessianProduct:
 
     def __call__(self, X, y, sample_weight, weights, bias, direction, direction_bias):
         X = _float64(X)
-        z = X @ weights.T
-        z += bias
+        z = _weighted_sum(X, weights, bias)
         dz = X @ direction.T
         dz += direction_bias
         d = self.pair.derivatives(y, z, 2, self.gauss_newton)[2]
@@ -236,6 +232,17 @@ def column_moments(X, about_mean: bool, weight=None):
         X = X - mean
     square = np.einsum("ij,ij->j", X, X) if weight is None else weight @ (X * X)
     return mean, square / total
+
+
+def _weighted_sum(X, weights, bias):
+    """z, (n_rows, n_neurons)."""
+    if len(weights) > 1 and isinstance(X, np.ndarray):
+        # A neuron's z lie together: what is done row by row then runs over long vectors.
+        z = (weights @ X.T).T
+    else:
+        z = X @ weights.T
+    z += bias
+    return z
 
 
 def _float64(X):

@@ -43,7 +43,6 @@ N_WATCHED_ROWS = 1000
 N_LEVEL_ROWS = 1 << 16
 # Past this ratio of a column's mean to its deviation, rows are centred before they are multiplied.
 FAR_FROM_ZERO = 1e5
-EPS = float(np.finfo(float).eps)
 
 
 @dataclass(frozen=True)

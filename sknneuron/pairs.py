@@ -297,7 +297,7 @@ class SoftmaxLogLoss(Pair):
         if order == 0:
             return terms, None, None
         e /= total[:, None]
-        slope = e.copy()
+        slope = e.copy(order="K")
         slope[rows, y] -= 1
         return terms, slope, e if order == 2 else None
 

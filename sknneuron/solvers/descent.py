@@ -144,6 +144,5 @@ def newton_solver(objective: Objective, hessian) -> SpdSolver:
         n, size = objective.n_neurons, objective.neuron_size
         blocks = hessian.reshape(n, size, n, size)
         flat = np.einsum("kiki->i", blocks) / n**2
-        for i in range(size):
-            blocks[:, i, :, i] += flat[i]
+        np.einsum("kili->kli", blocks)[...] += flat
     return SpdSolver(hessian)

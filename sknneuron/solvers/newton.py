@@ -51,7 +51,7 @@ class Newton(Solver):
             if gauss_newton:
                 current.gap, current.last = gap, total <= 1e-3 * objective.rounding
             yield current
-            left = total * min(1.0, 3 * ratio)
+            left = total * expected_contraction(objective.pair, ratio)
             if left <= target and not gauss_newton:
                 left = (
                     gap if gap <= target else max(left, total * objective.largest_shift(step) ** 2)
@@ -79,6 +79,16 @@ class Newton(Solver):
             theta, value, gradient, hessian, taken = found
             step_size = float(np.max(taken))
             previous = total if step_size == 1 else np.nan
+
+
+def expected_contraction(pair, ratio: float) -> float:
+    """What a full step will shrink the decrement by, from what the last one did.
+
+    Ratios square from step to step where the curvature is continuous.
+    """
+    if pair.quadratic_pieces or not pair.convex:
+        return min(1.0, 3 * ratio)
+    return min(1.0, 3 * ratio, max(10 * ratio**2, 1e-6))
 
 
 def trusted_gap(objective: Objective, step, decrement: float, ratio: float) -> float:

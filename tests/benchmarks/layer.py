@@ -65,7 +65,9 @@ def ames():
     houses = pd.read_csv(AMES).drop(columns=["Order", "PID"])
     price = np.log(houses.pop("price").to_numpy())
     numbers = make_pipeline(SimpleImputer(strategy="median", add_indicator=True))
-    labels = OneHotEncoder(min_frequency=10, handle_unknown="infrequent_if_exist", sparse_output=False)
+    labels = OneHotEncoder(
+        min_frequency=10, handle_unknown="infrequent_if_exist", sparse_output=False
+    )
     columns = make_column_transformer(
         (numbers, make_column_selector(dtype_include="number")),
         (labels, make_column_selector(dtype_exclude="number")),
@@ -184,7 +186,9 @@ def table(rows: list[dict], n_seeds: int) -> str:
     lines = [".. list-table::", "   :header-rows: 1", ""]
     for row in [dict.fromkeys(rows[0]), *rows]:
         cells = list(row) if row["who"] is None else list(row.values())
-        lines += [f"   {'* -' if i == 0 else '  -'} {cell}".rstrip() for i, cell in enumerate(cells)]
+        lines += [
+            f"   {'* -' if i == 0 else '  -'} {cell}".rstrip() for i, cell in enumerate(cells)
+        ]
     lines += [
         "",
         f"Medians of {n_seeds} seeds, a quarter of the rows held out; accuracy, R2 for prices. "

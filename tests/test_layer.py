@@ -23,6 +23,7 @@ from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+import sknneuron
 from sknneuron import NeuronClassifier, NeuronLayer, NeuronRegressor, NeuronWarning
 from sknneuron.losses import Huber
 from sknneuron.solvers.choose_layer import LAYER_SOLVERS
@@ -429,3 +430,11 @@ def test_odd_columns_give_finite_weights(solver):
             assert np.all(np.isfinite(weights)), name
         assert np.isfinite(layer.objective_), name
         assert layer.objective_ <= layer.history_["objective"][0] * (1 + 1e-3), name
+
+
+def test_goes_through_skops_with_the_trusted_types():
+    skops = pytest.importorskip("skops.io")
+    X, y = load_iris(return_X_y=True)
+    layer = NeuronLayer(3, random_state=0).fit(X, y)
+    again = skops.loads(skops.dumps(layer), trusted=sknneuron.TRUSTED_TYPES)
+    assert_array_equal(again.transform(X), layer.transform(X))

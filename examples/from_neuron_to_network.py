@@ -2,10 +2,10 @@
 From a neuron to a network
 ==========================
 
-One neuron draws one line, and tells apart what lies on either side of it. Some patterns have no such
-line. Several neurons that look at the same input through weights of their own each find a part of
-the pattern, and pass on how strongly it is there: a layer. A neuron that reads their levels puts the
-parts together. That is a network.
+One neuron draws one line, and tells apart what lies on either side of it. Some patterns have no
+such line. Several neurons that look at the same input through weights of their own each find a part
+of the pattern, and pass on how strongly it is there: a layer. A neuron that reads their levels puts
+the parts together. That is a network.
 """
 
 # sphinx_gallery_thumbnail_number = 1
@@ -37,9 +37,9 @@ for name, (X, y) in patterns.items():
     print(f"{name:8} one neuron {one.score(X, y):.2f}, network {network.score(X, y):.2f}")
 
 # %%
-# Each relu neuron is silent on one side of its line (where z = 0) and answers on the other, the more
-# the further away. Here are the lines, each with a short bar into the side that it answers to, and
-# the boundary that the last neuron makes of their levels.
+# Each relu neuron is silent on one side of its line (where z = 0) and answers on the other, the
+# more the further away. Here are the lines, each with a short bar into the side that it answers to,
+# and the boundary that the last neuron makes of their levels.
 figure, axes = plt.subplots(1, 3, figsize=(12, 4), layout="constrained")
 for axis, (name, network) in zip(axes, networks.items(), strict=True):
     X, y = patterns[name]

@@ -28,7 +28,7 @@ from sknneuron import NeuronClassifier, NeuronLayer, NeuronRegressor, NeuronWarn
 from sknneuron.losses import Huber
 from sknneuron.solvers.choose_layer import LAYER_SOLVERS
 
-SEEDS = range(20)
+QUICK, ALL = range(4), range(20)
 
 
 def xor(n=400):
@@ -64,12 +64,13 @@ def own_score(layer, X, y):
 # -- learning --------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("seeds", [QUICK, pytest.param(ALL, marks=pytest.mark.slow)], ids=len)
 @pytest.mark.parametrize("activation", ["relu", "tanh"])
 @pytest.mark.parametrize("pattern", PATTERNS)
-def test_learns_what_one_neuron_cannot_from_every_seed(pattern, activation):
+def test_learns_what_one_neuron_cannot_from_every_seed(pattern, activation, seeds):
     X, y, enough = PATTERNS[pattern]
     assert LogisticRegression().fit(X, y).score(X, y) < 0.9
-    for seed in SEEDS:
+    for seed in seeds:
         network = make_pipeline(NeuronLayer(8, activation, random_state=seed), NeuronClassifier())
         assert network.fit(X, y).score(X, y) >= enough, seed
 

@@ -15,7 +15,7 @@ from ..objective import Objective
 from .base import Iterate
 from .descent import Descent
 from .linear_algebra import SpdSolver
-from .subsample import LEAST_SUPPORT, Sampler
+from .subsample import LEAST_SUPPORT, Sampler, most_rows
 
 # Constants fitted on synthetic and real data sets; they steer the effort, not the result.
 ROWS_PER_PARAMETER = 80
@@ -122,7 +122,8 @@ class StagedStart:
         """Rows of the last stage: the passes they save against their own price."""
         size = self.objective.shape[1]
         smallest = least_rows(size)
-        candidates = np.geomspace(smallest, max(self.objective.source.n_rows / 6, smallest), 16)
+        most = min(self.objective.source.n_rows / 6, most_rows(self.objective.source))
+        candidates = np.geomspace(smallest, max(most, smallest), 16)
         value = float(sample.value(theta).sum())
         allowed = self.goal.target(value, theta)
         contraction = np.minimum(0.6, 4 * size / candidates)

@@ -7,14 +7,13 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from scipy import sparse
 from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import _num_samples
 
-from ...activations import ACTIVATIONS
+from ...activations import ACTIVATIONS, Activation, get_activation
 from ..columns import Column
-from ..evidence import pair_of
-from ..networks import is_layer
 from ..units import Unfolded, unfold
 from .features import Seen, movements
 from .target import target_steps
@@ -52,6 +51,7 @@ class Subject:
     def of(cls, estimator, X, y, budget: float) -> Subject:
         """Take an estimator apart and look at its rows."""
         unfolded = unfold(estimator, X)
+        X = _in_order(X, unfolded)
         n_neurons = len(unfolded.coef)
         if n_neurons > MAX_NEURONS:
             raise ValueError(
@@ -62,9 +62,6 @@ class Subject:
             raise ValueError(
                 f"X has {_num_samples(X)} rows and y has {_num_samples(y)}: give the same rows."
             )
-        if is_layer(unfolded.neuron):
-            # Targets are those of its output neurons, not of the neurons on the page.
-            y = None
         return cls(unfolded, X, y, budget, list(unfolded.not_unfolded))
 
     @property
@@ -80,12 +77,16 @@ class Subject:
     @cached_property
     def pair(self):
         """Activation and loss, "auto" resolved."""
-        return pair_of(self.neuron)
+        return self.neuron._fitted_targets().pair
+
+    @property
+    def is_layer(self) -> bool:
+        """Whether these are hidden neurons, whose levels are for a next step to read."""
+        return hasattr(self.neuron, "output_coef_")
 
     @cached_property
-    def is_layer(self) -> bool:
-        """Whether these are hidden neurons, whose levels go on to others."""
-        return is_layer(self.neuron)
+    def activation(self) -> Activation:
+        return get_activation(self.neuron.activation) if self.is_layer else self.pair.activation
 
     @cached_property
     def target(self) -> list[dict]:
@@ -103,7 +104,7 @@ class Subject:
     @cached_property
     def task(self) -> str:
         """One of "regression", "binary", "multiclass", "multilabel", "margin", "sum"."""
-        activation = self.pair.activation
+        activation = self.activation
         if type(activation) is not ACTIVATIONS.get(activation.name):
             self.notes.append(
                 f"The page does not know the activation {activation!r}: it stops at the weighted "
@@ -121,13 +122,14 @@ class Subject:
     @cached_property
     def labels(self) -> list[str]:
         """Names of the classes, or of the targets."""
+        if self.is_layer:
+            return list(self.unfolded.neuron_names)
         names = getattr(self.y, "columns", None)
         if names is not None and len(names) == self.n_neurons:
             return [str(name) for name in names]
         if hasattr(self.neuron, "classes_"):
             return [str(label) for label in self.neuron.classes_]
-        word = "neuron" if self.is_layer else "target"
-        return [f"{word} {k}" for k in range(self.n_neurons)]
+        return [f"target {k}" for k in range(self.n_neurons)]
 
     # -- rows and columns --------------------------------------------------------------------------
 
@@ -201,3 +203,15 @@ class Subject:
     def n_hidden(self) -> int:
         """How many columns the page does not show."""
         return len(self.used) - len(self.columns)
+
+
+def _in_order(X, unfolded: Unfolded):
+    """Return the columns that the estimator knows, in its order: ColumnTransformers take any."""
+    known = [column.name for column in unfolded.columns if column.position is not None]
+    if (
+        not isinstance(X, pd.DataFrame)
+        or list(X.columns) == known
+        or not set(known) <= {*X.columns}
+    ):
+        return X
+    return X[known]

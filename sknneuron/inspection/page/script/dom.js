@@ -78,7 +78,11 @@ function percent(p) {
 
 function scaleBetween(low, high, from, to) {
   const span = high - low || 1;
-  const map = (v) => from + ((v - low) / span) * (to - from);
+  // What overflows goes far out of the picture, but stays a place.
+  const map = (v) => {
+    const place = from + ((v - low) / span) * (to - from);
+    return Number.isNaN(place) ? from : Math.min(Math.max(place, -1e5), 1e5);
+  };
   map.back = (p) => low + ((p - from) / (to - from)) * span;
   return map;
 }

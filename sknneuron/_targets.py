@@ -204,6 +204,8 @@ def are_classes(y) -> bool:
     Strings, booleans and 0/1 indicator matrices are classes. Whole numbers are, if their values
     are few: counts and prices are whole numbers as well.
     """
+    if getattr(y, "shape", ())[1:] == (1,):
+        y = np.asarray(y).ravel()
     kind = type_of_target(y, input_name="y")
     if kind in ("binary", "multilabel-indicator"):
         return True

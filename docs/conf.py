@@ -188,7 +188,11 @@ def _draw_math(as_block):
         except MathError as error:
             logger.warning("%s: %s", error, node.astext(), location=node)
         else:
-            box = '<div class="math" style="overflow-x: auto; margin: 1rem 0">{}</div>' if as_block else "{}"
+            box = (
+                '<div class="math" style="overflow-x: auto; margin: 1rem 0">{}</div>'
+                if as_block
+                else "{}"
+            )
             writer.body.append(box.format(formula))
         raise nodes.SkipNode
 

@@ -59,7 +59,7 @@ def test_examples_give_what_they_show(page, from_the_root, tracked_nowhere_after
     for name in EXTRAS:
         needed = re.search(rf"^>>> (import|from) {name}\b", text, re.MULTILINE)
         if needed and importlib.util.find_spec(name) is None:
-            pytest.skip(f"needs {name}")
+            pytest.skip(f"could not import {name}")
     flags = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
     with warnings.catch_warnings():  # some pages print theirs
         if "mlflow" in text:

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from .benchmarks import claims
+
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.rst"))]
 PAGES = [p for p in PAGES if not {"_build", "generated", "auto_examples"} & set(p.parts)]
@@ -98,3 +100,8 @@ def test_links_of_the_readme_lead_somewhere():
     found = re.findall(r"\]\(([^)#]+)\)", text) + re.findall(r'src="([^"]+)"', text)
     for link in (link for link in found if "://" not in link):
         assert (ROOT / link).exists(), link
+
+
+def test_claims_of_the_readme_are_in_the_committed_results():
+    place = claims.PLACE.search(claims.README.read_text(encoding="utf-8"))
+    assert place.group() == claims.claims(), "python -m tests.benchmarks.claims writes them"

@@ -148,7 +148,7 @@ class Imbalanced(Check):
     def __call__(self, subject) -> Iterator[Finding]:
         if not subject.is_classifier or subject.neuron.multilabel_:
             return
-        classes, evidence = subject.neuron.classes_, subject.evidence
+        classes, evidence = subject.neuron.classes_.tolist(), subject.evidence
         is_softmax = np.ndim(evidence.y) == 1
         if is_softmax:
             true = evidence.y
@@ -294,7 +294,7 @@ class Leak(Check):
 
     @staticmethod
     def _of_classes(subject, X):
-        y, classes = subject.evidence.y, subject.neuron.classes_
+        y, classes = subject.evidence.y, subject.neuron.classes_.tolist()
         ranks = rankdata(X, axis=0)
         n = len(X)
         for k in range(len(classes)) if subject.n_neurons > 1 else (1,):

@@ -170,7 +170,12 @@ class ContributionDisplay(Display):
         ):
             ax.plot(x, height, "D", color="black", markersize=6)
             ax.annotate(
-                text, (x, height), xytext=(8, 0), textcoords="offset points", va="center", weight="bold"
+                text,
+                (x, height),
+                xytext=(8, 0),
+                textcoords="offset points",
+                va="center",
+                weight="bold",
             )
         ax.set_yticks([len(values) + 1, *at, 0], [self.bias_name, *labels, "weighted sum"])
         low, high = starts.min(), starts.max()

@@ -19,6 +19,7 @@ from .layer_objective import LayerCoordinates, LayerObjective
 from .losses import get_loss
 from .pairs import make_pair
 from .solvers.choose_layer import make_layer_solver
+from .sources.device_array import to_host
 
 # Least gain, as a share of what was gained so far, that counts as progress with tol="auto".
 AUTO_TOL = 1e-4
@@ -139,9 +140,9 @@ class NeuronLayer(BaseNeuron):
     -----
     The layer has seen y: on its own training rows its levels look better than they are. A step that
     learns from them there, a `NeuronClassifier` behind it say, is no worse for it than a network
-    whose layers are trained together, but a step that *judges* by them (feature selection, a
-    stack's meta-model) is misled; for these compute the levels of each row by layers that have not
-    seen it, as the user guide shows.
+    whose layers are trained together, but a step that *judges* by them (feature selection, the
+    choice of a penalty) is misled: train it on rows that the layer has not seen, as the user guide
+    shows. Levels of layers from different folds do not go together.
 
     References
     ----------
@@ -155,7 +156,7 @@ class NeuronLayer(BaseNeuron):
     >>> from sknneuron import NeuronClassifier, NeuronLayer
     >>> X, y = make_moons(200, noise=0.1, random_state=0)
     >>> round(NeuronClassifier().fit(X, y).score(X, y), 2)
-    0.86
+    0.89
     >>> network = make_pipeline(NeuronLayer(random_state=0), NeuronClassifier()).fit(X, y)
     >>> network.score(X, y)
     1.0
@@ -270,7 +271,8 @@ class NeuronLayer(BaseNeuron):
         return LayerCoordinates(**{name: state[name] for name in LayerCoordinates.names()})
 
     def _weights(self):
-        return self.coef_, self.intercept_, self.output_coef_, self.output_intercept_
+        fitted = self.coef_, self.intercept_, self.output_coef_, self.output_intercept_
+        return tuple(map(to_host, fitted))
 
     def _target_attributes(self, targets):
         return {f"output_{name}": value for name, value in targets.attributes.items()}
@@ -305,7 +307,7 @@ class NeuronLayer(BaseNeuron):
     def _fitted_targets(self):
         loss = self.loss_ if self.loss == "auto" else self.loss
         if self._takes_classes(loss):
-            return self._encoder(loss, self.output_classes_, self.output_multilabel_)
+            return self._encoder(loss, to_host(self.output_classes_), self.output_multilabel_)
         return ValueEncoder(self._value_pair(loss), len(self.output_coef_), False)
 
     @staticmethod

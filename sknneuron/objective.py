@@ -443,9 +443,13 @@ class Objective:
         """Weighted curvature of each row's loss in z, summed over neurons. Dense rows only."""
         source = self.source
         coef, intercept = self.to_weights(theta)
-        z = source.X @ coef.T + intercept
-        d = self.pair.derivatives(source.y, z, 2, True)[2]
-        d = (d * (1 - d) if self.pair.coupled else d).sum(axis=1)
+        d = np.empty(source.n_rows)
+        # By blocks: float32 rows times float64 weights are widened first.
+        for start in range(0, source.n_rows, source.block_rows):
+            rows = slice(start, start + source.block_rows)
+            z = source.X[rows] @ coef.T + intercept
+            dz = self.pair.derivatives(source.y[rows], z, 2, True)[2]
+            d[rows] = (dz * (1 - dz) if self.pair.coupled else dz).sum(axis=1)
         return d if source.sample_weight is None else d * source.sample_weight
 
     def flat_fraction(self, theta):

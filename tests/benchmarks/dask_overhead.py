@@ -22,9 +22,11 @@ import numpy as np
 from sknneuron import NeuronClassifier
 from sknneuron._dask import read_dask
 from sknneuron.kernels import LossSums
+from sknneuron.sources import dask as source
 
 N_FEATURES = 100
 N_CHUNKS = (10, 100, 1000)
+PACKS_PER_THREAD = (2, 8, 32)
 REPEATS = 15
 
 
@@ -36,20 +38,21 @@ def rows(n_rows: int, n_chunks: int):
     return X, (X[:, 0] + 0.5 * X[:, 1] > 0).astype(np.int64)
 
 
-def evaluations(source, pair) -> float:
+def evaluations(packed, pair) -> float:
     """Median seconds of an evaluation of loss and gradient."""
     weights, bias = np.full((1, N_FEATURES), 0.01), np.zeros(1)
     seconds = []
     for _ in range(REPEATS):
         start = time.perf_counter()
-        source.map_sum(LossSums(pair, 1), weights, bias)
+        packed.map_sum(LossSums(pair, 1), weights, bias)
         seconds.append(time.perf_counter() - start)
     return float(np.median(seconds))
 
 
-def measure(n_rows: int, n_chunks: int) -> dict:
+def measure(n_rows: int, n_chunks: int, per_thread: int = 2) -> dict:
     """Pack so many rows in so many chunks, and evaluate."""
     X, y = rows(n_rows, n_chunks)
+    source.PACKS_PER_THREAD = per_thread
     start = time.perf_counter()
     inputs = read_dask(NeuronClassifier(), X, y, None, (None, None, None))
     packing = time.perf_counter() - start
@@ -80,16 +83,22 @@ def main() -> None:
     ):
         measure(10_000, 10)  # to warm up
         latency = [measure(10_000, n) for n in N_CHUNKS]
+        by_packs = [measure(10_000, 100, per_thread) for per_thread in PACKS_PER_THREAD]
         full = measure(args.rows, 100)
     overheads = [found["evaluation_ms"] for found in latency]
+    slope, start = np.polyfit(
+        [f["n_packs"] for f in by_packs], [f["evaluation_ms"] for f in by_packs], 1
+    )
     n_bytes = args.rows * N_FEATURES * 4
     report = {
         "workers": args.workers,
         "cores": os.cpu_count(),
         "latency": latency,
         "latency_1000_over_10_chunks": round(overheads[-1] / overheads[0], 2),
+        "by_packs": by_packs,
+        "latency_ms": round(float(start), 1),
+        "latency_ms_per_pack": round(float(slope), 2),
         "full": full,
-        "latency_ms": overheads[1],
         "MB_per_second_per_worker": round(
             n_bytes / 1e6 / args.workers / (1e-3 * (full["evaluation_ms"] - overheads[1]))
         ),

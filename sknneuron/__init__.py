@@ -13,7 +13,7 @@ _own += [*_activations.ACTIVATIONS.values(), *_losses.LOSSES.values()]
 #: Names of every public class of ours that a saved model can hold, for
 #: ``skops.io.load(path, trusted=sknneuron.TRUSTED_TYPES)``.
 TRUSTED_TYPES = sorted(f"{cls.__module__}.{cls.__qualname__}" for cls in _own)
-_hook.register([NeuronClassifier, NeuronRegressor], TRUSTED_TYPES)
+_hook.register([NeuronClassifier, NeuronLayer, NeuronRegressor], TRUSTED_TYPES)
 
 __all__ = [
     "TRUSTED_TYPES",

@@ -20,7 +20,7 @@ from ._dispatch import reader_of, refuse_elsewhere, wherever
 from ._fit_warnings import column_names, warn_of_bad_fit, warn_of_other_scale
 from ._inputs import Inputs, checked_weight, look_at_columns
 from ._parameters import check_parameters
-from ._plain import is_plain_training_set, weighted_sum
+from ._plain import by_rows, is_plain_training_set, weighted_sum
 from ._sklearn_compat import CallbackSupportMixin, PictureMixin, parameter_names, with_callbacks
 from ._targets import ClassEncoder, ValueEncoder
 from ._tracking.hook import tracked
@@ -36,10 +36,9 @@ from .training import Outcome, Stopping, Training, describe
 
 # Entries of X below which threads cost more than they bring.
 SMALL = 1 << 19
-# Multiplications below which BLAS stays on one thread of itself.
+# Entries of a matrix, and multiplications, up to which BLAS stays on one thread of itself.
+SMALL_MATRIX = 8192
 SMALL_PRODUCT = 200_000
-# Bytes of X up to which `predict` copies what is not stored by rows.
-REORDERED = 64 << 20
 DTYPES = [np.float64, np.float32]
 # Sizes of columns between which their squares, and the squares of those, can be computed with.
 TINY, LARGE = 1e-140, 1e150
@@ -142,7 +141,7 @@ class BaseNeuron(
     def _train(self, inputs: Inputs, X_given, y_given, sample_weight) -> Outcome:
         source, targets = inputs.source, inputs.targets
         size = self._group_size(source.n_features, targets)
-        small = source.n_rows * size**2 <= SMALL_PRODUCT
+        small = source.n_rows * size <= SMALL_MATRIX and source.n_rows * size**2 <= SMALL_PRODUCT
         with nullcontext() if small else single_threaded_blas():
             objective = self._checked_objective(source, targets)
             start = self._start(objective)
@@ -428,10 +427,8 @@ class BaseNeuron(
 
     def _weighted_sum(self, X):
         coef, intercept = self._weights_2d()
-        if isinstance(X, np.ndarray) and X.nbytes <= REORDERED:
-            # The order of memory decides the last bit of a sum: the same rows shall give the same
-            # level as a DataFrame, which is stored by columns, and as an array.
-            X = np.ascontiguousarray(X)
+        if isinstance(X, np.ndarray):
+            X = by_rows(X)
         z = X @ coef.astype(X.dtype, copy=False).T
         z += intercept.astype(X.dtype, copy=False)
         return z

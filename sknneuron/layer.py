@@ -140,9 +140,9 @@ class NeuronLayer(BaseNeuron):
     -----
     The layer has seen y: on its own training rows its levels look better than they are. A step that
     learns from them there, a `NeuronClassifier` behind it say, is no worse for it than a network
-    whose layers are trained together, but a step that *judges* by them (feature selection, a
-    stack's meta-model) is misled; for these compute the levels of each row by layers that have not
-    seen it, as the user guide shows.
+    whose layers are trained together, but a step that *judges* by them (feature selection, the
+    choice of a penalty) is misled: train it on rows that the layer has not seen, as the user guide
+    shows. Levels of layers from different folds do not go together.
 
     References
     ----------
@@ -156,7 +156,7 @@ class NeuronLayer(BaseNeuron):
     >>> from sknneuron import NeuronClassifier, NeuronLayer
     >>> X, y = make_moons(200, noise=0.1, random_state=0)
     >>> round(NeuronClassifier().fit(X, y).score(X, y), 2)
-    0.86
+    0.89
     >>> network = make_pipeline(NeuronLayer(random_state=0), NeuronClassifier()).fit(X, y)
     >>> network.score(X, y)
     1.0

@@ -23,11 +23,12 @@ from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+import sknneuron
 from sknneuron import NeuronClassifier, NeuronLayer, NeuronRegressor, NeuronWarning
 from sknneuron.losses import Huber
 from sknneuron.solvers.choose_layer import LAYER_SOLVERS
 
-SEEDS = range(20)
+QUICK, ALL = range(4), range(20)
 
 
 def xor(n=400):
@@ -63,12 +64,13 @@ def own_score(layer, X, y):
 # -- learning --------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("seeds", [QUICK, pytest.param(ALL, marks=pytest.mark.slow)], ids=len)
 @pytest.mark.parametrize("activation", ["relu", "tanh"])
 @pytest.mark.parametrize("pattern", PATTERNS)
-def test_learns_what_one_neuron_cannot_from_every_seed(pattern, activation):
+def test_learns_what_one_neuron_cannot_from_every_seed(pattern, activation, seeds):
     X, y, enough = PATTERNS[pattern]
     assert LogisticRegression().fit(X, y).score(X, y) < 0.9
-    for seed in SEEDS:
+    for seed in seeds:
         network = make_pipeline(NeuronLayer(8, activation, random_state=seed), NeuronClassifier())
         assert network.fit(X, y).score(X, y) >= enough, seed
 
@@ -429,3 +431,11 @@ def test_odd_columns_give_finite_weights(solver):
             assert np.all(np.isfinite(weights)), name
         assert np.isfinite(layer.objective_), name
         assert layer.objective_ <= layer.history_["objective"][0] * (1 + 1e-3), name
+
+
+def test_goes_through_skops_with_the_trusted_types():
+    skops = pytest.importorskip("skops.io")
+    X, y = load_iris(return_X_y=True)
+    layer = NeuronLayer(3, random_state=0).fit(X, y)
+    again = skops.loads(skops.dumps(layer), trusted=sknneuron.TRUSTED_TYPES)
+    assert_array_equal(again.transform(X), layer.transform(X))

@@ -58,6 +58,7 @@ class Evolution:
 
     def __init__(self, found: Found, after: int = -1):
         neuron, self.features, self.outputs = found
+        self.layer_outputs = _layer_outputs(neuron)
         history = dict(neuron.history_) or {
             "iteration": np.array([neuron.n_iter_]),
             "objective": np.array([neuron.objective_]),
@@ -136,22 +137,22 @@ class Evolution:
         Returns
         -------
         table : DataFrame
-            Columns step, iteration, elapsed (s), quantity, neuron, feature, value.
+            Columns step, iteration, elapsed (s), quantity, neuron, feature, value. Of a layer's
+            output neurons the `feature` is the name of the output.
         """
         names = [name for name in self.history if name not in ("iteration", "elapsed")]
-        kinds = {"coef": "weight", "intercept": "bias"}
+        kinds = {
+            "coef": "weight",
+            "intercept": "bias",
+            "output_coef": "output_weight",
+            "output_intercept": "output_bias",
+        }
         values = [self.history[name].reshape(len(self.iteration), -1) for name in names]
         # By position in the concatenated columns, the same for each iterate.
         widths = [part.shape[1] for part in values]
         quantity = np.repeat(np.arange(len(names)), widths)
-        neuron = np.concatenate([self._neuron_of_columns(width) for width in widths])
-        n_features = len(self.features)
-        feature = np.concatenate(
-            [
-                np.arange(width) % n_features if name == "coef" else np.full(width, -1)
-                for name, width in zip(names, widths, strict=True)
-            ]
-        )
+        owners = [self._owners(*column) for column in zip(names, widths, strict=True)]
+        neuron, feature = (np.concatenate(part) for part in zip(*owners, strict=True))
         k, width = len(self.iteration), sum(widths)
         return pd.DataFrame(
             {
@@ -160,17 +161,33 @@ class Evolution:
                 "elapsed": np.repeat(self.elapsed, width),
                 "quantity": _named(quantity, [kinds.get(name, name) for name in names], k),
                 "neuron": _named(neuron, self.outputs, k),
-                "feature": _named(feature, self.features, k),
+                "feature": _named(feature, [*self.features, *self.layer_outputs], k),
                 "value": np.concatenate(values, axis=1).ravel().astype(np.float64),
             }
         )
 
-    def _neuron_of_columns(self, width: int) -> np.ndarray:
-        """Which neuron each of a quantity's columns belongs to; -1 for none in particular."""
-        n_neurons = len(self.outputs)
+    def _owners(self, name: str, width: int) -> tuple[np.ndarray, np.ndarray]:
+        """Which neuron and feature each of a quantity's columns belongs to; -1 for none."""
+        n_neurons, n_features, column = len(self.outputs), len(self.features), np.arange(width)
+        nobody = np.full(width, -1)
+        if name == "output_coef":
+            n = width // len(self.layer_outputs)
+            return column % n if n_neurons else nobody, n_features + column // n
+        if name == "output_intercept":
+            return nobody, n_features + column
+        feature = column % n_features if name == "coef" else nobody
         if not n_neurons or width % n_neurons:
-            return np.full(width, -1)
-        return np.arange(width) // (width // n_neurons)
+            return nobody, feature
+        return column // (width // n_neurons), feature
+
+
+def _layer_outputs(neuron) -> list[str]:
+    """Names of a layer's output neurons; none of a neuron."""
+    n_outputs = len(getattr(neuron, "output_coef_", ()))
+    names = getattr(neuron, "output_classes_", ())
+    if len(names) != n_outputs:
+        names = [f"output{k}" for k in range(n_outputs)]
+    return [str(name) for name in names]
 
 
 def _named(codes: np.ndarray, names: list[str], k: int) -> pd.Categorical:

@@ -7,6 +7,7 @@ from .displays import (
     CoefDisplay,
     ContributionDisplay,
     NeuronDisplay,
+    SpecialisationDisplay,
     TrainingCurveDisplay,
     WeightPathDisplay,
 )
@@ -25,6 +26,7 @@ __all__ = [
     "Diagnosis",
     "Finding",
     "NeuronDisplay",
+    "SpecialisationDisplay",
     "Target",
     "TrainingCurveDisplay",
     "Unfolded",

@@ -106,7 +106,7 @@ def specialisation(estimator, X, y=None, sample_weight=None, *, layer=-1) -> pd.
     table : DataFrame
         One row per neuron: `active` (share of rows on which it answers to a change), `mean` and
         `deviation` of its level; with labels the mean level of each class (``mean/<class>``),
-        `answers_to` (the class whose mean is furthest from that of all rows, in deviations) and
+        `answers_to` (the class with the highest one) and
         `selectivity`, the share of the level's variance that lies between classes,
 
         .. math:: \eta^2 = \frac{\sum_c p_c (\bar a_c - \bar a)^2}{\mathrm{var}(a)},
@@ -202,7 +202,7 @@ def _answers(levels: Levels, y) -> dict[str, Any]:
     sums = np.array([(levels.weight * (codes == c)) @ levels.level for c in range(len(classes))])
     means = sums / np.maximum(share, 1e-300)[:, None]
     apart = means - levels.mean
-    furthest = np.abs(apart).argmax(axis=0)
+    furthest = apart.argmax(axis=0)
     known = ~levels.is_constant
     return {
         **{f"mean/{c}": means[k] for k, c in enumerate(classes)},

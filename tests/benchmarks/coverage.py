@@ -140,12 +140,15 @@ def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--fits", type=int, default=20_000)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--only", default="", help="pairs whose name contains these words")
     parser.add_argument("--write", type=Path)
     options = parser.parse_args(argv)
     rows = []
     runs = [(case.name, lambda c=case: coverage(c, options.fits, options.seed)) for case in CASES]
     runs.insert(7, ("softmax + log_loss", lambda: softmax_case(options.fits, options.seed)))
     for name, run in runs:
+        if options.only not in name:
+            continue
         start = time.perf_counter()
         share = run()
         rows.append(

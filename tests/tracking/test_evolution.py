@@ -6,7 +6,7 @@ import pytest
 from sklearn.datasets import load_iris
 from sklearn.preprocessing import StandardScaler
 
-from sknneuron import NeuronClassifier, NeuronRegressor
+from sknneuron import NeuronClassifier, NeuronLayer, NeuronRegressor
 from sknneuron._tracking.evolution import MAX_POINTS, N_TRACKED, Evolution
 from sknneuron._tracking.find import find
 
@@ -149,3 +149,27 @@ def test_the_table_has_every_number(n_neurons):
     stream = io.BytesIO()
     table.to_parquet(stream)
     assert pd.read_parquet(stream).equals(table)
+
+
+def test_the_table_of_a_hidden_layer_has_its_output_neurons(iris):
+    X, y = iris
+    layer = NeuronLayer(4, "tanh", random_state=0, max_iter=500).fit(X, y)
+    keys = {one.key for one in evolution(layer).series()}
+    assert {"train/bias/3", "activation/saturated_fraction/0"} <= keys
+    assert sum(key.startswith("weights/") for key in keys) == 16
+    table = evolution(layer).table()
+    last = table[table["iteration"] == table["iteration"].max()].astype({"quantity": str})
+    weights = last[last["quantity"] == "output_weight"].set_index(["feature", "neuron"])["value"]
+    assert weights["2", "3"] == layer.output_coef_[2, 3]
+    assert weights["0", "1"] == layer.output_coef_[0, 1]
+    biases = last[last["quantity"] == "output_bias"].set_index("feature")["value"]
+    assert biases["1"] == layer.output_intercept_[1]
+    hidden = last[last["quantity"] == "weight"].set_index(["neuron", "feature"])["value"]
+    assert hidden["3", "petal width (cm)"] == layer.coef_[3, 3]
+
+
+def test_the_outputs_of_a_layer_for_numbers_are_counted(iris):
+    X, _ = iris
+    layer = NeuronLayer(2, random_state=0).fit(X.iloc[:, :2], X.iloc[:, 2:])
+    table = evolution(layer).table()
+    assert {"output0", "output1"} <= set(table["feature"])

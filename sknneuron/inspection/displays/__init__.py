@@ -8,6 +8,7 @@ from .coefs import CoefDisplay
 from .curve import TrainingCurveDisplay
 from .neuron import NeuronDisplay
 from .paths import WeightPathDisplay
+from .specialisation import SpecialisationDisplay
 from .waterfall import ContributionDisplay
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "CoefDisplay",
     "ContributionDisplay",
     "NeuronDisplay",
+    "SpecialisationDisplay",
     "TrainingCurveDisplay",
     "WeightPathDisplay",
 ]

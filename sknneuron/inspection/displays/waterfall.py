@@ -164,13 +164,18 @@ class ContributionDisplay(Display):
                 fontsize="small",
             )
         ax.plot([self.bias] * 2, [len(values) + 1.35, len(values) - 0.35], color=GREY, lw=0.7)
-        for y, x, text in (
+        for height, x, text in (
             (len(values) + 1, self.bias, f"{self.bias_name} {number(self.bias)}"),
             (0, starts[-1], f"z = {number(starts[-1])}"),
         ):
-            ax.plot(x, y, "D", color="black", markersize=6)
+            ax.plot(x, height, "D", color="black", markersize=6)
             ax.annotate(
-                text, (x, y), xytext=(8, 0), textcoords="offset points", va="center", weight="bold"
+                text,
+                (x, height),
+                xytext=(8, 0),
+                textcoords="offset points",
+                va="center",
+                weight="bold",
             )
         ax.set_yticks([len(values) + 1, *at, 0], [self.bias_name, *labels, "weighted sum"])
         low, high = starts.min(), starts.max()

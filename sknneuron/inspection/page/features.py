@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from scipy import sparse
 from sklearn.compose import ColumnTransformer
 from sklearn.pipeline import FeatureUnion, Pipeline
@@ -67,7 +68,10 @@ def dense(array) -> np.ndarray:
 
 def numbers(values) -> np.ndarray:
     """Return raw values as floats, missing ones as nan."""
-    return np.array([np.nan if v is None or v != v else v for v in values.tolist()], dtype=float)
+    missing = pd.isna(values)
+    found = np.full(len(values), np.nan)
+    found[~missing] = np.asarray(values)[~missing].astype(float)
+    return found
 
 
 def as_list(values) -> list:
@@ -154,7 +158,11 @@ def _number(column: Column, unfolded: Unfolded, values) -> dict:
 
 
 def _category(column: Column, values) -> dict:
-    codes = column.codes.tocsr()
+    codes = sparse.csr_array(column.codes)
+    if np.any(column.slope):
+        # A column of numbers that is encoded as well: a level is worth its slope, too.
+        worth = np.outer(np.array(column.levels, dtype=float), column.slope)
+        codes = sparse.csr_array(codes + sparse.csr_array(worth))
     counts = np.zeros(len(column.levels))
     if values is not None:
         chosen = column.level_numbers(values)

@@ -98,21 +98,25 @@ def _named(neuron, inputs):
 
 def _predictions(subject: Subject, estimator, X) -> np.ndarray:
     """What Python says of X, as far as the page can follow: (n_rows, n_outputs)."""
-    if subject.task in ("binary", "multiclass", "multilabel"):
-        values = estimator.predict_proba(X)
-    elif subject.task == "margin":
-        values = estimator.decision_function(X)
-    elif subject.task == "sum" or (not subject.follows_target and estimator is not subject.neuron):
-        neuron = subject.neuron
-        inputs = _named(neuron, subject.unfolded.inputs(X))
-        values = neuron.pre_activation(inputs) if subject.task == "sum" else neuron.predict(inputs)
-    else:
-        values = estimator.predict(X)
+    neuron = subject.neuron
+    if not subject.follows_target and estimator is not neuron:
+        estimator, X = neuron, _named(neuron, subject.unfolded.inputs(X))
+    values = getattr(estimator, _method(subject))(X)
     return np.asarray(values, dtype=float).reshape(len(values), -1)
 
 
+def _method(subject: Subject) -> str:
+    """Which method of the estimator says what the page shows."""
+    return {
+        "regression": "transform" if subject.is_layer else "predict",
+        "margin": "decision_function",
+        "sum": "pre_activation",
+    }.get(subject.task, "predict_proba")
+
+
 def _targets(subject: Subject, chosen: np.ndarray) -> list | None:
-    if subject.y is None:
+    # Targets are those of the output neurons; hidden ones have none.
+    if subject.y is None or subject.is_layer:
         return None
     y = np.asarray(_safe_indexing(subject.y, chosen))
     neuron = subject.neuron
@@ -165,10 +169,9 @@ def _sample_words(subject: Subject, n_rows: int) -> str:
 
 
 def _check_words(subject: Subject, n_rows: int, values, X) -> str:
-    what = "predict_proba" if subject.task in ("binary", "multiclass", "multilabel") else "predict"
-    if subject.task == "margin":
-        what = "decision_function"
-    words = f"Computed here from Python's own {what} for the {n_rows:,} rows in this file."
+    words = (
+        f"Computed here from Python's own {_method(subject)} for the {n_rows:,} rows in this file."
+    )
     if getattr(X, "dtype", None) == np.float32:
         words += " X is float32, and Python computes in it; the page computes in double precision."
     return words

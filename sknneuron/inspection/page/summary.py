@@ -44,6 +44,9 @@ def summarize(estimator, X=None, y=None, *, title=None, max_rows=500, budget=1.0
         }
         for i, column in zip(subject.shown, subject.columns, strict=True)
     ]
+    picture = _picture(subject)
+    if picture is not None and subject.seen is not None:
+        _share_range(features, subject)
     means = _means(subject)
     labels = subject.labels
     return {
@@ -61,7 +64,7 @@ def summarize(estimator, X=None, y=None, *, title=None, max_rows=500, budget=1.0
         "means": means,
         "baseline": "bias" if means is None or subject.is_sparse else "average",
         "z_range": _z_range(subject),
-        "picture": _picture(subject),
+        "picture": picture,
         "rest": rest,
         "rows": rows,
         "checks": checks,
@@ -75,7 +78,7 @@ def summarize(estimator, X=None, y=None, *, title=None, max_rows=500, budget=1.0
 
 def _behind_the_sum(subject: Subject) -> dict:
     """What the page needs to go on from z."""
-    activation, task = subject.pair.activation, subject.task
+    activation, task = subject.activation, subject.task
     names = [step.get("name") for step in subject.target]
     multiplies = task == "regression" and (
         (activation.name == "exp" and not names)
@@ -146,6 +149,15 @@ def _picture(subject: Subject) -> dict | None:
     if not all(re.fullmatch(r"(x|pixel[_ ]?)\d+([_ ]\d+)?", c.name) for c in subject.columns):
         return None
     return {"rows": side, "columns": side}
+
+
+def _share_range(features: list[dict], subject: Subject) -> None:
+    """Let pixels run from the faintest to the strongest ink of any of them."""
+    assert subject.seen is not None
+    values = np.stack([subject.seen.numbers(column) for column in subject.columns])
+    low, high = float(np.nanmin(values)), float(np.nanmax(values))
+    for feature in features:
+        feature.update(min=low, max=high if high > low else low + 1)
 
 
 def _findings(subject: Subject) -> list[dict] | None:

@@ -82,7 +82,8 @@ def texts_inside(figure):
     box = figure.bbox
     renderer = figure.canvas.get_renderer()
     for ax in figure.axes:
-        for text in [ax.title, ax.xaxis.label, ax.yaxis.label, *ax.get_yticklabels(), *ax.texts]:
+        around = [ax.title, ax.xaxis.label, ax.yaxis.label, *ax.get_yticklabels()]
+        for text in [*(around if ax.axison else []), *ax.texts]:
             if text.get_text() and text.get_visible():
                 extent = text.get_window_extent(renderer)
                 if extent.x0 < box.x0 - 2 or extent.x1 > box.x1 + 2:

@@ -4,9 +4,7 @@ import os
 
 import pytest
 
-from sknneuron.inspection import to_html
-
-from .models import first_rows
+from .models import html_of
 
 pytestmark = [
     pytest.mark.browser,
@@ -19,7 +17,7 @@ pytestmark = [
 @pytest.mark.parametrize("name", ["log price", "digits", "multilabel"])
 def test_axe_finds_nothing_serious(pages, name, scheme, width):
     # axe is a script of its own, which the page's policy would refuse.
-    page = pages.open(to_html(*first_rows(name)), width=width, color_scheme=scheme, bypass_csp=True)
+    page = pages.open(html_of(name), width=width, color_scheme=scheme, bypass_csp=True)
     page.add_script_tag(path=os.environ["AXE"])
     page.locator("#more-weights").click()
     found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")

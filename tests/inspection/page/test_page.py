@@ -9,13 +9,15 @@ import pandas as pd
 import pytest
 from playwright.sync_api import expect
 from sklearn.datasets import load_iris
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder
 
 import sknneuron
-from sknneuron import NeuronClassifier, NeuronRegressor
+from sknneuron import NeuronClassifier, NeuronRegressor, NeuronWarning
 from sknneuron.activations import ACTIVATIONS
 from sknneuron.inspection import to_html
 
-from .models import MODELS, first_rows, model, neuron_of, outputs
+from .models import MODELS, first_rows, html_of, model, neuron_of, outputs
 
 pytestmark = pytest.mark.browser
 SCRIPT = Path(sknneuron.__file__).parent / "inspection" / "page" / "script"
@@ -74,8 +76,8 @@ def with_value(X, row, column, value):
 
 @pytest.mark.parametrize("name", MODELS)
 def test_page_and_python_agree(pages, name):
-    estimator, X, y = first_rows(name)
-    page = pages.open(to_html(estimator, X, y))
+    estimator, X, _y = first_rows(name)
+    page = pages.open(html_of(name))
     line = page.locator("#difference")
     assert float(line.get_attribute("data-relative")) < 1e-12
     assert "differ by at most" in line.inner_text()
@@ -109,8 +111,8 @@ def test_without_rows_it_is_held_against_made_up_ones(pages, name):
 
 
 def test_square_feet_and_zip_codes(pages):
-    estimator, X, y = first_rows("log price")
-    page = pages.open(to_html(estimator, X, y))
+    estimator, X, _y = first_rows("log price")
+    page = pages.open(html_of("log price"))
     load(page, 100)
     sqft, zip_code = feature_named(page, "sqft"), feature_named(page, "zip")
     assert float(page.get_attribute(f"#feature-{sqft}", "max")) == X["sqft"].max()
@@ -133,8 +135,8 @@ def test_square_feet_and_zip_codes(pages):
 
 
 def test_a_missing_value_is_imputed(pages):
-    estimator, X, y = first_rows("price")
-    page = pages.open(to_html(estimator, X, y))
+    estimator, X, _y = first_rows("price")
+    page = pages.open(html_of("price"))
     load(page, 3)
     sqft = feature_named(page, "sqft")
     button = page.locator(f'.control[data-feature="{sqft}"] button')
@@ -146,8 +148,8 @@ def test_a_missing_value_is_imputed(pages):
 
 
 def test_words_of_a_text(pages):
-    estimator, X, y = first_rows("text")
-    page = pages.open(to_html(estimator, X, y))
+    estimator, X, _y = first_rows("text")
+    page = pages.open(html_of("text"))
     assert "This page shows 60" in page.inner_text("#unshown")
     load(page, 11)
     agree(page, estimator.predict_proba(X[11:12]))
@@ -206,8 +208,8 @@ def test_erfc_to_the_last_digits(browser):
 
 @pytest.mark.parametrize("name", ["price", "digits", "relu"])
 def test_weights_can_be_edited_and_come_back(pages, name):
-    estimator, X, y = first_rows(name)
-    page = pages.open(to_html(estimator, X, y))
+    estimator, X, _y = first_rows(name)
+    page = pages.open(html_of(name))
     load(page, 20)
     before = shown(page)
     changed = copy.deepcopy(estimator)
@@ -243,8 +245,8 @@ def _scale(estimator, own):
 
 @pytest.mark.parametrize("name", ["above the median", "digits", "tanh"])
 def test_the_scrubber_shows_the_weights_of_then(pages, name):
-    estimator, X, y = first_rows(name)
-    page = pages.open(to_html(estimator, X, y))
+    estimator, X, _y = first_rows(name)
+    page = pages.open(html_of(name))
     load(page, 5)
     fitted = shown(page)
     then = copy.deepcopy(estimator)
@@ -267,8 +269,7 @@ def test_the_scrubber_shows_the_weights_of_then(pages, name):
 
 
 def test_playing_runs_through_the_training(pages):
-    estimator, X, y = model("above the median")
-    page = pages.open(to_html(estimator, X, y))
+    page = pages.open(html_of("above the median"))
     fitted = shown(page)
     page.click("#play")
     last = page.get_attribute("#scrubber", "max")
@@ -279,8 +280,8 @@ def test_playing_runs_through_the_training(pages):
 
 @pytest.mark.parametrize("name", ["price", "digits", "multilabel"])
 def test_rows_of_the_histogram_load(pages, name):
-    estimator, X, y = first_rows(name)
-    page = pages.open(to_html(estimator, X, y))
+    estimator, X, _y = first_rows(name)
+    page = pages.open(html_of(name))
     page.locator(".histogram-bar").last.click()
     row = int(page.input_value("#row")) - 1
     agree(page, outputs(estimator, X[row : row + 1]))
@@ -295,7 +296,7 @@ def test_rows_of_the_histogram_load(pages, name):
 
 def test_what_was_observed_is_said(pages):
     estimator, X, y = first_rows("price")
-    page = pages.open(to_html(estimator, X, y))
+    page = pages.open(html_of("price"))
     load(page, 0)
     off = float(estimator.predict(X[:1])[0] - y[0])
     words = page.inner_text("#actual").replace("\u202f", "")
@@ -306,35 +307,82 @@ def test_what_was_observed_is_said(pages):
 
 
 def test_neurons_side_by_side(pages):
-    estimator, X, y = model("digits")
-    page = pages.open(to_html(estimator, X, y))
+    estimator, X, _y = first_rows("digits")
+    page = pages.open(html_of("digits"))
     assert page.locator(".card").count() == 10
     page.locator(".card").nth(3).click()
     assert page.input_value("#neuron") == "3"
-    # Painting a picture: the middle of the canvas is full afterwards.
-    box = page.locator(".canvas").bounding_box()
+    # A stroke from top to bottom.
     before = shown(page)
     page.locator("#clear").click()
+    box = page.locator(".canvas").bounding_box()
     page.mouse.move(box["x"] + 0.55 * box["width"], box["y"] + 0.1 * box["height"])
     page.mouse.down()
     page.mouse.move(box["x"] + 0.55 * box["width"], box["y"] + 0.9 * box["height"], steps=20)
     page.mouse.up()
-    drawn = np.zeros((1, 64))
-    drawn.reshape(8, 8)[:, 4] = X.reshape(-1, 8, 8)[:, :, 4].max(axis=0)
-    drawn.reshape(8, 8)[[0, 7], 4] = [
-        float(page.locator(".pixel").nth(i).evaluate("n => n.style.opacity")) * X[:, i].max()
-        for i in (4, 60)
-    ]
-    agree(page, estimator.predict_proba(drawn))
+    drawn = np.zeros((8, 8))
+    drawn[:, 4] = X.max()
+    agree(page, estimator.predict_proba(drawn.reshape(1, 64)))
     assert not np.allclose(shown(page), before)
+
+
+@pytest.mark.parametrize("activation", ["exp", "identity", "cloglog"])
+def test_values_that_overflow_break_nothing(pages, activation):
+    X, y = load_iris(return_X_y=True, as_frame=True)
+    y = np.clip(y / 2, 0.1, 0.9)
+    page = pages.open(to_html(NeuronRegressor(activation, random_state=0).fit(X, y), X, y))
+    for value in ("1e308", "-1e308", "1e-308", "0"):
+        for field in page.locator(".control input[type=number]").all():
+            field.fill(value)
+            field.press("Enter")
+    page.fill("#bias", "1e300")
+    page.press("#bias", "Enter")
+    page.click("#back")
+    load(page, 0)
+    assert np.isfinite(shown(page)).all()
+
+
+def test_a_neuron_without_any_weight_left(pages):
+    X, y = load_iris(return_X_y=True, as_frame=True)
+    with pytest.warns(NeuronWarning):
+        neuron = NeuronClassifier(alpha=10.0, l1_ratio=1.0, record=False).fit(X, y == 1)
+    assert not neuron.coef_.any()
+    page = pages.open(to_html(neuron, X, y == 1))
+    assert set(page.locator(".push").all_inner_texts()) == {"· 0"}
+    assert page.locator("#training").is_hidden()
+
+
+def test_a_category_too_large_to_show(pages, monkeypatch):
+    monkeypatch.setattr("sknneuron.inspection.page.subject.MAX_WEIGHTS", 3)
+    monkeypatch.setattr("sknneuron.inspection.page.subject.MAX_COLUMNS", 3)
+    X = pd.DataFrame({"town": list("abcdefgh") * 5})
+    y = np.arange(40) % 8 + 0.5
+    estimator = make_pipeline(OneHotEncoder(), NeuronRegressor()).fit(X, y)
+    page = pages.open(to_html(estimator, X, y))
+    assert page.locator(".control").count() == 0
+    load(page, 5)
+    agree(page, estimator.predict(X[5:6]))
+    assert "The other 1 stay" in page.inner_text("#unshown")
+
+
+def test_of_many_classes_the_likeliest_are_shown(pages):
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(200, 3)), np.arange(200) % 40
+    neuron = NeuronClassifier(alpha=0.1).fit(X, y)
+    page = pages.open(to_html(neuron, X, y))
+    load(page, 3)
+    probability = np.sort(neuron.predict_proba(X[3:4])[0])[::-1]
+    values = page.eval_on_selector_all("[data-output]", "all => all.map(n => +n.dataset.value)")
+    np.testing.assert_allclose(values, probability[:12], rtol=1e-9)
+    assert "and 28 more" in page.inner_text("#outputs")
 
 
 # -- for everyone ----------------------------------------------------------------------------------
 
 
 def test_by_keyboard_alone(pages):
-    estimator, X, y = first_rows("price")
-    page = pages.open(to_html(estimator, X, y))
+    estimator, X, _y = first_rows("price")
+    page = pages.open(html_of("price"))
     load(page, 9)
     before = shown(page)
     page.evaluate("document.activeElement.blur()")
@@ -363,8 +411,7 @@ def test_by_keyboard_alone(pages):
 
 
 def test_every_control_has_a_name(pages):
-    estimator, X, y = model("digits")
-    page = pages.open(to_html(estimator, X, y))
+    page = pages.open(html_of("digits"))
     nameless = page.eval_on_selector_all(
         "input, select, button",
         """all => all.filter(n => !(n.labels?.length || n.getAttribute('aria-label')
@@ -380,7 +427,7 @@ def test_every_control_has_a_name(pages):
 
 
 def test_dark_and_light(pages):
-    html = to_html(*model("tanh"))
+    html = html_of("tanh")
     colour = "getComputedStyle(document.body).backgroundColor"
     light = pages.open(html, color_scheme="light")
     dark = pages.open(html, color_scheme="dark")
@@ -391,7 +438,7 @@ def test_dark_and_light(pages):
 
 @pytest.mark.parametrize("name", ["log price", "digits", "text"])
 def test_narrow_screens_need_no_sideways_scrolling(pages, name):
-    page = pages.open(to_html(*model(name)), width=390, height=844)
+    page = pages.open(html_of(name), width=390, height=844)
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     wide = page.eval_on_selector_all(
         ".panel, .inputs, .prediction, svg",
@@ -401,8 +448,7 @@ def test_narrow_screens_need_no_sideways_scrolling(pages, name):
 
 
 def test_sign_is_more_than_colour(pages):
-    estimator, X, y = model("price")
-    page = pages.open(to_html(estimator, X, y))
+    page = pages.open(html_of("price"))
     for push in page.locator(".push").all():
         text = push.inner_text()
         assert text[0] in "▲▼·"
@@ -421,7 +467,7 @@ def test_sign_is_more_than_colour(pages):
 
 
 def test_inside_a_sandboxed_frame(pages):
-    html = to_html(*model("price"))
+    html = html_of("price")
     escaped = html.replace("&", "&amp;").replace('"', "&quot;")
     page = pages.open(f'<iframe sandbox="allow-scripts" width=1200 height=800 srcdoc="{escaped}">')
     frame = page.frames[1]
@@ -466,7 +512,7 @@ def test_hostile_names_are_text(pages, title):
 def test_the_policy_admits_no_other_script(browser, tmp_path):
     page = browser.new_page()
     path = tmp_path / "page.html"
-    path.write_text(to_html(*model("one feature")), encoding="utf-8")
+    path.write_text(html_of("one feature"), encoding="utf-8")
     page.goto(path.as_uri())
     refused = page.evaluate(
         """async () => {

@@ -7,16 +7,20 @@ import pandas as pd
 import pytest
 from scipy import sparse
 from scipy.special import expit, logit
+from sklearn.base import clone
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.decomposition import PCA
+from sklearn.impute import SimpleImputer
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler, PowerTransformer, StandardScaler
 
-from sknneuron import NeuronClassifier, NeuronRegressor
+from sknneuron import NeuronClassifier, NeuronLayer, NeuronRegressor
 from sknneuron.activations import Sigmoid
 from sknneuron.inspection.page.summary import summarize
 
+from .. import pipelines
+from ..pipelines import PIPELINES
 from .models import MODELS, model, neuron_of, outputs
 
 PLAIN = (dict, list, str, int, float, bool, type(None))
@@ -51,14 +55,7 @@ def test_inputs_and_weights_give_z(name):
     """What the script will compute, computed here from the summary alone."""
     estimator, X, y = model(name)
     summary = summarize(estimator, X, y, max_rows=20)
-    coef = np.reshape(summary["coef"], (len(summary["neurons"]), summary["n_inputs"]))
-    z = np.zeros((summary["rows"]["n"], len(coef)))
-    for i in range(len(z)):
-        values = [column[i] for column in summary["rows"]["columns"]]
-        x = inputs(summary, values)
-        z[i] = coef @ x + summary["intercept"]
-        if summary["rest"]:
-            z[i] += summary["rest"]["rows"][i * len(coef) : (i + 1) * len(coef)]
+    z = weighted_sums(summary)
     neuron = neuron_of(estimator)
     chosen = [
         int(name.split()[1].rstrip(":").replace(",", "")) for name in summary["rows"]["names"]
@@ -73,6 +70,26 @@ def test_inputs_and_weights_give_z(name):
     originals = X.iloc[chosen] if hasattr(X, "iloc") else [X[i] for i in chosen]
     originals = np.array(originals) if isinstance(X, np.ndarray) else originals
     np.testing.assert_array_equal(again, outputs(estimator, originals))
+
+
+def weighted_sums(summary):
+    coef = np.reshape(summary["coef"], (len(summary["neurons"]), summary["n_inputs"]))
+    z = np.zeros((summary["rows"]["n"], len(coef)))
+    for i in range(len(z)):
+        x = inputs(summary, [column[i] for column in summary["rows"]["columns"]])
+        z[i] = coef @ x + summary["intercept"]
+        if summary["rest"]:
+            z[i] += summary["rest"]["rows"][i * len(coef) : (i + 1) * len(coef)]
+    return z
+
+
+@pytest.mark.parametrize("name", PIPELINES)
+def test_every_kind_of_pipeline_is_followed(name):
+    X, y = pipelines.table()
+    estimator = make_pipeline(clone(PIPELINES[name]), NeuronRegressor(alpha=1e-3)).fit(X, y)
+    summary = summarize(estimator, X, y)
+    np.testing.assert_allclose(weighted_sums(summary)[:, 0], estimator.predict(X), rtol=1e-9)
+    assert summarize(estimator)["features"]
 
 
 def inputs(summary, values):
@@ -181,6 +198,23 @@ def test_what_cannot_be_unfolded_is_said(table):
     assert any("PCA" in note for note in summary["notes"])
 
 
+def test_behind_a_layer_its_levels_are_the_features():
+    X, y = model("layer")[1:]
+    network = make_pipeline(NeuronLayer(3, random_state=0), NeuronClassifier()).fit(X, y)
+    summary = summarize(network, X, y)
+    assert [f["name"] for f in summary["features"]] == [f"neuronlayer{k}" for k in range(3)]
+    np.testing.assert_array_equal(
+        np.reshape(summary["checks"]["values"], (-1, 3)), network.predict_proba(X)
+    )
+
+
+def test_hidden_neurons_have_no_targets():
+    summary = summarize(*model("layer"))
+    assert summary["rows"]["y"] is None
+    assert summary["activation"]["name"] == "tanh"
+    assert "transform" in summary["checks"]["words"]
+
+
 def test_an_activation_of_ones_own_stops_at_z(table):
     class Mine(Sigmoid):
         """Known to the user alone."""
@@ -227,6 +261,33 @@ def test_a_long_history_is_thinned_and_says_so(monkeypatch):
     assert f"20 of {len(steps)} recorded steps" in history["words"]
     assert history["iteration"] == steps.tolist()
     assert [history["recorded"][0], history["recorded"][-1]] == [0, len(steps) - 1]
+
+
+def test_columns_in_another_order_are_put_right():
+    estimator, X, y = model("price")
+    mixed = X[X.columns[::-1]].assign(more=1.0)
+    assert summarize(estimator, mixed, y) == summarize(estimator, X, y)
+
+
+def test_single_precision_is_said(table):
+    X, y = table
+    neuron = NeuronRegressor().fit(X.to_numpy(), y)
+    words = summarize(neuron, X.to_numpy(np.float32))["checks"]["words"]
+    assert "float32" in words
+    assert "float32" not in summarize(neuron, X.to_numpy())["checks"]["words"]
+
+
+def test_nullable_columns():
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame(
+        {"a": pd.array(rng.normal(size=50), dtype="Float64"), "b": rng.random(50) > 0.5}
+    )
+    X.loc[3, "a"] = pd.NA
+    y = rng.normal(size=50)
+    estimator = make_pipeline(SimpleImputer(), NeuronRegressor()).fit(X, y)
+    summary = summarize(estimator, X, y)
+    assert summary["rows"]["columns"][0][3] is None
+    assert summary["rows"]["columns"][1] == X["b"].astype(float).tolist()
 
 
 def test_pictures_are_unnamed_squares_alone(table):

@@ -96,12 +96,12 @@ function neuronBody(page, at, isNarrow) {
     line(at.curve + at.half, at.y, at.out - at.r, at.y, "link"),
     svg("circle", { cx: at.sum, cy: at.y, r: at.r, class: "sum" }),
     textAt(at.sum, at.y - (isNarrow ? 2 : 4), "Σ", "sigma", "middle"),
-    textAt(at.sum, at.y + (isNarrow ? 12 : 16), fmt(z[neuron], isNarrow ? 3 : 4), "inside", "middle"),
+    textAt(at.sum, at.y + (isNarrow ? 12 : 16), isNarrow ? brief(z[neuron]) : fmt(z[neuron]), "inside", "middle"),
     textAt(at.sum, at.y + at.r + 16, "z", "caption", "middle"),
     ...smallCurve(page, at),
     textAt(at.curve, at.y + at.half + 16, data.activation.name.replace("_", " "), "caption", "middle"),
     svg("circle", { cx: at.out, cy: at.y, r: at.r, class: "out" }),
-    textAt(at.out, at.y + 5, fmt(level, 3), "inside out-text", "middle"),
+    textAt(at.out, at.y + 5, brief(level), "inside out-text", "middle"),
     textAt(at.out, at.y + at.r + 16, "level a", "caption", "middle"),
   ];
   return [...parts, ...predictionBelow(page, at)];
@@ -165,11 +165,23 @@ function sumLine(page) {
   const terms = termsOf(page, 6);
   const { z, name } = page.start;
   const parts = ["z = ", formulaTerm(z, name, true)];
-  for (const t of terms) parts.push(" ", formulaTerm(t.push, `${t.name}${t.feature === null ? "" : ` ${t.value}`}`));
+  for (const t of terms) {
+    const name = t.feature === null ? t.name : `${t.name} ${t.value}`;
+    parts.push(" ", formulaTerm(t.push, name, false, productOf(page, t.feature)));
+  }
   return [...parts, ` = ${fmt(page.z[page.neuron], 6)}`];
 }
 
-function formulaTerm(value, name, isFirst = false) {
+// A push as weight times input, where it is one: less the average, if pushes count from there.
+function productOf(page, f) {
+  if (f === null || page.data.features[f].inputs.length > 1) return null;
+  const j = page.data.features[f].inputs[0];
+  const weight = page.weights.coef[page.neuron * page.model.nInputs + j];
+  const x = page.baseline === "bias" ? page.x[j] : page.x[j] - page.data.means[j];
+  return `${fmt(weight, 3)} × ${fmt(x, 3)}`;
+}
+
+function formulaTerm(value, name, isFirst = false, product = null) {
   const sign = value < 0 ? "−" : isFirst ? "" : "+";
   const space = isFirst ? "" : " ";
   return el(
@@ -177,6 +189,7 @@ function formulaTerm(value, name, isFirst = false) {
     { class: "term" },
     `${sign}${space}${fmt(Math.abs(value))}`,
     el("small", {}, named(clip(name, 28))),
+    product && el("small", {}, product),
   );
 }
 

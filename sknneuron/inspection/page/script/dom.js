@@ -56,6 +56,14 @@ function sizeText(size, digits) {
   return rounded.includes(".") ? rounded.replace(/\.?0+$/, "") : rounded;
 }
 
+// A number in little room.
+function brief(value) {
+  const full = fmt(value, 3);
+  if (full.length <= 6) return full;
+  const short = Math.abs(value).toExponential(1).replace("e+", "e").replace("e-", "e−");
+  return value < 0 ? `−${short}` : short;
+}
+
 function signed(value, digits = 4) {
   return value > 0 ? `+${fmt(value, digits)}` : fmt(value, digits);
 }
@@ -78,7 +86,11 @@ function percent(p) {
 
 function scaleBetween(low, high, from, to) {
   const span = high - low || 1;
-  const map = (v) => from + ((v - low) / span) * (to - from);
+  // What overflows goes far out of the picture, but stays a place.
+  const map = (v) => {
+    const place = from + ((v - low) / span) * (to - from);
+    return Number.isNaN(place) ? from : Math.min(Math.max(place, -1e5), 1e5);
+  };
   map.back = (p) => low + ((p - from) / (to - from)) * span;
   return map;
 }

@@ -29,9 +29,12 @@ def add(results: dict, section: str, row: dict) -> None:
 
 
 def save(results: dict) -> None:
-    """Write the results and the tables made from them."""
+    """Write the results, and the tables and claims made from them."""
+    from . import claims
+
     RESULTS.write_text(json.dumps(results, indent=1, default=float) + "\n")
     TABLES.write_text("\n".join(_tables(results)) + "\n")
+    claims.main()
 
 
 def line(row: dict) -> str:

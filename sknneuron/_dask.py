@@ -17,7 +17,7 @@ from sklearn.base import is_classifier
 from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from ._inputs import Inputs, is_dask
+from ._inputs import Inputs, is_dask, learns_classes
 from ._targets import ClassEncoder, balanced, class_weighted, report_outside
 from .sources import ArraySource, Source
 from .sources.dask import DaskSource, Pack, compute, n_packs, on_packs, persisted
@@ -35,7 +35,7 @@ def read_dask(estimator, X, y, sample_weight, validation) -> Inputs:
         raise ValueError(f"{type(estimator).__name__} needs targets: pass y.")
     columns = Columns.of(estimator, X, reset=True)
     packs = packed(columns, X, y, sample_weight)
-    summaries = on_packs(partial(summary, of_classes=is_classifier(estimator)), packs)
+    summaries = on_packs(partial(summary, of_classes=learns_classes(estimator)), packs)
     targets = estimator._learn_targets(examples(summaries, estimator))
     by_class = explicit_class_weight(getattr(estimator, "class_weight", None), targets, summaries)
     source = encoded(packs, targets, by_class, columns, "sample_weight")
@@ -239,7 +239,7 @@ def examples(summaries: list[Summary], estimator):
             f"X has no rows: every partition is empty. {type(estimator).__name__} needs at least 1."
         )
     shown = np.concatenate([s.shown for s in summaries if s.n_rows])
-    if not is_classifier(estimator) or shown.ndim == 2:
+    if not learns_classes(estimator) or shown.ndim == 2:
         return shown
     # Each label more than once: a vector in which none comes twice would look like numbers.
     return np.repeat(np.unique(shown), 3)

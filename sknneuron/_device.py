@@ -5,11 +5,10 @@ from __future__ import annotations
 import array_api_compat
 import numpy as np
 from sklearn import get_config
-from sklearn.base import is_classifier
 from sklearn.utils import check_array, check_consistent_length
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from ._inputs import Inputs, checked_weight, is_device_array
+from ._inputs import Inputs, checked_weight, is_device_array, learns_classes
 from .sources.device import DeviceSource
 from .sources.device_array import DeviceArray, to_device, to_host
 
@@ -17,7 +16,7 @@ from .sources.device_array import DeviceArray, to_device, to_host
 def read_device(estimator, X, y, sample_weight, validation) -> Inputs:
     """Rows on a device: they stay there, and targets and weights join them."""
     X, y = _on_one_device(estimator, X, y, reset=True)
-    targets = estimator._learn_targets(_summary(y, is_classifier(estimator)))
+    targets = estimator._learn_targets(_summary(y, learns_classes(estimator)))
     source = _device_source(estimator, X, y, sample_weight, targets, "sample_weight")
     X_val, y_val, weight = validation
     held_out = None
@@ -40,7 +39,7 @@ def _on_one_device(estimator, X, y, *, reset: bool):
     xp = array_api_compat.array_namespace(X)
     floats = [xp.float64, xp.float32]
     together = type(X) is type(y) and array_api_compat.device(X) == array_api_compat.device(y)
-    if together and (len(y.shape) == 1 or not is_classifier(estimator)):
+    if together and (len(y.shape) == 1 or not learns_classes(estimator)):
         X, y = validate_data(estimator, X, y, dtype=floats, multi_output=True, reset=reset)
         return DeviceArray(X, xp), DeviceArray(y, xp)
     X = validate_data(estimator, X, dtype=floats, reset=reset)

@@ -19,6 +19,7 @@ from .layer_objective import LayerCoordinates, LayerObjective
 from .losses import get_loss
 from .pairs import make_pair
 from .solvers.choose_layer import make_layer_solver
+from .sources.device_array import to_host
 
 # Least gain, as a share of what was gained so far, that counts as progress with tol="auto".
 AUTO_TOL = 1e-4
@@ -270,7 +271,8 @@ class NeuronLayer(BaseNeuron):
         return LayerCoordinates(**{name: state[name] for name in LayerCoordinates.names()})
 
     def _weights(self):
-        return self.coef_, self.intercept_, self.output_coef_, self.output_intercept_
+        weights = self.coef_, self.intercept_, self.output_coef_, self.output_intercept_
+        return tuple(to_host(part) for part in weights)
 
     def _target_attributes(self, targets):
         return {f"output_{name}": value for name, value in targets.attributes.items()}
@@ -307,6 +309,15 @@ class NeuronLayer(BaseNeuron):
         if self._takes_classes(loss):
             return self._encoder(loss, self.output_classes_, self.output_multilabel_)
         return ValueEncoder(self._value_pair(loss), len(self.output_coef_), False)
+
+    def _learns_classes(self) -> bool:
+        """Whether y is of classes, asked where y is not there to be looked at."""
+        if self.loss == "auto":
+            raise ValueError(
+                "loss='auto' looks at y, which is not in memory here: name the loss, "
+                "loss='log_loss' for classes or loss='squared_error' for numbers."
+            )
+        return self._takes_classes(self.loss)
 
     @staticmethod
     def _takes_classes(loss) -> bool:

@@ -11,7 +11,9 @@ from sphinx.util import logging
 
 import sknneuron
 from sknneuron.activations import ACTIVATIONS
+from sknneuron.inspection.diagnosis import CHECKS
 from sknneuron.losses import LOSSES
+from sknneuron.pairs import make_pair
 
 logger = logging.getLogger(__name__)
 DOCS = Path(__file__).parent
@@ -29,6 +31,7 @@ extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
     "numpydoc",
+    "sphinx_copybutton",
     "sphinx_gallery.gen_gallery",
 ]
 exclude_patterns = ["_build", "generated/README*", "auto_examples/**/*.ipynb"]
@@ -40,6 +43,9 @@ autodoc_typehints = "none"
 numpydoc_show_class_members = False
 numpydoc_xref_param_type = False
 html_math_renderer = "mathml"
+# What is copied is what can be run: without prompts and results.
+copybutton_prompt_text = r">>> |\.\.\. "
+copybutton_prompt_is_regexp = True
 
 sphinx_gallery_conf = {
     "examples_dirs": "../examples",
@@ -102,10 +108,40 @@ def _write_tables(app):
         )
         for name, cls in LOSSES.items()
     ]
+    checks = [(f"``{code}``", _first_line(check)) for code, check in CHECKS.items()]
+    (folder / "checks.inc").write_text(_table(("code", "finds"), checks), encoding="utf-8")
     head = ("name", "formula", "range of levels", "where it goes flat a neuron is")
     (folder / "activations.inc").write_text(_table(head, activations), encoding="utf-8")
     head = ("name", "formula", "targets", "smooth")
     (folder / "losses.inc").write_text(_table(head, losses), encoding="utf-8")
+    (folder / "pairs.inc").write_text(_pairs(), encoding="utf-8")
+    checks = [(f"``{code}``", _first_line(cls)) for code, cls in CHECKS.items()]
+    table = _table(("code", "what it means"), checks)
+    (folder / "checks.inc").write_text(table, encoding="utf-8")
+
+
+def _pairs():
+    """Which activation goes with which loss, in the regressor and in the classifier."""
+    return "\n".join(
+        f"{title}\n\n" + _table(("", *(f"``{name}``" for name in LOSSES)), _verdicts(is_classifier))
+        for title, is_classifier in (("In the regressor:", False), ("In the classifier:", True))
+    )
+
+
+def _verdicts(is_classifier):
+    for activation in ACTIVATIONS:
+        if is_classifier or activation != "softmax":
+            verdicts = [_verdict(activation, loss, is_classifier) for loss in LOSSES]
+            if any(verdicts):
+                yield f"``{activation}``", *verdicts
+
+
+def _verdict(activation, loss, is_classifier):
+    try:
+        pair = make_pair(activation, loss, classifier=is_classifier)
+    except ValueError:
+        return ""
+    return "●" if pair.convex else "○"
 
 
 def _targets(target_range):
@@ -152,7 +188,11 @@ def _draw_math(as_block):
         except MathError as error:
             logger.warning("%s: %s", error, node.astext(), location=node)
         else:
-            box = '<div class="math" style="overflow-x: auto">{}</div>' if as_block else "{}"
+            box = (
+                '<div class="math" style="overflow-x: auto; margin: 1rem 0">{}</div>'
+                if as_block
+                else "{}"
+            )
             writer.body.append(box.format(formula))
         raise nodes.SkipNode
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from sklearn.compose import ColumnTransformer, TransformedTargetRegressor
-from sklearn.datasets import load_digits
+from sklearn.datasets import load_digits, load_iris
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
@@ -53,7 +53,16 @@ def digits(path: Path) -> None:
     to_html(neurons, X / 16, y, path, title="Ten neurons look at a digit", max_rows=300)
 
 
-PAGES = {"housing": housing, "digits": digits}
+def flower(path: Path) -> None:
+    """A neuron that tells two kinds of iris apart, trained slowly enough to watch."""
+    X, y = load_iris(return_X_y=True, as_frame=True)
+    petals = ["petal length (cm)", "petal width (cm)"]
+    X, virginica = X.loc[y > 0, petals], (y[y > 0] == 2).rename("virginica")
+    neuron = NeuronClassifier(solver="adam", alpha=1e-3, batch_size=10, random_state=0)
+    to_html(neuron.fit(X, virginica), X, virginica, path, title="Is this iris a virginica?")
+
+
+PAGES = {"housing": housing, "digits": digits, "flower": flower}
 
 
 def write_pages(folder: Path) -> None:

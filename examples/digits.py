@@ -39,7 +39,6 @@ def draw_weights(neurons, path):
     figure.colorbar(image, ax=axes, label="weight: red speaks for the digit, blue against it")
     figure.suptitle("What each neuron looks for")
     figure.savefig(path, dpi=120)
-    plt.close(figure)
     print(f"  drawn: {path}")
 
 

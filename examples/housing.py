@@ -141,7 +141,6 @@ def draw_training(pipeline, title, path):
     figure.legend(*right.get_legend_handles_labels(), loc="outside right center", frameon=False)
     figure.suptitle(title)
     figure.savefig(path, dpi=120)
-    plt.close(figure)
     print(f"  drawn: {path.relative_to(HERE.parent)}")
 
 

@@ -20,7 +20,7 @@ from sknneuron.inspection import training_history
 
 X, y = load_iris(return_X_y=True, as_frame=True)
 petals = ["petal length (cm)", "petal width (cm)"]
-X, virginica = X.loc[y > 0, petals], y[y > 0] == 2
+X, virginica = X.loc[y > 0, petals], (y[y > 0] == 2).rename("virginica")
 print(X.groupby(virginica).mean().round(2))
 
 # %%

@@ -13,12 +13,18 @@ import dask
 import dask.array as da
 import numpy as np
 import pandas as pd
-from sklearn.base import is_classifier
+from sklearn.base import is_classifier, is_regressor
 from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from ._inputs import Inputs, is_dask, learns_classes
-from ._targets import ClassEncoder, balanced, class_weighted, report_outside
+from ._inputs import Inputs, is_dask
+from ._targets import (
+    LEAST_ROWS_PER_CLASS,
+    ClassEncoder,
+    balanced,
+    class_weighted,
+    report_outside,
+)
 from .sources import ArraySource, Source
 from .sources.dask import DaskSource, Pack, compute, n_packs, on_packs, persisted
 
@@ -35,7 +41,7 @@ def read_dask(estimator, X, y, sample_weight, validation) -> Inputs:
         raise ValueError(f"{type(estimator).__name__} needs targets: pass y.")
     columns = Columns.of(estimator, X, reset=True)
     packs = packed(columns, X, y, sample_weight)
-    summaries = on_packs(partial(summary, of_classes=learns_classes(estimator)), packs)
+    summaries = on_packs(partial(summary, of_classes=not is_regressor(estimator)), packs)
     targets = estimator._learn_targets(examples(summaries, estimator))
     by_class = explicit_class_weight(getattr(estimator, "class_weight", None), targets, summaries)
     source = encoded(packs, targets, by_class, columns, "sample_weight")
@@ -224,9 +230,9 @@ def summary(pack: Pack, of_classes: bool) -> Summary:
         y = y[:, 0]
     if y.ndim == 2:
         return Summary(len(y), y[:N_SHOWN], y.astype(np.float64).sum(axis=0))
-    if y.dtype.kind == "f" and not np.all(y == np.floor(y)):
+    if y.dtype.kind == "f" and (parts := y != np.floor(y)).any():
         # No labels: a few are enough for scikit-learn to say so.
-        return Summary(len(y), y[:N_SHOWN])
+        return Summary(len(y), y[parts][:N_SHOWN])
     labels, codes = np.unique(y, return_inverse=True)
     return Summary(len(y), labels, np.bincount(codes, weights=pack.weight))
 
@@ -239,15 +245,15 @@ def examples(summaries: list[Summary], estimator):
             f"X has no rows: every partition is empty. {type(estimator).__name__} needs at least 1."
         )
     shown = np.concatenate([s.shown for s in summaries if s.n_rows])
-    if not learns_classes(estimator) or shown.ndim == 2:
+    if is_regressor(estimator) or shown.ndim == 2:
         return shown
-    # Each label more than once: a vector in which none comes twice would look like numbers.
-    return np.repeat(np.unique(shown), 3)
+    # Each label more than once: a vector in which they come rarely would look like numbers.
+    return np.repeat(np.unique(shown), LEAST_ROWS_PER_CLASS)
 
 
 def explicit_class_weight(class_weight, targets, summaries: list[Summary]):
     """`class_weight` with a number for every class, as partitions that lack some need it."""
-    if class_weight is None:
+    if class_weight is None or not isinstance(targets, ClassEncoder):
         return None
     found = [(s.n_rows, s.shown, s.sizes) for s in summaries if s.sizes is not None]
     if targets.is_multilabel:

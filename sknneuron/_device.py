@@ -5,10 +5,12 @@ from __future__ import annotations
 import array_api_compat
 import numpy as np
 from sklearn import get_config
+from sklearn.base import is_regressor
 from sklearn.utils import check_array, check_consistent_length
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from ._inputs import Inputs, checked_weight, is_device_array, learns_classes
+from ._inputs import Inputs, checked_weight, is_device_array
+from ._targets import LEAST_ROWS_PER_CLASS
 from .sources.device import DeviceSource
 from .sources.device_array import DeviceArray, to_device, to_host
 
@@ -16,7 +18,7 @@ from .sources.device_array import DeviceArray, to_device, to_host
 def read_device(estimator, X, y, sample_weight, validation) -> Inputs:
     """Rows on a device: they stay there, and targets and weights join them."""
     X, y = _on_one_device(estimator, X, y, reset=True)
-    targets = estimator._learn_targets(_summary(y, learns_classes(estimator)))
+    targets = estimator._learn_targets(_summary(y, not is_regressor(estimator)))
     source = _device_source(estimator, X, y, sample_weight, targets, "sample_weight")
     X_val, y_val, weight = validation
     held_out = None
@@ -39,7 +41,7 @@ def _on_one_device(estimator, X, y, *, reset: bool):
     xp = array_api_compat.array_namespace(X)
     floats = [xp.float64, xp.float32]
     together = type(X) is type(y) and array_api_compat.device(X) == array_api_compat.device(y)
-    if together and (len(y.shape) == 1 or not learns_classes(estimator)):
+    if together and (len(y.shape) == 1 or is_regressor(estimator)):
         X, y = validate_data(estimator, X, y, dtype=floats, multi_output=True, reset=reset)
         return DeviceArray(X, xp), DeviceArray(y, xp)
     X = validate_data(estimator, X, dtype=floats, reset=reset)
@@ -57,8 +59,8 @@ def _summary(y, of_classes: bool):
         return y
     if not of_classes:
         return np.asarray(y[:2])
-    # Each label more than once: a vector in which none comes twice would look like numbers.
-    return np.repeat(to_host(y.xp.unique_values(y.array)), 3)
+    # Each label more than once: a vector in which they come rarely would look like numbers.
+    return np.repeat(to_host(y.xp.unique_values(y.array)), LEAST_ROWS_PER_CLASS)
 
 
 def _device_source(estimator, X, y, weight, targets, name) -> DeviceSource:
@@ -113,6 +115,6 @@ def _where(array) -> str:
 
 def at_home(home: DeviceArray | None, values):
     """Weights in the library and on the device of `home`."""
-    if home is None or not isinstance(values, np.ndarray):
+    if home is None or not isinstance(values, np.ndarray) or values.dtype.kind not in "biuf":
         return values
     return to_device(values, home)

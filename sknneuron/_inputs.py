@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import array_api_compat
 import pandas as pd
 from sklearn import get_config
-from sklearn.base import is_classifier
 
 from ._sklearn_compat import check_sample_weight
 from ._targets import ClassEncoder, ValueEncoder
@@ -93,10 +92,3 @@ def checked_weight(weight, X, name: str):
             f"All values of {name} are zero, so no row counts. Give at least one row a weight > 0."
         )
     return weight
-
-
-def learns_classes(estimator) -> bool:
-    """Whether targets are classes, for those who cannot look at all of them at once."""
-    if hasattr(estimator, "_learns_classes"):
-        return estimator._learns_classes()
-    return is_classifier(estimator)

@@ -126,7 +126,9 @@ class ClassEncoder:
     def _codes(self, y, name):
         if self._consecutive and y.dtype.kind in "iu":
             # Labels 0, 1, 2, ... need no search.
-            codes = y.astype(np.intp) - int(self.classes[0])
+            codes = y.astype(np.intp, copy=False)
+            if self.classes[0]:
+                codes = codes - int(self.classes[0])
             if len(y) == 0 or (codes.min() >= 0 and codes.max() < len(self.classes)):
                 return codes
         codes = np.minimum(np.searchsorted(self.classes, y), len(self.classes) - 1)
@@ -143,7 +145,9 @@ class ClassEncoder:
     def _consecutive(self) -> bool:
         classes = self.classes
         is_whole = isinstance(classes, np.ndarray) and classes.dtype.kind in "iu"
-        return is_whole and int(classes[-1]) - int(classes[0]) == len(classes) - 1
+        if not is_whole or int(classes[-1]) - int(classes[0]) != len(classes) - 1:
+            return False
+        return -(2**62) < int(classes[0]) and int(classes[-1]) < 2**62
 
     def _indicator(self, y, name):
         y = y.toarray() if hasattr(y, "toarray") else np.asarray(y)

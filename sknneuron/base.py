@@ -36,7 +36,8 @@ from .training import Outcome, Stopping, Training, describe
 
 # Entries of X below which threads cost more than they bring.
 SMALL = 1 << 19
-# Multiplications below which BLAS stays on one thread of itself.
+# Entries of a matrix, and multiplications, up to which BLAS stays on one thread of itself.
+SMALL_MATRIX = 8192
 SMALL_PRODUCT = 200_000
 DTYPES = [np.float64, np.float32]
 # Sizes of columns between which their squares, and the squares of those, can be computed with.
@@ -140,7 +141,7 @@ class BaseNeuron(
     def _train(self, inputs: Inputs, X_given, y_given, sample_weight) -> Outcome:
         source, targets = inputs.source, inputs.targets
         size = self._group_size(source.n_features, targets)
-        small = source.n_rows * size**2 <= SMALL_PRODUCT
+        small = source.n_rows * size <= SMALL_MATRIX and source.n_rows * size**2 <= SMALL_PRODUCT
         with nullcontext() if small else single_threaded_blas():
             objective = self._checked_objective(source, targets)
             start = self._start(objective)
@@ -318,7 +319,8 @@ class BaseNeuron(
 
     def _store(self, outcome: Outcome, history: History, targets, solver: str, home=None) -> None:
         for name, value in self._target_attributes(targets).items():
-            setattr(self, name, value)
+            # Labels may be words, so classes_ is numpy's everywhere, as in scikit-learn.
+            setattr(self, name, value if name == "classes_" else at_home(home, value))
         for name, value in self._weight_attributes(targets, outcome.weights).items():
             setattr(self, name, at_home(home, value))
         self.solver_ = solver

@@ -275,7 +275,17 @@ def _separable_hessian(X, d, center):
     """One matrix per neuron, ``[X 1].T @ diag(d_k) @ [X 1]``."""
     n_features, n_neurons = X.shape[1], d.shape[1]
     hessian = np.empty((n_neurons, n_features + 1, n_features + 1))
-    if not sparse.issparse(X) and center is not None:
+    if isinstance(X, np.ndarray) and center is not None:
+        X = X - center
+        if n_neurons == 1 and d.min() >= 0:
+            # The copy can be scaled where it lies.
+            root = np.sqrt(d[:, 0])
+            X *= root[:, None]
+            hessian[0, :-1, :-1] = X.T @ X
+            hessian[0, -1, :-1] = hessian[0, :-1, -1] = root @ X
+            hessian[0, -1, -1] = d.sum()
+            return hessian
+    elif not sparse.issparse(X) and center is not None:
         X = X - center
     for k in range(n_neurons):
         dk = d[:, k]

@@ -271,8 +271,8 @@ class NeuronLayer(BaseNeuron):
         return LayerCoordinates(**{name: state[name] for name in LayerCoordinates.names()})
 
     def _weights(self):
-        weights = self.coef_, self.intercept_, self.output_coef_, self.output_intercept_
-        return tuple(to_host(part) for part in weights)
+        fitted = self.coef_, self.intercept_, self.output_coef_, self.output_intercept_
+        return tuple(map(to_host, fitted))
 
     def _target_attributes(self, targets):
         return {f"output_{name}": value for name, value in targets.attributes.items()}
@@ -307,17 +307,8 @@ class NeuronLayer(BaseNeuron):
     def _fitted_targets(self):
         loss = self.loss_ if self.loss == "auto" else self.loss
         if self._takes_classes(loss):
-            return self._encoder(loss, self.output_classes_, self.output_multilabel_)
+            return self._encoder(loss, to_host(self.output_classes_), self.output_multilabel_)
         return ValueEncoder(self._value_pair(loss), len(self.output_coef_), False)
-
-    def _learns_classes(self) -> bool:
-        """Whether y is of classes, asked where y is not there to be looked at."""
-        if self.loss == "auto":
-            raise ValueError(
-                "loss='auto' looks at y, which is not in memory here: name the loss, "
-                "loss='log_loss' for classes or loss='squared_error' for numbers."
-            )
-        return self._takes_classes(self.loss)
 
     @staticmethod
     def _takes_classes(loss) -> bool:

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sknneuron import NeuronClassifier, NeuronRegressor, NeuronWarning
+from sknneuron import NeuronClassifier, NeuronLayer, NeuronRegressor, NeuronWarning
 
 dask = pytest.importorskip("dask")
 da = pytest.importorskip("dask.array")
@@ -301,3 +301,17 @@ def test_dask_is_not_asked_about_arrays(monkeypatch, rows):
     monkeypatch.delitem(sys.modules, "dask")
     NeuronRegressor().fit(X.tolist()[:50], z[:50]).predict(X.tolist()[:50])
     assert "dask" not in sys.modules
+
+
+@pytest.mark.parametrize("kind", ["two", "three", "z"])
+def test_a_layer(kind, rows):
+    X, z, _ = rows
+    X = (X - X.mean(axis=0)) / X.std(axis=0)
+    y = target(kind, z)
+    expected = NeuronLayer(2, random_state=0).fit(X, y)
+    layer = NeuronLayer(2, random_state=0).fit(cut(X, 10), cut(y, 10))
+    # One valley is as good as its mirror image, and rounding may decide which one it is.
+    assert layer.objective_ == pytest.approx(expected.objective_, rel=1e-4)
+    levels = layer.transform(cut(X, 10))
+    assert isinstance(levels, da.Array)
+    np.testing.assert_allclose(levels.compute(), layer.transform(X), atol=1e-12)

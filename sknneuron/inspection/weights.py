@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+from scipy import special
 
 from .covariance import MOST_PARAMETERS, Precision, precision
 from .evidence import Evidence, gather, pair_of
@@ -141,12 +141,13 @@ def coef_table(
             )
             found.append(sure)
         tables.append(_table(inside, functions, members, labels, matrix, sure, reason, level))
-    table = pd.concat(tables, ignore_index=True)
+    table = pd.DataFrame(
+        {key: np.concatenate([rows[key] for rows in tables]) for key in tables[0] if key != "doubt"}
+    )
     _add_notes(table, inside, functions, evidence, cov_type)
-    reasons = [r for t in tables for r in [t.attrs["reason"]] if r]
     table.attrs = {
         "cov_type": cov_type,
-        "reason": reasons[0] if reasons else "",
+        "reason": next((rows["doubt"] for rows in tables if rows["doubt"]), ""),
         "dispersion": [s.dispersion for s in found],
         "degrees_of_freedom": [s.degrees for s in found],
     }
@@ -247,37 +248,35 @@ def is_likelihood(evidence: Evidence) -> bool:
     return pair.loss.name in ("poisson", "gamma", "tweedie")
 
 
-def _table(inside, functions, members, labels, matrix, sure, reason, level) -> pd.DataFrame:
-    """The rows of one group of neurons."""
+def _table(inside, functions, members, labels, matrix, sure, reason, level) -> dict:
+    """The rows of one group of neurons, as columns."""
     parameters = np.column_stack([inside.coef[members], inside.intercept[members]]).ravel()
-    constant = np.tile([f.constant for f in functions], len(labels))
-    weight = matrix @ parameters + constant
-    table = pd.DataFrame(dict.fromkeys(COLUMNS, np.nan), index=range(len(weight)))
-    table["feature"] = [f.feature for f in functions] * len(labels)
-    table["weight"] = weight
-    table["note"] = [f.note for f in functions] * len(labels)
+    weight = matrix @ parameters + np.tile([f.constant for f in functions], len(labels))
+    feature = np.array([f.feature for f in functions] * len(labels), dtype=object)
+    notes = [f.note for f in functions] * len(labels)
+    table: dict = {}
     if len(inside.neuron_names) > 1:
-        words = [_label(inside, label) for label in labels]
-        table.insert(0, "neuron", np.repeat(words, len(functions)))
+        words = np.array([_label(inside, label) for label in labels], dtype=object)
+        table["neuron"] = np.repeat(words, len(functions))
+    table |= {"feature": feature, "weight": weight}
+    table |= {name: np.full(len(weight), np.nan) for name in COLUMNS[2:-1]}
     if sure is not None:
         error = np.sqrt(np.maximum(np.diag(sure.covariance), 0))
         error[sure.undetermined] = np.nan
         with np.errstate(divide="ignore", invalid="ignore"):
             table["shrinkage"] = np.where(sure.moved == 0, 0.0, np.abs(sure.moved) / error)
-        reason = _doubt(inside, sure, table)
-        table["note"] = [
-            _join(note, "not determined: its column is a sum of others" if lost else "")
-            for note, lost in zip(table["note"], sure.undetermined, strict=True)
-        ]
+        reason = _doubt(inside, sure, feature, table["shrinkage"])
+        lost = "not determined: its column is a sum of others"
+        notes = [_join(n, lost if u else "") for n, u in zip(notes, sure.undetermined, strict=True)]
         if not reason:
-            _fill(table, error, weight, sure, level, pair_of(inside.neuron).loss.name)
-    if reason:
-        table["note"] = [_join(note, reason) for note in table["note"]]
-    table.attrs["reason"] = reason
+            degrees = sure.degrees if pair_of(inside.neuron).loss.name == "squared_error" else None
+            table |= _inference(weight, error, level, degrees)
+    table["note"] = np.array([_join(note, reason) for note in notes], dtype=object)
+    table["doubt"] = reason
     return table
 
 
-def _doubt(inside: Unfolded, sure: Precision, table) -> str:
+def _doubt(inside: Unfolded, sure: Precision, features, shrinkage) -> str:
     """Why the errors found mean nothing, or ""."""
     if sure.problem:
         return sure.problem
@@ -286,9 +285,9 @@ def _doubt(inside: Unfolded, sure: Precision, table) -> str:
         if not inside.neuron.converged_ or inside.neuron.early_stopping:
             cause = "the training ended before the optimum, or on other rows than these"
         return f"the gradient is {sure.distance:.2g} standard errors from zero: {cause}"
-    worst = table["shrinkage"].max()
+    worst = np.nan_to_num(shrinkage).max()
     if worst > MOST_SHRINKAGE:
-        feature = table["feature"][table["shrinkage"].idxmax()]
+        feature = features[np.nan_to_num(shrinkage).argmax()]
         return (
             f"alpha={inside.neuron.alpha:g} moved weights by up to {worst:.2g} standard errors "
             f"({feature}): intervals would be about the wrong place; fit with alpha=0"
@@ -296,14 +295,23 @@ def _doubt(inside: Unfolded, sure: Precision, table) -> str:
     return ""
 
 
-def _fill(table, error, weight, sure: Precision, level: float, loss: str) -> None:
-    law = stats.t(sure.degrees) if loss == "squared_error" else stats.norm()
+def _inference(weight, error, level: float, degrees: float | None) -> dict:
+    """Statistics and intervals by Student's t with these degrees of freedom, or the normal law."""
     with np.errstate(divide="ignore", invalid="ignore"):
         statistic = weight / error
-    half = law.ppf(0.5 + level / 2) * error
-    table["std_error"], table["statistic"] = error, statistic
-    table["p_value"] = 2 * law.sf(np.abs(statistic))
-    table["ci_low"], table["ci_high"] = weight - half, weight + half
+    if degrees is None:
+        quantile, tail = special.ndtri(0.5 + level / 2), special.ndtr(-np.abs(statistic))
+    else:
+        quantile = special.stdtrit(degrees, 0.5 + level / 2)
+        tail = special.stdtr(degrees, -np.abs(statistic))
+    half = quantile * error
+    return {
+        "std_error": error,
+        "statistic": statistic,
+        "p_value": 2 * tail,
+        "ci_low": weight - half,
+        "ci_high": weight + half,
+    }
 
 
 def _label(inside: Unfolded, label) -> str:

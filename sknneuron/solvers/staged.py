@@ -21,6 +21,9 @@ from .subsample import LEAST_SUPPORT, Sampler, most_rows
 ROWS_PER_PARAMETER = 80
 ROWS_PER_PARAMETER_WIDE = 40
 LEAST_ROWS = 4000
+# The last subsample is a copy: of this share of X at most, where X has many entries of less.
+LARGE = 4_000_000
+MOST_OF_SMALL, MOST_OF_LARGE = 1 / 6, 1 / 70
 
 
 def least_rows(size: int) -> int:
@@ -73,6 +76,9 @@ class StagedStart:
             relative = 1e-3 if self.sampler.rare is None else 1e-5
             middle = self.sampler.subsample(n_draw, support)
             theta = yield from self._stage(middle, theta, relative)
+            del middle
+        # Each is a copy of rows, and the next one is larger.
+        del sample
         last = self.sampler.subsample(n_rows, max(LEAST_SUPPORT, n_rows / size))
         descent = self._descent(last, 3e-4 if self.sampler.rare is None else 1e-6)
         for iterate in descent.iterate(theta):
@@ -122,14 +128,17 @@ class StagedStart:
         """Rows of the last stage: the passes they save against their own price."""
         size = self.objective.shape[1]
         smallest = least_rows(size)
-        most = min(self.objective.source.n_rows / 6, most_rows(self.objective.source))
+        source = self.objective.source
+        is_large = source.n_rows * source.n_features > LARGE
+        most = source.n_rows * (MOST_OF_LARGE if is_large else MOST_OF_SMALL)
+        most = min(most, most_rows(source))
         candidates = np.geomspace(smallest, max(most, smallest), 16)
         value = float(sample.value(theta).sum())
         allowed = self.goal.target(value, theta)
         contraction = np.minimum(0.6, 4 * size / candidates)
         gap = 0.5 * self.objective.shape[0] * size / candidates
         passes = np.maximum(1.0, np.log(np.minimum(0.5, allowed / (3 * gap))) / np.log(contraction))
-        price = candidates / self.objective.source.n_rows * (4 + 2 * hessian_cost(size))
+        price = candidates / source.n_rows * (4 + 2 * hessian_cost(size))
         return int(candidates[np.argmin(passes + price)])
 
     def _effective_rows(self, sample: Objective, theta) -> float:

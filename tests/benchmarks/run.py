@@ -24,6 +24,10 @@ from .memory import MEMORY
 from .timing import run_contest
 from .tolerances import contest_of
 
+TABLES = {
+    "digits": ("digits of accuracy", digits_of_accuracy),
+    "defaults": ("everyone's defaults", everyones_defaults),
+}
 PEERS = ("numpy", "scipy", "scikit-learn", "glum", "skglm", "torch", "statsmodels")
 
 
@@ -59,13 +63,16 @@ def main():
         row = run_contest(contest, options.rounds)
         report.add(results, "speed", {**row, "machine": machine()})
         print(report.line(row), flush=True)
+        if options.write:
+            # Row by row: a run of hours may be cut short.
+            report.save(results)
     for measure in filter(wanted, MEMORY):
         row = measure.run()
         report.add(results, "memory", {**row, "machine": machine()})
         print(row, flush=True)
     if not options.quick:
-        for name, table in (("digits", digits_of_accuracy), ("defaults", everyones_defaults)):
-            if options.only in name:
+        for name, (title, table) in TABLES.items():
+            if options.only in title:
                 for row in table():
                     report.add(results, name, {**row, "machine": machine()})
                     print(row, flush=True)

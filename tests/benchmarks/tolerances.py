@@ -17,6 +17,8 @@ from .timing import OURS, Contest, Field, read_time
 MAX_LEVEL = 9
 # A peer whose single fit takes longer than this, in multiples of ours, is out of the running.
 GIVE_UP = 60.0
+# So is one that takes longer than this, in multiples of the fastest peer that got there.
+HOPELESS = 4.0
 
 
 class Judge:
@@ -53,6 +55,7 @@ def settle(case: Case) -> Field:
     reached = judge.value(*case.ours(X, y))
     seconds = time.perf_counter() - began
     field = Field({OURS: lambda: case.ours(X, y)}, read=read_time(X))
+    fastest = np.inf
     for name, peer in case.peers.items():
         for level in range(MAX_LEVEL):
             began = time.perf_counter()
@@ -62,8 +65,9 @@ def settle(case: Case) -> Field:
                 field.contestants[name] = lambda peer=peer, level=level: peer(
                     X, y, case.alpha, level
                 )
+                fastest = min(fastest, took)
                 break
-            if took > max(GIVE_UP * seconds, 1.0):
+            if took > max(GIVE_UP * seconds, 1.0) or took > max(HOPELESS * fastest, 1.0):
                 break
         if name not in field.contestants:
             field.missed.append(name)

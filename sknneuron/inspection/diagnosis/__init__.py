@@ -49,6 +49,12 @@ LAYER_CHECKS: dict[str, type[Check]] = {
 
 # Said of columns, not of the levels of hidden neurons, which are made to tell y.
 OF_COLUMNS = {"LEAK", "COLLINEAR", "UNSCALED", "CONSTANT_FEATURE"}
+# Findings that others among them explain: one cause is said once.
+CONSEQUENCES = {
+    "UNDERFIT": {"DEAD", "DIVERGED", "STUCK", "SATURATED", "OVERPENALISED"},
+    "NOT_CONVERGED": {"DIVERGED"},
+    "OUTLIERS": {"DIVERGED", "STUCK"},
+}
 # Rows past which evenly spaced ones do for a diagnosis.
 MOST_ROWS = 100_000
 
@@ -101,6 +107,8 @@ def diagnose(estimator, X, y=None, sample_weight=None) -> Diagnosis:
         levels = Levels.of(unfold_layer(layer, steps, X), X, sample_weight)
         where = f" of layer {i}" if len(layers) > 1 else "" if of_layer else " of the layer"
         findings += check_units(layer, levels, where)
+    grave = {finding.code for finding in findings if finding.severity != "info"}
+    findings = [f for f in findings if not CONSEQUENCES.get(f.code, set()) & grave]
     return Diagnosis(findings, "layer" if of_layer else "network" if layers else "neuron")
 
 

@@ -66,29 +66,31 @@ class Saturated(Check):
             return
         flat = pair.activation.is_flat(subject.evidence.z)
         share = flat.mean(axis=0)
+        sure = []
         for k in map(int, np.flatnonzero(share > MOSTLY)):
-            stuck = self._error_at_the_limit(subject, flat, k)
-            message = (
+            if not self._error_at_the_limit(subject, flat, k):
+                sure.append(k)
+                continue
+            yield Finding(
+                self.code,
+                "warning",
+                float(share[k]),
                 f"The level of activation='{pair.activation.name}' is at its limit on "
-                f"{share[k]:.0%} of the rows{subject.of_neuron(k)}"
+                f"{share[k]:.0%} of the rows{subject.of_neuron(k)}, and most of the loss is on "
+                "them: no gradient reaches it.",
+                *self._cure(subject, k),
             )
-            if stuck:
-                yield Finding(
-                    self.code,
-                    "warning",
-                    float(share[k]),
-                    f"{message}, and most of the loss is on them: no gradient reaches it.",
-                    *self._cure(subject, k),
-                )
-            else:
-                yield Finding(
-                    self.code,
-                    "info",
-                    float(share[k]),
-                    f"{message}: there it answers to no small change of a feature.",
-                    "Nothing, if predictions are meant to be that sure; a larger alpha makes them "
-                    "less so.",
-                )
+        if sure:
+            yield Finding(
+                self.code,
+                "info",
+                float(share[sure].max()),
+                f"The level of activation='{pair.activation.name}' is at its limit on "
+                f"{share[sure].max():.0%} of the rows{subject.of_neurons(sure)}: there it answers "
+                "to no small change of a feature.",
+                "Nothing, if predictions are meant to be that sure; a larger alpha makes them less "
+                "so.",
+            )
 
     @staticmethod
     def _error_at_the_limit(subject, flat, k: int) -> bool:

@@ -25,6 +25,8 @@ MANY_ROWS = 50
 # Share of a column's variance that is one row's.
 ONE_ROW = 0.6
 RARE_CLASS = 0.1
+# Share of an even share that is rare, among many classes.
+RARE_CLASS_OF_EVEN = 0.4
 EXPLAINS_ALL = 0.98
 TELLS_ALL = 0.999
 NAMED_ROWS = 20
@@ -45,66 +47,77 @@ class Collinear(Check):
         X = evidence.X[:, kept]
         Z = ((X.toarray() if sparse.issparse(X) else X) - evidence.mean[kept]) / subject.scale[kept]
         R = (Z * evidence.weight[:, None]).T @ Z / evidence.total_weight
-        values, vectors = np.linalg.eigh(R)
-        condition = float(values[-1] / max(values[0], 1e-16 * values[-1]))
         if evidence.n_rows <= len(kept):
             yield Finding(
                 self.code,
                 "info",
-                condition,
+                float(len(kept) / evidence.n_rows),
                 f"There are {len(kept)} columns and only {evidence.n_rows} rows: weights are "
                 "determined by the penalty.",
                 "Choose alpha by cross-validation; do not read single weights.",
             )
             return
-        repeated = self._repeated(R)
+        condition, inflation = self._inflation(R)
+        repeated = self._repeated(R, inflation)
+        # Dummies that sum to one are how levels are encoded, and no mistake.
         plain = [j for j in repeated if not subject.is_two_valued[kept[j]]]
         if plain:
             drop = tuple(subject.names[kept[j]] for j in plain)
-            partner = subject.names[kept[self._partner(R, plain[0])]]
             yield Finding(
                 self.code,
                 "warning",
                 condition,
-                f"Other columns repeat {subject.named([kept[j] for j in plain])} (the first goes "
-                f"with {partner!r}; condition number {condition:.2g}): their weights are "
-                "arbitrary, although predictions are not.",
+                f"Other columns repeat {subject.named([kept[j] for j in plain])} ({drop[0]!r} goes "
+                f"with {subject.named(kept[repeated[plain[0]]])}; condition number "
+                f"{condition:.2g}): their weights are arbitrary, although predictions are not.",
                 f"Drop {', '.join(map(repr, drop[:5]))}{' ...' if len(drop) > 5 else ''}.",
                 features=drop,
             )
-        elif condition > NOTABLE_CONDITION:
-            inflation = (vectors**2 / np.maximum(values, 1e-12 * values[-1])).sum(axis=1)
-            worst = np.argsort(-inflation)[:3]
+            return
+        numbers = np.flatnonzero(~subject.is_two_valued[kept])
+        if len(numbers) < 2:
+            return
+        condition, inflation = self._inflation(R[np.ix_(numbers, numbers)])
+        if condition > NOTABLE_CONDITION:
+            worst = kept[numbers[np.argsort(-inflation)[:3]]]
             yield Finding(
                 self.code,
                 "info",
                 condition,
                 f"Columns are collinear (condition number {condition:.2g}), foremost "
-                f"{subject.named(kept[worst])}: their weights share one effect arbitrarily.",
+                f"{subject.named(worst)}: their weights share one effect arbitrarily.",
                 "Do not read their weights one by one; coef_table shows how unsure they are.",
             )
 
     @staticmethod
-    def _repeated(R) -> list[int]:
-        """Columns that those before them determine, by a Cholesky factorisation that skips them."""
+    def _inflation(R) -> tuple[float, np.ndarray]:
+        """Condition number of a correlation matrix, and variance inflation of each column."""
+        values, vectors = np.linalg.eigh(R)
+        values = np.maximum(values, 1e-16 * values[-1])
+        return float(values[-1] / values[0]), (vectors**2 / values).sum(axis=1)
+
+    @staticmethod
+    def _repeated(R, inflation) -> dict[int, list[int]]:
+        """Columns that others determine, each with those that it goes with.
+
+        A Cholesky factorisation that skips them. The most inflated columns come last, so that it is
+        the sum that is dropped, and not one of its parts.
+        """
+        order = np.argsort(np.round(np.log10(inflation), 1), kind="stable")
         L = np.zeros((0, 0))
         kept: list[int] = []
-        found = []
-        for j in range(len(R)):
+        found = {}
+        for j in map(int, order):
             row = solve_triangular(L, R[kept, j], lower=True) if kept else np.zeros(0)
             left = R[j, j] - row @ row
             if left < 1 / INFLATED:
-                found.append(j)
+                share = np.abs(solve_triangular(L, row, lower=True, trans="T"))
+                strongest = np.argsort(-share, kind="stable")[:3]
+                found[j] = [kept[i] for i in strongest if share[i] > 0.1 * share.max()]
                 continue
             L = np.block([[L, np.zeros((len(kept), 1))], [row[None], np.sqrt(left)]])
             kept.append(j)
-        return found
-
-    @staticmethod
-    def _partner(R, j: int) -> int:
-        strength = np.abs(R[j])
-        strength[j] = 0
-        return int(strength.argmax())
+        return dict(sorted(found.items()))
 
 
 class ConstantFeature(Check):
@@ -135,7 +148,7 @@ class Imbalanced(Check):
     def __call__(self, subject) -> Iterator[Finding]:
         if not subject.is_classifier or subject.neuron.multilabel_:
             return
-        classes, evidence = subject.neuron.classes_, subject.evidence
+        classes, evidence = subject.neuron.classes_.tolist(), subject.evidence
         is_softmax = np.ndim(evidence.y) == 1
         if is_softmax:
             true = evidence.y
@@ -145,13 +158,14 @@ class Imbalanced(Check):
         named = z.argmax(axis=1) if subject.n_neurons > 1 else z[:, 0] > 0
         share = np.bincount(np.asarray(true, dtype=int), evidence.sample_weight, len(classes))
         share = share / share.sum()
-        for k in np.flatnonzero((share > 0) & (share < RARE_CLASS)):
+        rare = min(RARE_CLASS, RARE_CLASS_OF_EVEN / len(classes))
+        for k in np.flatnonzero((share > 0) & (share < rare)):
             never = not np.any(np.asarray(named, dtype=int) == k)
             yield Finding(
                 self.code,
                 "warning" if never else "info",
                 float(share[k]),
-                f"Class {classes[k]!r} has {share[k]:.2%} of the rows"
+                f"Class '{classes[k]}' has {share[k]:.2%} of the rows"
                 + (", and the neuron names it for none." if never else "."),
                 "Set class_weight='balanced', or move the threshold (TunedThresholdClassifierCV)."
                 if never
@@ -278,7 +292,7 @@ class Leak(Check):
 
     @staticmethod
     def _of_classes(subject, X):
-        y, classes = subject.evidence.y, subject.neuron.classes_
+        y, classes = subject.evidence.y, subject.neuron.classes_.tolist()
         ranks = rankdata(X, axis=0)
         n = len(X)
         for k in range(len(classes)) if subject.n_neurons > 1 else (1,):
@@ -290,4 +304,4 @@ class Leak(Check):
             area = np.maximum(area, 1 - area)
             j = int(area.argmax())
             if X.shape[1] > 1 and area[j] > TELLS_ALL:
-                yield j, float(area[j]), f"tells class {classes[k]!r} from the rest"
+                yield j, float(area[j]), f"tells class '{classes[k]}' from the rest"

@@ -79,6 +79,12 @@ class Subject:
         """Words that say which neuron, where there are several."""
         return f" (neuron '{self.evidence.inside.neuron_names[k]}')" if self.n_neurons > 1 else ""
 
+    def of_neurons(self, numbers: list[int]) -> str:
+        """Words that say which neurons, where there are several."""
+        if len(numbers) == 1 or self.n_neurons == 1:
+            return self.of_neuron(numbers[0])
+        return f" (for {len(numbers)} of {self.n_neurons} neurons)"
+
     # -- training ----------------------------------------------------------------------------------
 
     @cached_property

@@ -10,6 +10,8 @@ from .base import Check
 from .finding import Finding
 
 AUTO = {"solver": "auto", "learning_rate_init": "auto"}
+# Rise of the objective from start to end, as a share of it, that is no rounding.
+ROSE = 1e-3
 # Share of what there was to gain that may be left after a stochastic training.
 LEFT = 0.1
 # Ups of the objective, as a share of its fall, past which it goes to and fro.
@@ -36,9 +38,8 @@ class Diverged(Check):
         )
         worse = (
             subject.is_stochastic
-            and subject.has_targets
-            and subject.loss.sum()
-            > 1.05 * subject.null_loss.sum() - 0.05 * subject.least_loss.sum()
+            and len(objective) > 1
+            and objective[-1] > objective[0] + ROSE * abs(objective[0])
         )
         if blew_up or gave_up or worse:
             rate = neuron.learning_rate_init

@@ -158,7 +158,11 @@ def _number(column: Column, unfolded: Unfolded, values) -> dict:
 
 
 def _category(column: Column, values) -> dict:
-    codes = column.codes.tocsr()
+    codes = sparse.csr_array(column.codes)
+    if np.any(column.slope):
+        # A column of numbers that is encoded as well: a level is worth its slope, too.
+        worth = np.outer(np.array(column.levels, dtype=float), column.slope)
+        codes = sparse.csr_array(codes + sparse.csr_array(worth))
     counts = np.zeros(len(column.levels))
     if values is not None:
         chosen = column.level_numbers(values)

@@ -166,6 +166,7 @@ def long_history():
     return neuron.fit(X, X[:, :40]), X
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "make", [many_columns, many_targets, long_names, many_levels, long_history]
 )

@@ -9,6 +9,8 @@ import pandas as pd
 import pytest
 from playwright.sync_api import expect
 from sklearn.datasets import load_iris
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder
 
 import sknneuron
 from sknneuron import NeuronClassifier, NeuronRegressor, NeuronWarning
@@ -348,6 +350,19 @@ def test_a_neuron_without_any_weight_left(pages):
     page = pages.open(to_html(neuron, X, y == 1))
     assert set(page.locator(".push").all_inner_texts()) == {"· 0"}
     assert page.locator("#training").is_hidden()
+
+
+def test_a_category_too_large_to_show(pages, monkeypatch):
+    monkeypatch.setattr("sknneuron.inspection.page.subject.MAX_WEIGHTS", 3)
+    monkeypatch.setattr("sknneuron.inspection.page.subject.MAX_COLUMNS", 3)
+    X = pd.DataFrame({"town": list("abcdefgh") * 5})
+    y = np.arange(40) % 8 + 0.5
+    estimator = make_pipeline(OneHotEncoder(), NeuronRegressor()).fit(X, y)
+    page = pages.open(to_html(estimator, X, y))
+    assert page.locator(".control").count() == 0
+    load(page, 5)
+    agree(page, estimator.predict(X[5:6]))
+    assert "The other 1 stay" in page.inner_text("#unshown")
 
 
 def test_of_many_classes_the_likeliest_are_shown(pages):

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from scipy import sparse
 from scipy.special import expit, logit
+from sklearn.base import clone
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.decomposition import PCA
 from sklearn.impute import SimpleImputer
@@ -18,6 +19,8 @@ from sknneuron import NeuronClassifier, NeuronLayer, NeuronRegressor
 from sknneuron.activations import Sigmoid
 from sknneuron.inspection.page.summary import summarize
 
+from .. import pipelines
+from ..pipelines import PIPELINES
 from .models import MODELS, model, neuron_of, outputs
 
 PLAIN = (dict, list, str, int, float, bool, type(None))
@@ -52,14 +55,7 @@ def test_inputs_and_weights_give_z(name):
     """What the script will compute, computed here from the summary alone."""
     estimator, X, y = model(name)
     summary = summarize(estimator, X, y, max_rows=20)
-    coef = np.reshape(summary["coef"], (len(summary["neurons"]), summary["n_inputs"]))
-    z = np.zeros((summary["rows"]["n"], len(coef)))
-    for i in range(len(z)):
-        values = [column[i] for column in summary["rows"]["columns"]]
-        x = inputs(summary, values)
-        z[i] = coef @ x + summary["intercept"]
-        if summary["rest"]:
-            z[i] += summary["rest"]["rows"][i * len(coef) : (i + 1) * len(coef)]
+    z = weighted_sums(summary)
     neuron = neuron_of(estimator)
     chosen = [
         int(name.split()[1].rstrip(":").replace(",", "")) for name in summary["rows"]["names"]
@@ -74,6 +70,26 @@ def test_inputs_and_weights_give_z(name):
     originals = X.iloc[chosen] if hasattr(X, "iloc") else [X[i] for i in chosen]
     originals = np.array(originals) if isinstance(X, np.ndarray) else originals
     np.testing.assert_array_equal(again, outputs(estimator, originals))
+
+
+def weighted_sums(summary):
+    coef = np.reshape(summary["coef"], (len(summary["neurons"]), summary["n_inputs"]))
+    z = np.zeros((summary["rows"]["n"], len(coef)))
+    for i in range(len(z)):
+        x = inputs(summary, [column[i] for column in summary["rows"]["columns"]])
+        z[i] = coef @ x + summary["intercept"]
+        if summary["rest"]:
+            z[i] += summary["rest"]["rows"][i * len(coef) : (i + 1) * len(coef)]
+    return z
+
+
+@pytest.mark.parametrize("name", PIPELINES)
+def test_every_kind_of_pipeline_is_followed(name):
+    X, y = pipelines.table()
+    estimator = make_pipeline(clone(PIPELINES[name]), NeuronRegressor(alpha=1e-3)).fit(X, y)
+    summary = summarize(estimator, X, y)
+    np.testing.assert_allclose(weighted_sums(summary)[:, 0], estimator.predict(X), rtol=1e-9)
+    assert summarize(estimator)["features"]
 
 
 def inputs(summary, values):

@@ -86,7 +86,7 @@ function outputBars(page) {
 
 function controlsPanel(page) {
   const list = byId("controls");
-  const controls = new Array(page.features);
+  const controls = [];
   const order = page.data.features.length > FIRST_CONTROLS ? page.order : page.data.features.keys();
   for (const f of order) {
     controls[f] = buildControl(page, f);

@@ -96,12 +96,12 @@ function neuronBody(page, at, isNarrow) {
     line(at.curve + at.half, at.y, at.out - at.r, at.y, "link"),
     svg("circle", { cx: at.sum, cy: at.y, r: at.r, class: "sum" }),
     textAt(at.sum, at.y - (isNarrow ? 2 : 4), "Σ", "sigma", "middle"),
-    textAt(at.sum, at.y + (isNarrow ? 12 : 16), fmt(z[neuron], isNarrow ? 3 : 4), "inside", "middle"),
+    textAt(at.sum, at.y + (isNarrow ? 12 : 16), isNarrow ? brief(z[neuron]) : fmt(z[neuron]), "inside", "middle"),
     textAt(at.sum, at.y + at.r + 16, "z", "caption", "middle"),
     ...smallCurve(page, at),
     textAt(at.curve, at.y + at.half + 16, data.activation.name.replace("_", " "), "caption", "middle"),
     svg("circle", { cx: at.out, cy: at.y, r: at.r, class: "out" }),
-    textAt(at.out, at.y + 5, fmt(level, 3), "inside out-text", "middle"),
+    textAt(at.out, at.y + 5, brief(level), "inside out-text", "middle"),
     textAt(at.out, at.y + at.r + 16, "level a", "caption", "middle"),
   ];
   return [...parts, ...predictionBelow(page, at)];

@@ -56,6 +56,14 @@ function sizeText(size, digits) {
   return rounded.includes(".") ? rounded.replace(/\.?0+$/, "") : rounded;
 }
 
+// A number in little room.
+function brief(value) {
+  const full = fmt(value, 3);
+  if (full.length <= 6) return full;
+  const short = Math.abs(value).toExponential(1).replace("e+", "e").replace("e-", "e−");
+  return value < 0 ? `−${short}` : short;
+}
+
 function signed(value, digits = 4) {
   return value > 0 ? `+${fmt(value, digits)}` : fmt(value, digits);
 }

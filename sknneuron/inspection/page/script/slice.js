@@ -1,6 +1,8 @@
 // One feature at a time: how the prediction runs along it, the others staying as they are.
 
 function slicePanel(page) {
+  byId("slicing").hidden = page.order.length === 0;
+  if (page.order.length === 0) return { needs: [], draw: () => {} };
   const select = byId("slice-feature");
   for (const f of page.order) {
     select.append(el("option", { value: f }, clip(page.data.features[f].name, 60)));

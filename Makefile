@@ -20,7 +20,7 @@ $(VENV)/made-%: pyproject.toml | $(VENV)/made
 	$(PY) -m pip install --quiet --disable-pip-version-check -e ".[$*]"
 	@touch $@
 
-demo: $(VENV)/made-plot ## Predict house prices with one neuron, and say what to open
+demo: $(VENV)/made-mlflow,plot ## Predict house prices with one neuron, and say what to open
 	$(PY) examples/housing.py
 
 test: $(VENV)/made-test ## Install and run the tests

@@ -1,10 +1,24 @@
 """Settings of the documentation; the build needs no network."""
 
+import importlib
 import inspect
+import sys
+from pathlib import Path
+
+from docutils import nodes
+from docutils.utils.math import MathError, latex2mathml
+from sphinx.util import logging
 
 import sknneuron
 from sknneuron.activations import ACTIVATIONS
 from sknneuron.losses import LOSSES
+
+logger = logging.getLogger(__name__)
+DOCS = Path(__file__).parent
+sys.path.insert(0, str(DOCS))
+# Pages of fitted neurons, written by every build and embedded by neuron_page.rst.
+PAGES = DOCS / "generated" / "pages"
+PAGES.mkdir(parents=True, exist_ok=True)
 
 project = "sknneuron"
 author = "sknneuron developers"
@@ -14,18 +28,39 @@ version = release = sknneuron.__version__
 extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
-    "sphinx.ext.mathjax",
     "numpydoc",
+    "sphinx_gallery.gen_gallery",
 ]
-exclude_patterns = ["_build", "generated/README*"]
-autosummary_generate = True
+exclude_patterns = ["_build", "generated/README*", "auto_examples/**/*.ipynb"]
+templates_path = ["_templates"]
+nitpicky = True
+# Classes that type hints and "Bases:" name, of packages that are documented elsewhere.
+nitpick_ignore_regex = [("py:.*", r"(?!sknneuron).*")]
+autodoc_typehints = "none"
 numpydoc_show_class_members = False
 numpydoc_xref_param_type = False
+html_math_renderer = "mathml"
+
+sphinx_gallery_conf = {
+    "examples_dirs": "../examples",
+    "gallery_dirs": "auto_examples",
+    # Every example is executed at build, and a failure fails the build.
+    "filename_pattern": r"\.py$",
+    "ignore_pattern": r"__init__\.py$",
+    "abort_on_example_error": True,
+    "doc_module": ("sknneuron",),
+    "backreferences_dir": "generated/backreferences",
+    "reference_url": {"sknneuron": None},
+    "remove_config_comments": True,
+    "show_memory": False,
+    "write_computation_times": False,
+}
 
 html_theme = "pydata_sphinx_theme"
 html_title = "sknneuron"
 html_theme_options = {"show_toc_level": 2, "navigation_with_keys": False}
 html_copy_source = False
+html_static_path = ["_static", "generated/pages"]
 html_show_sourcelink = False
 
 
@@ -81,6 +116,52 @@ def _targets(target_range):
     return f"in {left}{low:g}, {high:g}{right}".replace("inf", "∞")
 
 
+def _write_neuron_pages(app):
+    from neuron_pages import write_pages
+
+    write_pages(PAGES)
+
+
+def _own_methods(modules):
+    """Public methods that are ours, by class; scikit-learn's are described there."""
+    found = {}
+    for module in map(importlib.import_module, modules):
+        for cls in (getattr(module, name) for name in module.__all__):
+            if inspect.isclass(cls):
+                found[f"{module.__name__}.{cls.__name__}"] = [
+                    name
+                    for name in dir(cls)
+                    if not name.startswith("_") and _is_ours(getattr(cls, name))
+                ]
+    return found
+
+
+def _is_ours(method):
+    return callable(method) and str(getattr(method, "__module__", "")).startswith("sknneuron")
+
+
+autosummary_context = {
+    "own_methods": _own_methods(["sknneuron", "sknneuron.inspection", "sknneuron.sources"])
+}
+
+
+def _draw_math(as_block):
+    def draw(writer, node):
+        try:
+            formula = latex2mathml.tex2mathml(node.astext(), as_block=as_block)
+        except MathError as error:
+            logger.warning("%s: %s", error, node.astext(), location=node)
+        else:
+            box = '<div class="math" style="overflow-x: auto">{}</div>' if as_block else "{}"
+            writer.body.append(box.format(formula))
+        raise nodes.SkipNode
+
+    return draw
+
+
 def setup(app):
-    """Hook the tables in before sources are read."""
+    """Hook in what is made from the code itself before sources are read."""
     app.connect("builder-inited", _write_tables)
+    app.connect("builder-inited", _write_neuron_pages)
+    # MathML, which browsers draw themselves: formulas need no script from elsewhere.
+    app.add_html_math_renderer("mathml", (_draw_math(False), None), (_draw_math(True), None))

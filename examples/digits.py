@@ -23,6 +23,7 @@ from sklearn.pipeline import make_pipeline, make_union
 from sklearn.preprocessing import StandardScaler
 
 from sknneuron import NeuronClassifier, NeuronRegressor
+from sknneuron.inspection import to_html
 
 HERE = Path(__file__).parent if "__file__" in globals() else Path.cwd()
 OUTPUT = HERE / "output"
@@ -56,6 +57,8 @@ def main():
     for name, level in zip(names, levels, strict=True):
         print(f"    {name:<20} {level:.3f}  {'#' * round(40 * level)}")
     draw_weights(neurons, OUTPUT / "digits.png")
+    to_html(neurons, X_test, y_test, OUTPUT / "digits.html", title="Ten neurons look at a digit")
+    print(f"  draw a digit and see what they say: {OUTPUT / 'digits.html'}")
 
     # Levels of ten neurons as the input of the next: is the digit odd?
     stacked = make_pipeline(NeuronClassifier(alpha=1e-2), NeuronClassifier())

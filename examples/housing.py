@@ -7,9 +7,13 @@ the place and the kind of house, and says a price; another says whether a house 
 median. Both sit in pipelines behind scalers, go through cross-validation and a grid, and are held
 against scikit-learn's Ridge and LogisticRegression on rows that neither has seen.
 
-Run it with ``python examples/housing.py``; pictures go to ``examples/output``.
+Run it with ``python examples/housing.py``; pictures go to ``examples/output``, and so do the page
+on which the neuron can be played with and, where MLflow is installed, the runs that it has tracked.
 """
 
+import importlib.util
+import sys
+import warnings
 from pathlib import Path
 
 import matplotlib
@@ -26,6 +30,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from sknneuron import NeuronClassifier, NeuronRegressor
+from sknneuron.inspection import to_html
 
 HERE = Path(__file__).parent if "__file__" in globals() else Path.cwd()
 OUTPUT = HERE / "output"
@@ -140,6 +145,41 @@ def draw_training(pipeline, title, path):
     print(f"  drawn: {path.relative_to(HERE.parent)}")
 
 
+def write_page(model, X, y, path):
+    """Write the page of a neuron: move the square feet and see the price follow."""
+    to_html(model, X, y, path, title="What is a house in Sacramento worth?")
+    print(f"  the neuron to play with, in a browser: {path.relative_to(HERE.parent)}")
+
+
+def track_in_mlflow(models, X):
+    """Train the models once more with MLflow watching; nothing is done for it but to switch it on.
+
+    The store is a file. Print the line that opens the UI on it.
+    """
+    if importlib.util.find_spec("mlflow") is None:
+        print("  MLflow is not installed: pip install 'sknneuron[mlflow]'")
+        return
+    import mlflow
+
+    store = f"sqlite:///{OUTPUT / 'mlflow.db'}"
+    mlflow.set_tracking_uri(store)
+    if mlflow.get_experiment_by_name("housing") is None:
+        mlflow.create_experiment("housing", (OUTPUT / "mlartifacts").as_uri())
+    mlflow.set_experiment("housing")
+    mlflow.sklearn.autolog(silent=True)
+    for name, (model, target) in models.items():
+        with warnings.catch_warnings():
+            # Of scikit-learn, about how MLflow calls it.
+            warnings.simplefilter("ignore", FutureWarning)
+            with mlflow.start_run(run_name=name) as run:
+                model.fit(X, target)
+        n_metrics = len(mlflow.get_run(run.info.run_id).data.metrics)
+        print(f"  run {name!r}: {n_metrics} metrics, bias and weights step by step among them")
+    mlflow.sklearn.autolog(disable=True)
+    command = Path(sys.executable).parent / "mlflow"
+    print(f"\nLook at the runs:  {command} ui --backend-store-uri {store}")
+
+
 def main():
     """Run the whole comparison."""
     OUTPUT.mkdir(exist_ok=True)
@@ -165,6 +205,17 @@ def main():
     slow = make_pipeline(encoder(), NeuronRegressor(alpha=1e-3, solver="adam", random_state=0))
     slow.fit(X_train, np.log(y_train))
     draw_training(slow, "Log price of a house, learnt by adam", OUTPUT / "log_price.png")
+
+    print("\nThe neuron on log price as a page:")
+    write_page(on_log, X_test, y_test, OUTPUT / "neuron.html")
+
+    print("\nThe same in MLflow:")
+    models = {
+        "log price": (on_log, y_train),
+        "log price, adam": (slow, np.log(y_train)),
+        "above the median": (classifier, y_train > y_train.median()),
+    }
+    track_in_mlflow(models, X_train)
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ._inputs import Inputs, is_dask
-from ._targets import ClassEncoder, class_weighted, report_outside
+from ._targets import ClassEncoder, balanced, class_weighted, report_outside
 from .sources import ArraySource, Source
 from .sources.dask import DaskSource, Pack, compute, n_packs, on_packs, persisted
 
@@ -208,11 +208,11 @@ def check_partition(number: int, X, y, weight) -> None:
 
 @dataclass(frozen=True)
 class Summary:
-    """What a pack says of its targets: some of them, and for labels how often each comes."""
+    """What a pack says of its targets: some of them, and for labels how much of each there is."""
 
     n_rows: int
     shown: np.ndarray
-    counts: np.ndarray | None = None
+    sizes: np.ndarray | None = None
 
 
 def summary(pack: Pack, of_classes: bool) -> Summary:
@@ -227,7 +227,8 @@ def summary(pack: Pack, of_classes: bool) -> Summary:
     if y.dtype.kind == "f" and not np.all(y == np.floor(y)):
         # No labels: a few are enough for scikit-learn to say so.
         return Summary(len(y), y[:N_SHOWN])
-    return Summary(len(y), *np.unique(y, return_counts=True))
+    labels, codes = np.unique(y, return_inverse=True)
+    return Summary(len(y), labels, np.bincount(codes, weights=pack.weight))
 
 
 def examples(summaries: list[Summary], estimator):
@@ -248,21 +249,20 @@ def explicit_class_weight(class_weight, targets, summaries: list[Summary]):
     """`class_weight` with a number for every class, as partitions that lack some need it."""
     if class_weight is None:
         return None
-    n_rows = sum(s.n_rows for s in summaries)
+    found = [(s.n_rows, s.shown, s.sizes) for s in summaries if s.sizes is not None]
     if targets.is_multilabel:
         if not isinstance(class_weight, str):
             return class_weight
-        ones = np.sum([s.counts for s in summaries if s.counts is not None], axis=0)
-        return [{0: n_rows / (2 * max(n_rows - c, 1)), 1: n_rows / (2 * max(c, 1))} for c in ones]
+        n_rows, ones = sum(f[0] for f in found), np.sum([f[2] for f in found], axis=0)
+        return [dict(enumerate(balanced(np.array([n_rows - n, n])))) for n in ones]
     classes = targets.classes
-    if not isinstance(class_weight, str):
+    if isinstance(class_weight, str):
+        sizes = np.zeros(len(classes))
+        for _, labels, of_pack in found:
+            sizes[np.searchsorted(classes, labels)] += of_pack
+        weights = balanced(sizes)
+    else:
         weights = compute_class_weight(class_weight, classes=classes, y=classes)
-        return dict(zip(classes.tolist(), weights.tolist(), strict=True))
-    counts = np.zeros(len(classes))
-    for s in summaries:
-        if s.counts is not None:
-            counts[np.searchsorted(classes, s.shown)] += s.counts
-    weights = n_rows / (len(classes) * counts)
     return dict(zip(classes.tolist(), weights.tolist(), strict=True))
 
 

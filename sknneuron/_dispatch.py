@@ -6,9 +6,12 @@ import functools
 from collections.abc import Callable
 
 import numpy as np
+import pandas as pd
+from sklearn.utils.validation import validate_data
 
 from ._device import check_home, on_device, read_device
 from ._inputs import Inputs, is_dask, is_device_array
+from .sources import ParquetSource
 from .sources.device_array import DeviceArray
 
 
@@ -20,6 +23,8 @@ def reader_of(X) -> Callable[..., Inputs] | None:
         from ._dask import read_dask
 
         return read_dask
+    if isinstance(X, ParquetSource):
+        return read_parquet
     return read_device if is_device_array(X) else None
 
 
@@ -50,6 +55,8 @@ def wherever(method):
             from ._dask import lazily
 
             return lazily(self, method.__name__, X)
+        if isinstance(X, ParquetSource):
+            return np.concatenate([method(self, frame) for frame in X.frames()])
         if is_device_array(X):
             return on_device(self, method, X)
         return method(self, X)
@@ -59,8 +66,33 @@ def wherever(method):
 
 def scorer_of(estimator, X, score):
     """What computes the score where X lives: `score` itself, or sums over dask's partitions."""
+    if isinstance(X, ParquetSource):
+        return lambda source, y, weight: score(source, *columns_of(source, y, weight)[1:])
     if type(X) is np.ndarray or not is_dask(X):
         return score
     from ._dask import score as distributed_score
 
     return functools.partial(distributed_score, estimator)
+
+
+def read_parquet(estimator, source, y, sample_weight, validation) -> Inputs:
+    """Rows of parquet files, mapped into memory; targets and weights are columns of theirs."""
+    X, y, sample_weight = columns_of(source, y, sample_weight)
+    if isinstance(validation[0], ParquetSource):
+        validation = columns_of(*validation)
+    inputs = estimator._read(X, y, sample_weight, validation)
+    names = pd.DataFrame(columns=source.feature_names)
+    validate_data(estimator, names, skip_check_array=True, reset=True)
+    return inputs
+
+
+def columns_of(source: ParquetSource, y, sample_weight) -> tuple:
+    """(X, y, sample_weight) of a source that brings its own targets and weights."""
+    X, own_y, own_weight = source.load()
+    for name, given, own in (("y", y, own_y), ("sample_weight", sample_weight, own_weight)):
+        if given is not None and own is not None:
+            raise ValueError(f"{name} was given beside {source!r}, which brings its own.")
+    y = own_y if y is None else y
+    if y is None:
+        raise ValueError(f"{source!r} has no targets: name their column (target=) or pass y.")
+    return X, y, own_weight if sample_weight is None else sample_weight

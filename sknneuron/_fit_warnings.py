@@ -13,7 +13,11 @@ from .training import Outcome
 SMALL_UNITS = 0.5
 # A penalty that holds a weight down is worth a word if freeing it would win this share of the gain.
 WORTH_SAYING = 5e-3
+# The penalty's share of the curvature past which next to nothing of the data is in the weights.
+HARDLY_ANY_DATA = 0.998
 N_NAMED = 3
+# Share of a layer's neurons that must be dead before it is worth a word.
+MANY_DEAD = 0.75
 # Validation rows whose scale is compared.
 N_SCALE_ROWS = 100_000
 # A log loss below this share of the bias-only neuron's is none.
@@ -26,11 +30,40 @@ def warn_of_bad_fit(estimator, objective: Objective, outcome: Outcome) -> None:
         _not_converged(estimator, outcome),
         _separable(objective, outcome),
         _penalty_on_small_units(estimator, objective, outcome),
+        _overpenalised(estimator, objective, outcome),
         _dead(estimator, objective, outcome),
         _constant(estimator, objective, outcome),
     ):
         if message:
             warn(message, category)
+
+
+def warn_of_bad_layer(estimator, objective, outcome: Outcome) -> None:
+    """Warn of a layer whose training did not end well, and of its dead neurons."""
+    for message, category in (
+        _not_converged(estimator, outcome),
+        _dead_in_layer(estimator, objective, outcome),
+    ):
+        if message:
+            warn(message, category)
+
+
+def _dead_in_layer(estimator, objective, outcome: Outcome):
+    """Most neurons silent; a few that a penalty does without are no harm."""
+    kind = objective.activation.flat
+    if kind is None:
+        return "", None
+    theta = objective.from_weights(*outcome.weights)
+    flat = np.flatnonzero(objective.flat_fraction(theta) == 1.0)
+    if len(flat) < MANY_DEAD * objective.n_neurons:
+        return "", None
+    names = ", ".join(map(str, flat))
+    return (
+        f"{kind.capitalize()} neurons: {len(flat)} of {objective.n_neurons} answer alike to every "
+        f"row (neuron {names}) and pass nothing on. Lower alpha, use fewer neurons (n_neurons), or "
+        "activation='leaky_relu', which never goes flat.",
+        NeuronWarning,
+    )
 
 
 def _not_converged(estimator, outcome: Outcome):
@@ -96,6 +129,23 @@ def _penalty_on_small_units(estimator, objective: Objective, outcome: Outcome):
     )
 
 
+def _overpenalised(estimator, objective: Objective, outcome: Outcome):
+    """An L2 penalty so strong that the weights are next to nothing."""
+    if objective.penalty.l2 == 0 or not outcome.converged or objective.penalty.l1 > 0:
+        return "", None
+    penalty = 0.5 * objective.penalty.l2 * float(np.sum(outcome.coef**2))
+    # For a quadratic loss this ratio is the penalty's share of the curvature, averaged over columns
+    # by what each explains.
+    gain = objective.null_value - outcome.objective
+    if not penalty > HARDLY_ANY_DATA * gain or gain <= objective.rounding:
+        return "", None
+    return (
+        f"The penalty leaves next to nothing of the weights: it supplies {penalty / gain:.2%} of "
+        f"the curvature with alpha={estimator.alpha:g}. Lower alpha.",
+        NeuronWarning,
+    )
+
+
 def _bite(objective: Objective, outcome: Outcome):
     """Share of each column's curvature that is the penalty's, and what its absence would win."""
     theta = objective.from_weights(outcome.coef, outcome.intercept)
@@ -149,7 +199,9 @@ def _constant(estimator, objective: Objective, outcome: Outcome):
             "no iterate did better on the validation rows than the start: give more of them "
             "(X_val, validation_fraction), or set early_stopping=False"
         )
-    elif estimator.alpha > 0 and not np.any(outcome.coef[: len(silent)][silent]):
+    elif estimator.alpha * estimator.l1_ratio > 0 and not np.any(
+        outcome.coef[: len(silent)][silent]
+    ):
         cause = f"alpha={estimator.alpha:g} holds every weight at zero: lower alpha"
     who = ""
     if len(silent) > 1 and not silent.all():

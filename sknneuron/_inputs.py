@@ -6,10 +6,12 @@ import sys
 from dataclasses import dataclass
 
 import array_api_compat
+import pandas as pd
 from sklearn import get_config
 
 from ._sklearn_compat import check_sample_weight
 from ._targets import ClassEncoder, ValueEncoder
+from .exceptions import warn
 from .sources import Source
 from .sources.device_array import DeviceArray
 
@@ -53,6 +55,33 @@ def is_device_array(X) -> bool:
         and array_api_compat.is_array_api_obj(X)
         and not array_api_compat.is_numpy_array(X)
     )
+
+
+def look_at_columns(X) -> None:
+    """Refuse columns of words in a dataframe, and warn of numbers that are names of categories."""
+    if not hasattr(X, "columns") or not hasattr(X, "dtypes"):
+        return
+    words: list = []
+    numbers: list = []
+    for j, (name, dtype) in enumerate(zip(X.columns, X.dtypes, strict=True)):
+        categories = getattr(dtype, "categories", None)
+        if str(dtype) in ("str", "string", "String", "Categorical", "Enum"):
+            words.append(name)
+        elif isinstance(dtype, pd.CategoricalDtype):
+            (numbers if pd.api.types.is_numeric_dtype(categories) else words).append(name)
+        elif str(dtype) == "object" and isinstance(next(iter(X.iloc[:, j]), None), str):
+            words.append(name)
+    if words:
+        raise ValueError(
+            f"X holds columns of words, not numbers: {', '.join(map(str, words[:5]))}. Encode them "
+            "before the neuron: OneHotEncoder in a ColumnTransformer."
+        )
+    if numbers:
+        warn(
+            f"X holds categories whose names are numbers ({', '.join(map(str, numbers[:5]))}), and "
+            "the neuron takes them for amounts. Encode them before the neuron: OneHotEncoder in a "
+            "ColumnTransformer."
+        )
 
 
 def checked_weight(weight, X, name: str):

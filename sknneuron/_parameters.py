@@ -15,6 +15,7 @@ from ._sklearn_compat import (
 from .activations import ACTIVATIONS, ALIASES, Activation
 from .losses import LOSSES, Loss
 from .solvers import SOLVERS
+from .solvers.choose_layer import LAYER_SOLVERS
 
 PLAIN_TYPES = (str, int, float, bool, type(None))
 AUTO_OR_POSITIVE = [StrOptions({"auto"}), Interval(Real, 0, None, closed="neither")]
@@ -47,6 +48,14 @@ CLASSIFIER_CONSTRAINTS = {
     "class_weight": [dict, list, StrOptions({"balanced"}), None],
 }
 
+LAYER_CONSTRAINTS = {
+    **{k: v for k, v in CLASSIFIER_CONSTRAINTS.items() if k not in ("l1_ratio", "fit_intercept")},
+    "n_neurons": [Interval(Integral, 1, None, closed="left")],
+    "activation": CONSTRAINTS["activation"],
+    "solver": [StrOptions({"auto"} | set(LAYER_SOLVERS))],
+}
+TABLES = (CONSTRAINTS, CLASSIFIER_CONSTRAINTS, LAYER_CONSTRAINTS)
+
 
 def check_parameters(estimator, constraints: dict[str, list]) -> None:
     """Raise an error that names the parameter, what was given and what would do.
@@ -74,15 +83,15 @@ def _is_known(constraints: dict[str, list], name: str, value) -> bool:
     """
     if type(value) not in PLAIN_TYPES:
         return False
-    return _passes(constraints is CLASSIFIER_CONSTRAINTS, name, type(value).__name__, value)
+    kind = next(kind for kind, table in enumerate(TABLES) if table is constraints)
+    return _passes(kind, name, type(value).__name__, value)
 
 
 @lru_cache(maxsize=4096)
-def _passes(of_classifier: bool, name: str, of_type: str, value) -> bool:
+def _passes(kind: int, name: str, of_type: str, value) -> bool:
     # The type is part of the key because True == 1 == 1.0.
-    constraints = CLASSIFIER_CONSTRAINTS if of_classifier else CONSTRAINTS
     try:
-        validate_parameter_constraints({name: constraints[name]}, {name: value}, "")
+        validate_parameter_constraints({name: TABLES[kind][name]}, {name: value}, "")
     except InvalidParameterError:
         return False
     return True

@@ -9,6 +9,8 @@ from __future__ import annotations
 import numpy as np
 
 FLOATS = (np.dtype(np.float64), np.dtype(np.float32))
+# Bytes of X up to which a prediction copies what is not stored by rows.
+REORDERED = 64 << 20
 
 
 def is_plain(X) -> bool:
@@ -31,6 +33,15 @@ def _is_finite(values) -> bool:
         return bool(np.isfinite(np.add.reduce(values, axis=None)))
 
 
+def by_rows(X):
+    """Return X with its rows one after the other in memory, or X itself where that is too much.
+
+    The order of memory decides the last bit of a sum: the same rows shall give the same level as a
+    DataFrame, which is stored by columns, and as an array.
+    """
+    return np.ascontiguousarray(X) if X.nbytes <= REORDERED else X
+
+
 def weighted_sum(X, coef, intercept):
     """Return ``X @ coef.T + intercept``, or None where the long way has to look at X.
 
@@ -44,7 +55,7 @@ def weighted_sum(X, coef, intercept):
     if X.dtype != coef.dtype:
         coef, intercept = coef.astype(X.dtype), intercept.astype(X.dtype)
     with np.errstate(over="ignore", invalid="ignore"):
-        z = X @ coef.T
+        z = by_rows(X) @ coef.T
         z += intercept
     return z if _is_finite(z) else None
 

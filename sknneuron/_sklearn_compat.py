@@ -25,6 +25,23 @@ except ImportError:
         return method
 
 
+class PictureMixin:
+    """Adds a picture to what notebooks show of an estimator."""
+
+    def _picture(self) -> str:
+        """HTML of the picture; empty without one."""
+        return ""
+
+    def _html_repr(self):
+        html, picture = super()._html_repr(), self._picture()  # type: ignore[misc]
+        if not picture:
+            return html
+        return (
+            '<div style="display:flex;flex-wrap:wrap;align-items:center;gap:1.5em">'
+            f"<div>{html}</div><div>{picture}</div></div>"
+        )
+
+
 # Since 1.9 weights that are all zero are refused there, in words that do not name the parameter.
 _OPTIONS = (
     {"allow_all_zero_weights": True}
@@ -53,6 +70,7 @@ __all__ = [
     "CallbackSupportMixin",
     "Interval",
     "InvalidParameterError",
+    "PictureMixin",
     "StrOptions",
     "check_sample_weight",
     "parameter_names",

@@ -12,6 +12,10 @@ from sklearn.utils.validation import column_or_1d
 from .exceptions import warn
 from .pairs import Pair
 
+# Whole numbers with more values, or fewer rows to each, are taken for numbers, not for classes.
+MOST_CLASSES = 100
+LEAST_ROWS_PER_CLASS = 5
+
 
 @dataclass(frozen=True)
 class ValueEncoder:
@@ -198,6 +202,32 @@ def find_classes(y, name: str, classes=None):
     return classes, False
 
 
+def are_classes(y) -> bool:
+    """Whether y is of classes rather than numbers, where nothing but y says so.
+
+    Strings, booleans and 0/1 indicator matrices are classes. Whole numbers are, if their values
+    are few: counts and prices are whole numbers as well.
+    """
+    kind = type_of_target(y, input_name="y")
+    if kind in ("binary", "multilabel-indicator"):
+        return True
+    if kind not in ("multiclass", "multiclass-multioutput"):
+        return False
+    y = np.asarray(y)
+    if y.dtype.kind not in "iuf":
+        return True
+    n_values = len(np.unique(y)) if y.ndim == 1 else 0
+    return 0 < n_values <= min(MOST_CLASSES, len(y) / LEAST_ROWS_PER_CLASS)
+
+
+def strata(y, n_validation: int):
+    """What a validation split keeps the shares of: classes, where each has rows enough."""
+    y = y.ravel() if y.shape[1:] == (1,) else y
+    counts = np.unique(y, return_counts=True)[1] if np.ndim(y) == 1 else np.zeros(1)
+    enough = counts.min() >= 2 and n_validation >= len(counts)
+    return y if enough and len(y) - n_validation >= len(counts) else None
+
+
 def _distinct(y):
     """``np.unique``; by counting where y holds few small whole numbers."""
     if len(y) and y.dtype.kind in "iu" and y.dtype.itemsize <= 8:
@@ -216,11 +246,14 @@ def class_weighted(y, class_weight, sample_weight):
     if class_weight == "balanced" and sample_weight is not None and np.ndim(y) == 1:
         # A row that counts for k counts for k in the size of its class, too.
         codes = np.unique(y, return_inverse=True)[1]
-        sizes = np.bincount(codes, weights=sample_weight)
-        balanced = sizes.sum() / (np.count_nonzero(sizes) * np.where(sizes > 0, sizes, np.inf))
-        return balanced[codes] * sample_weight
+        return balanced(np.bincount(codes, weights=sample_weight))[codes] * sample_weight
     weight = compute_sample_weight(class_weight, y)
     return weight if sample_weight is None else weight * sample_weight
+
+
+def balanced(sizes):
+    """Weights with which classes of these sizes count the same."""
+    return sizes.sum() / (np.count_nonzero(sizes) * np.where(sizes > 0, sizes, np.inf))
 
 
 def numeric(y, name="y"):

@@ -210,6 +210,9 @@ class ReLU(Activation):
     def derivative(self, z):
         return np.where(_as_array(z) > 0, 1.0, 0.0).astype(np.result_type(z), copy=False)
 
+    def with_derivative(self, z):
+        return np.maximum(z, 0), (z > 0).astype(z.dtype)
+
     def second_derivative(self, z):
         return np.zeros_like(z)
 

@@ -18,10 +18,10 @@ from ._callbacks import CallbackBridge
 from ._device import at_home
 from ._dispatch import reader_of, refuse_elsewhere, wherever
 from ._fit_warnings import column_names, warn_of_bad_fit, warn_of_other_scale
-from ._inputs import Inputs, checked_weight
+from ._inputs import Inputs, checked_weight, look_at_columns
 from ._parameters import check_parameters
-from ._plain import is_plain_training_set, weighted_sum
-from ._sklearn_compat import CallbackSupportMixin, parameter_names, with_callbacks
+from ._plain import by_rows, is_plain_training_set, weighted_sum
+from ._sklearn_compat import CallbackSupportMixin, PictureMixin, parameter_names, with_callbacks
 from ._targets import ClassEncoder, ValueEncoder
 from ._tracking.hook import tracked
 from .history import History
@@ -39,14 +39,13 @@ SMALL = 1 << 19
 # Entries of a matrix, and multiplications, up to which BLAS stays on one thread of itself.
 SMALL_MATRIX = 8192
 SMALL_PRODUCT = 200_000
-# Bytes of X up to which `predict` copies what is not stored by rows.
-REORDERED = 64 << 20
 DTYPES = [np.float64, np.float32]
 # Sizes of columns between which their squares, and the squares of those, can be computed with.
 TINY, LARGE = 1e-140, 1e150
 
 
 class BaseNeuron(
+    PictureMixin,
     CallbackSupportMixin,
     ClassNamePrefixFeaturesOutMixin,
     TransformerMixin,
@@ -124,6 +123,7 @@ class BaseNeuron(
         reader = reader_of(X)
         if reader is not None:
             return reader(self, X, y, sample_weight, validation)
+        look_at_columns(X)
         X, y = self._validated(X, y)
         if sample_weight is not None:
             sample_weight = checked_weight(sample_weight, X, "sample_weight")
@@ -246,6 +246,10 @@ class BaseNeuron(
         """Fitted weights and biases in the objective's shapes and order."""
         return self._weights_2d()
 
+    def _target_attributes(self, targets) -> dict:
+        """Fitted attributes that say what was learnt of y."""
+        return targets.attributes
+
     def _weight_attributes(self, targets, weights) -> dict:
         """Fitted attributes that hold weights and biases."""
         coef, intercept = targets.shape_weights(*weights)
@@ -314,7 +318,7 @@ class BaseNeuron(
         return getattr(self, "history_", None) if self.warm_start else None
 
     def _store(self, outcome: Outcome, history: History, targets, solver: str, home=None) -> None:
-        for name, value in targets.attributes.items():
+        for name, value in self._target_attributes(targets).items():
             setattr(self, name, value)
         for name, value in self._weight_attributes(targets, outcome.weights).items():
             setattr(self, name, at_home(home, value))
@@ -390,7 +394,8 @@ class BaseNeuron(
             return None
 
         def attributes(*weights, **reached):
-            return {**targets.attributes, **self._weight_attributes(targets, weights), **reached}
+            learnt = {**self._target_attributes(targets), **reached}
+            return {**learnt, **self._weight_attributes(targets, weights)}
 
         metadata = {} if sample_weight is None else {"sample_weight": sample_weight}
         return CallbackBridge(self, X, y, metadata, attributes)
@@ -421,10 +426,8 @@ class BaseNeuron(
 
     def _weighted_sum(self, X):
         coef, intercept = self._weights_2d()
-        if isinstance(X, np.ndarray) and X.nbytes <= REORDERED:
-            # The order of memory decides the last bit of a sum: the same rows shall give the same
-            # level as a DataFrame, which is stored by columns, and as an array.
-            X = np.ascontiguousarray(X)
+        if isinstance(X, np.ndarray):
+            X = by_rows(X)
         z = X @ coef.astype(X.dtype, copy=False).T
         z += intercept.astype(X.dtype, copy=False)
         return z
@@ -452,6 +455,14 @@ class BaseNeuron(
     def _n_features_out(self) -> int:
         """Number of neurons, which scikit-learn's naming mixin asks for."""
         return len(self._weights_2d()[0])
+
+    def _picture(self) -> str:
+        """Diagram of a fitted neuron, for notebooks."""
+        if not hasattr(self, "coef_"):
+            return ""
+        from .inspection import NeuronDisplay, unfold
+
+        return NeuronDisplay(unfold(self)).to_svg()
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -68,9 +68,37 @@ class LayerSums:
         loss = np.array([loss.sum()])
         if slope is None:
             return (loss,)
-        back = r @ output_weights
-        back *= slope
-        return loss, _gradient(X, back), _gradient(a, r)
+        return loss, *_backpropagated(X, a, slope, r, output_weights)
+
+
+@dataclass(frozen=True)
+class LayerGradient:
+    """The gradient alone: what a step of a stochastic solver needs. Otherwise as `LayerSums`."""
+
+    activation: Activation
+    pair: Pair
+    center: np.ndarray | None = None
+
+    def __call__(self, X, y, sample_weight, weights, bias, output_weights, output_bias):
+        X = _float64(X)
+        if self.center is not None:
+            X = X - self.center
+        z = X @ weights.T
+        z += bias
+        a, slope = self.activation.with_derivative(z)
+        o = a @ output_weights.T
+        o += output_bias
+        r = self.pair.slope(y, o)
+        if sample_weight is not None:
+            r = sample_weight[:, None] * r
+        return _backpropagated(X, a, slope, r, output_weights)
+
+
+def _backpropagated(X, a, slope, r, output_weights):
+    """Gradients of hidden and output neurons from the slopes r of the loss in the outputs."""
+    back = r @ output_weights
+    back *= slope
+    return _gradient(X, back), _gradient(a, r)
 
 
 @dataclass(frozen=True)

@@ -10,17 +10,20 @@ best output without inputs. So ``theta = 0`` is a layer that knows nothing but t
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 
 import numpy as np
 
 from .activations import Activation
-from .kernels import NullLoss, column_moments
-from .layer_kernels import LayerCurvature, LayerDiagonal, LayerSums
+from .kernels import column_moments
+from .layer_kernels import LayerCurvature, LayerDiagonal, LayerGradient, LayerSums
 from .objective import FAR_FROM_ZERO, N_COORDINATE_ROWS, Objective
 from .pairs import Pair
 from .penalties import ElasticNet
+
+# Levels of a saturated neuron can lie as close together as 1e-300: squared they would be gone.
+LEAST_SCALE = 1e-120
 
 
 @dataclass(frozen=True)
@@ -33,42 +36,47 @@ class LayerCoordinates:
     output_scale: np.ndarray
 
     @classmethod
-    def of(cls, source, pair: Pair) -> LayerCoordinates:
+    def of(cls, source, pair: Pair, targets) -> LayerCoordinates:
         """From at most `N_COORDINATE_ROWS` rows and their weights.
 
         Weights count, unlike in a neuron's coordinates: where there are several valleys, the start
-        decides which one is found, and a weight of k is to be k copies there as well.
+        decides which one is found, and a weight of k is to be k copies there as well. `targets` are
+        the y and weights that the best output bias follows from.
         """
-        y, of_y = source.y, source.sample_weight
-        if source.n_rows > N_COORDINATE_ROWS:
-            rows = np.linspace(0, source.n_rows - 1, N_COORDINATE_ROWS).astype(np.intp)
-            source = source.take(rows)
-        weight = source.sample_weight
+        rows = source.spread(N_COORDINATE_ROWS)
+        weight = rows.sample_weight
         if weight is None or not weight.any():
-            weight = np.ones(source.n_rows)
-        center, variance = column_moments(source.X, True, weight)
+            weight = np.ones(rows.n_rows)
+        center, variance = column_moments(rows.X, True, weight)
         scale = np.sqrt(np.maximum(variance, 0))
         size = np.abs(center)
         constant = ~(scale > 1e-12 * size)
         scale[constant] = np.where(size[constant] > 0, size[constant], 1.0)
-        output_center = np.atleast_1d(pair.null_bias(y, of_y))
-        return cls(center, scale, output_center, _output_scale(y, of_y, output_center, pair))
+        bias = np.atleast_1d(pair.null_bias(*targets))
+        return cls(center, np.maximum(scale, LEAST_SCALE), bias, _output_scale(rows, bias, pair))
 
     @property
     def center_rows(self) -> bool:
         """Whether columns lie so far from zero that rows must be centred before all else."""
         return bool(np.any(np.abs(self.center) > FAR_FROM_ZERO * self.scale))
 
+    @classmethod
+    def names(cls) -> list[str]:
+        """Names of the arrays."""
+        return [field.name for field in fields(cls)]
+
     def state(self) -> dict[str, np.ndarray]:
         """The arrays by name, for a training that is to go on in the same coordinates."""
-        return {name: np.array(value) for name, value in vars(self).items()}
+        return {name: np.array(getattr(self, name)) for name in self.names()}
 
 
-def _output_scale(y, weight, center, pair: Pair):
+def _output_scale(rows, center, pair: Pair):
     """Spread of the targets where outputs are in their units, else ones."""
     if pair.activation.name != "identity" or pair.loss.margin:
         return np.ones(len(center))
-    spread = np.sqrt(np.average((y - center) ** 2, axis=0, weights=weight))
+    weight = rows.sample_weight
+    weight = None if weight is None or not weight.any() else weight
+    spread = np.sqrt(np.average((rows.y - center) ** 2, axis=0, weights=weight))
     return np.where(spread > 1e-12 * np.abs(center), spread, 1.0)
 
 
@@ -110,15 +118,15 @@ class LayerObjective(Objective):
         self.pair = pair
         self.penalty = ElasticNet(alpha, 0.0)
         self.n_neurons = n_neurons
-        self.n_outputs = n_outputs
+        self._n_outputs = n_outputs
         self.fit_intercept = True
-        self.coordinates = coordinates or LayerCoordinates.of(source, pair)
+        self.coordinates = coordinates or LayerCoordinates.of(source, pair, self._targets())
         self.n_features = source.n_features
         self.neuron_size = self.n_features + 1
         self.n_hidden = n_neurons * self.neuron_size
         self.shape = (1, self.n_hidden + n_outputs * (n_neurons + 1))
         self.l1 = np.zeros(self.shape[1])
-        hidden, output = self._split(np.zeros(self.shape))
+        hidden, output = self.split(np.zeros(self.shape))
         hidden[:, :-1] = 1 / self.coordinates.scale
         output[:, :-1] = self.coordinates.output_scale[:, None]
         self.l2 = alpha * np.concatenate([hidden, output], axis=None) ** 2
@@ -127,9 +135,13 @@ class LayerObjective(Objective):
     def activation(self) -> Activation:
         return self._activation
 
+    @property
+    def n_outputs(self) -> int:
+        return self._n_outputs
+
     # -- parameters --------------------------------------------------------------------------------
 
-    def _split(self, theta):
+    def split(self, theta):
         """Views (n_neurons, n_features + 1) and (n_outputs, n_neurons + 1) of theta."""
         theta = theta.reshape(-1)
         hidden = theta[: self.n_hidden].reshape(self.n_neurons, self.neuron_size)
@@ -137,7 +149,7 @@ class LayerObjective(Objective):
 
     def to_weights(self, theta):
         """Return coef, intercept, output_coef and output_intercept of `theta`."""
-        hidden, output = self._split(theta)
+        hidden, output = self.split(theta)
         coordinates = self.coordinates
         coef = hidden[:, :-1] / coordinates.scale
         output = output * coordinates.output_scale[:, None]
@@ -169,7 +181,7 @@ class LayerObjective(Objective):
     def from_weights(self, coef, intercept, output_coef, output_intercept):  # type: ignore[override]
         """Return the `theta` of these weights and biases."""
         theta = np.empty(self.shape)
-        hidden, output = self._split(theta)
+        hidden, output = self.split(theta)
         coordinates = self.coordinates
         hidden[:, :-1] = coef * coordinates.scale
         hidden[:, -1] = intercept + coef @ coordinates.center
@@ -179,38 +191,51 @@ class LayerObjective(Objective):
         return theta
 
     def _params(self, theta):
+        return self.kernel_parameters(theta)
+
+    def kernel_parameters(self, theta):
+        """What `batch_kernel` is called with: `to_weights`, the biases those of centred rows if it
+        centres them."""
         coef, intercept, *output = self.to_weights(theta)
-        if self.coordinates.center_rows:
-            intercept = np.ascontiguousarray(self._split(theta)[0][:, -1])
+        if self._far_from_zero:
+            intercept = np.ascontiguousarray(self.split(theta)[0][:, -1])
         return coef, intercept, *output
 
     # -- the objective and its derivatives ---------------------------------------------------------
 
     def _kernel(self, order, gauss_newton=False):
-        center = self._row_center
-        return LayerSums(self.activation, self.pair, order, center)
+        return LayerSums(self.activation, self.pair, order, self._row_center)
+
+    @property
+    def batch_kernel(self) -> LayerGradient:
+        """Sums the gradient over the rows of a batch, for `gradient_of`."""
+        return LayerGradient(self.activation, self.pair, self._row_center)
+
+    @cached_property
+    def _far_from_zero(self) -> bool:
+        return self.coordinates.center_rows and not self.source.is_sparse
 
     @cached_property
     def _row_center(self):
         """What is subtracted from rows before all else: nothing, where digits allow."""
-        centers = self.coordinates.center_rows and not self.source.is_sparse
-        return self.coordinates.center if centers else None
+        return self.coordinates.center if self._far_from_zero else None
 
-    def _to_theta(self, hidden, output):
-        """A kernel's sums as a gradient in theta, a mean over rows."""
+    def gradient_of(self, hidden, output):
+        """The gradient in theta of a kernel's sums."""
         if self._row_center is None:
             hidden[:, :-1] -= hidden[:, -1:] * self.coordinates.center
         hidden[:, :-1] /= self.coordinates.scale
         output *= self.coordinates.output_scale[:, None]
-        gradient = np.concatenate([hidden, output], axis=None)
-        gradient /= self.source.total_weight
-        return gradient.reshape(self.shape)
+        return np.concatenate([hidden, output], axis=None).reshape(self.shape)
 
     def value_and_gradient(self, theta):
         """Value and gradient."""
         loss, hidden, output = self.source.map_sum(self._kernel(1), *self._params(theta))
         value = loss / self.source.total_weight + self.l2_value(theta)
-        return value, self._to_theta(hidden, output) + self.l2 * theta
+        gradient = self.gradient_of(hidden, output)
+        gradient /= self.source.total_weight
+        gradient += self.l2 * theta
+        return value, gradient
 
     def value_gradient_hessian(self, theta, gauss_newton=True):
         """Value, gradient and Gauss-Newton Hessian, which is never negative."""
@@ -223,7 +248,7 @@ class LayerObjective(Objective):
             coordinates.output_scale,
         )
         total = self.source.total_weight
-        hidden, _ = self._split(theta)
+        hidden, _ = self.split(theta)
         sums = self.source.map_sum(kernel, hidden, *self.to_weights(theta)[2:])
         loss, gradient, hessian = (part / total for part in sums)
         hessian[np.diag_indices(len(hessian))] += self.l2
@@ -235,7 +260,7 @@ class LayerObjective(Objective):
         d0, d1, d2, square, output = self.source.map_sum(kernel, *self.to_weights(theta))
         center, scale = self.coordinates.center, self.coordinates.scale
         diagonal = np.empty(self.shape)
-        of_hidden, of_output = self._split(diagonal)
+        of_hidden, of_output = self.split(diagonal)
         columns = (d2 - 2 * center * d1 + center**2 * d0[:, None]) / scale**2
         # A column far from zero loses the difference to rounding; its scale stands in.
         of_hidden[:, :-1] = np.maximum(columns, 1e-6 * d0[:, None])
@@ -247,7 +272,7 @@ class LayerObjective(Objective):
 
     def weight_gradient_norm(self, gradient):
         """Euclidean norm of the gradient in weights and biases, from the one in theta."""
-        hidden, output = self._split(gradient)
+        hidden, output = self.split(gradient)
         weights = hidden[:, :-1] * self.coordinates.scale
         weights = weights + hidden[:, -1:] * self.coordinates.center
         output = output / self.coordinates.output_scale[:, None]
@@ -258,13 +283,6 @@ class LayerObjective(Objective):
     def null(self):
         """`theta` of the best output bias alone."""
         return np.zeros(self.shape)
-
-    @cached_property
-    def _at_null(self) -> tuple[float, float]:
-        bias = self.pair.null_bias(self.source.y, self.source.sample_weight)
-        loss, absolute = self.source.map_sum(NullLoss(self.pair), np.atleast_1d(bias))
-        total = self.source.total_weight
-        return float(loss.sum()) / total, float(absolute.sum()) / total
 
     def over(self, source) -> LayerObjective:
         return LayerObjective(

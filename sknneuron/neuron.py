@@ -10,7 +10,7 @@ from . import _special as special
 from ._dispatch import scorer_of, wherever
 from ._parameters import CLASSIFIER_CONSTRAINTS, CONSTRAINTS
 from ._plain import plain_accuracy, plain_r2
-from ._targets import ClassEncoder, ValueEncoder, class_weighted, find_classes, numeric
+from ._targets import ClassEncoder, ValueEncoder, class_weighted, find_classes, numeric, strata
 from .base import BaseNeuron, keeping_earlier_fit
 from .pairs import make_pair
 
@@ -203,7 +203,7 @@ class NeuronRegressor(RegressorMixin, BaseNeuron):
         levels = self._levels(X)
         return levels[:, 0] if self.coef_.ndim == 1 else levels
 
-    def score(self, X, y, sample_weight=None):
+    def score(self, X, y=None, sample_weight=None):
         """R2, the share of the targets' variance that the predictions explain.
 
         Parameters
@@ -531,7 +531,7 @@ class NeuronClassifier(ClassifierMixin, BaseNeuron):
         with np.errstate(divide="ignore"):
             return np.log(self.predict_proba(X))
 
-    def score(self, X, y, sample_weight=None):
+    def score(self, X, y=None, sample_weight=None):
         """Accuracy, the share of rows whose class (all of whose labels) is predicted.
 
         Parameters
@@ -592,10 +592,7 @@ class NeuronClassifier(ClassifierMixin, BaseNeuron):
         return class_weighted(y, self.class_weight, sample_weight)
 
     def _strata(self, y, n_validation):
-        y = y.ravel() if y.shape[1:] == (1,) else y
-        counts = np.unique(y, return_counts=True)[1] if np.ndim(y) == 1 else np.zeros(1)
-        enough = counts.min() >= 2 and n_validation >= len(counts)
-        return y if enough and len(y) - n_validation >= len(counts) else None
+        return strata(y, n_validation)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -43,7 +43,6 @@ N_WATCHED_ROWS = 1000
 N_LEVEL_ROWS = 1 << 16
 # Past this ratio of a column's mean to its deviation, rows are centred before they are multiplied.
 FAR_FROM_ZERO = 1e5
-EPS = float(np.finfo(float).eps)
 
 
 @dataclass(frozen=True)
@@ -124,6 +123,11 @@ class Objective:
     def activation(self) -> Activation:
         """Activation of the neurons that are watched for dead and saturated ones."""
         return self.pair.activation
+
+    @property
+    def n_outputs(self) -> int:
+        """Number of neurons that the loss compares with targets."""
+        return self.n_neurons
 
     @property
     def weight_shapes(self) -> tuple[tuple[int, ...], ...]:
@@ -345,8 +349,8 @@ class Objective:
         if source.in_memory:
             return source.y, source.sample_weight
         if self.pair.coupled:
-            (counts,) = source.map_sum(ClassWeights(self.n_neurons))
-            return np.arange(self.n_neurons), counts
+            (counts,) = source.map_sum(ClassWeights(self.n_outputs))
+            return np.arange(self.n_outputs), counts
         if self.pair.loss.mean_decides:
             (total,) = source.map_sum(TargetSums())
             return total[None] / source.total_weight, None
@@ -374,7 +378,7 @@ class Objective:
     @property
     def rounding(self) -> float:
         """What rounding may add to the objective: a few eps times the mean absolute loss term."""
-        return 4 * EPS * self._at_null[1]
+        return 4 * self.source.eps * self._at_null[1]
 
     def dispersion(self, theta) -> float:
         """Dispersion of the targets about the neurons' levels, from the watched rows."""
@@ -439,9 +443,13 @@ class Objective:
         """Weighted curvature of each row's loss in z, summed over neurons. Dense rows only."""
         source = self.source
         coef, intercept = self.to_weights(theta)
-        z = source.X @ coef.T + intercept
-        d = self.pair.derivatives(source.y, z, 2, True)[2]
-        d = (d * (1 - d) if self.pair.coupled else d).sum(axis=1)
+        d = np.empty(source.n_rows)
+        # By blocks: float32 rows times float64 weights are widened first.
+        for start in range(0, source.n_rows, source.block_rows):
+            rows = slice(start, start + source.block_rows)
+            z = source.X[rows] @ coef.T + intercept
+            dz = self.pair.derivatives(source.y[rows], z, 2, True)[2]
+            d[rows] = (dz * (1 - dz) if self.pair.coupled else dz).sum(axis=1)
         return d if source.sample_weight is None else d * source.sample_weight
 
     def flat_fraction(self, theta):

@@ -38,6 +38,7 @@ def test_public_names():
     assert set(sknneuron.__all__) == {
         "TRUSTED_TYPES",
         "NeuronClassifier",
+        "NeuronLayer",
         "NeuronRegressor",
         "NeuronWarning",
         "__version__",

@@ -184,8 +184,10 @@ def test_coordinates_count_a_weight_of_k_as_k_rows():
     weighted = ArraySource(source.X, source.y, k.astype(float))
     copies = ArraySource(np.repeat(source.X, k, axis=0), np.repeat(source.y, k))
     pair = make_pair("softmax", "log_loss", classifier=True)
-    for name, value in LayerCoordinates.of(weighted, pair).state().items():
-        expected = LayerCoordinates.of(copies, pair).state()[name]
+    for name, value in (
+        LayerCoordinates.of(weighted, pair, (weighted.y, weighted.sample_weight)).state().items()
+    ):
+        expected = LayerCoordinates.of(copies, pair, (copies.y, None)).state()[name]
         assert_allclose(value, expected, rtol=1e-12, err_msg=name)
 
 

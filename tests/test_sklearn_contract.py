@@ -3,13 +3,14 @@
 import pytest
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from sknneuron import NeuronClassifier, NeuronRegressor
+from sknneuron import NeuronClassifier, NeuronLayer, NeuronRegressor
 from sknneuron.activations import LeakyReLU
 from sknneuron.losses import Huber
 
 QUICK = [
     NeuronRegressor(),
     NeuronClassifier(),
+    NeuronLayer(),
 ]
 # Each solver and each activation at least once. Weights that equal copies do so to within `tol`, so
 # pairs that are not convex get a small one. Poisson and gamma are left out: the checks of several
@@ -44,6 +45,12 @@ MORE = [
     NeuronClassifier(solver="adam", random_state=0, max_iter=200),
     NeuronClassifier(class_weight="balanced"),
     NeuronClassifier(early_stopping=True, validation_fraction=0.2, random_state=0),
+    NeuronLayer(3, "tanh", alpha=1e-2, tol=1e-10),
+    NeuronLayer(3, "tanh", alpha=1e-2, tol=1e-10, solver="lbfgs"),
+    NeuronLayer(4, "gelu", solver="sgd", max_iter=50),
+    NeuronLayer(4, "sigmoid", solver="adam", max_iter=50),
+    NeuronLayer(4, loss="squared_error"),
+    NeuronLayer(early_stopping=True, validation_fraction=0.2),
 ]
 
 

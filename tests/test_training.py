@@ -1,5 +1,7 @@
 """The training loop through the estimators: validation, stopping, going on, saying what happens."""
 
+from contextlib import nullcontext
+
 import numpy as np
 import pytest
 from scipy import sparse
@@ -67,7 +69,7 @@ def test_gradient_norm_by_hand(solver):
     neuron = (
         regressor(solver, max_iter=3, tol=0) if solver != "least_squares" else regressor(solver)
     )
-    with pytest.warns(ConvergenceWarning) if solver in ("lbfgs", "sgd", "adam") else _nothing():
+    with pytest.warns(ConvergenceWarning) if solver in ("lbfgs", "sgd", "adam") else nullcontext():
         history = neuron.fit(X, Y).history_
     for i in range(len(history["iteration"])):
         if np.isnan(history["gradient_norm"][i]):
@@ -79,14 +81,6 @@ def test_gradient_norm_by_hand(solver):
         g = np.where(w == 0, np.sign(g) * np.maximum(np.abs(g) - l1, 0), g + l1 * np.sign(w))
         expected = np.sqrt(np.sum(g**2) + r.mean() ** 2)
         np.testing.assert_allclose(history["gradient_norm"][i], expected, rtol=1e-6, atol=1e-9)
-
-
-class _nothing:
-    def __enter__(self):
-        return None
-
-    def __exit__(self, *args):
-        return False
 
 
 @pytest.mark.parametrize("record", ["loss", False])

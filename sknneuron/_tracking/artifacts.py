@@ -11,6 +11,10 @@ from pathlib import Path
 from .evolution import MAX_POINTS, Evolution, Series
 from .guard import reason_to_stay, sample
 
+# Weights up to which the page is made unasked: past that it takes longer than the rest together,
+# and shows less.
+PAGE_WEIGHTS = 1000
+
 
 @dataclass(frozen=True)
 class Options:
@@ -89,11 +93,14 @@ class Artifacts:
         return {
             "history.parquet": (self._history, True),
             "metric_names.json": (self._metric_names, True),
-            "neuron.html": (self._page, True),
+            "neuron.html": (self._page, self._is_small() or options.page_rows > 0),
             "weights.svg": (self._weight_paths, options.plots),
             "coef_table.csv": (self._coef_table, options.coef_table),
             "diagnosis.json": (self._diagnosis, options.diagnosis),
         }
+
+    def _is_small(self) -> bool:
+        return len(self.evolution.features) * max(len(self.evolution.outputs), 1) <= PAGE_WEIGHTS
 
     def _suffix(self) -> str:
         """A second fit in the same run keeps the files of the first."""

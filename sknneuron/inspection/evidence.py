@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_array
 
 from ..pairs import Pair
 from .columns import to_numpy
+from .networks import hidden_pair, is_layer
 from .units import Unfolded
 
 
@@ -72,7 +73,14 @@ class Evidence:
 
     def derivatives(self, order: int = 2, gauss_newton: bool = False):
         """Loss, slope and curvature in z of each row."""
-        return self.pair.derivatives(self.y, self.z, order, gauss_newton)
+        key = order, gauss_newton
+        if key not in self._derivatives:
+            self._derivatives[key] = self.pair.derivatives(self.y, self.z, order, gauss_newton)
+        return self._derivatives[key]
+
+    @cached_property
+    def _derivatives(self) -> dict:
+        return {}
 
     @cached_property
     def mean(self) -> np.ndarray:
@@ -96,11 +104,13 @@ class Evidence:
 
 def pair_of(neuron) -> Pair:
     """Return the activation and loss of a fitted neuron, taken together."""
-    return neuron._fitted_targets().pair
+    return hidden_pair(neuron) if is_layer(neuron) else neuron._fitted_targets().pair
 
 
 def gather(inside: Unfolded, X, y=None, sample_weight=None) -> Evidence:
     """Send X through the steps before the neuron, and y the way that its fit sends it.
+
+    The neurons of a hidden layer have no target each: y is left out.
 
     Raises
     ------
@@ -115,6 +125,8 @@ def gather(inside: Unfolded, X, y=None, sample_weight=None) -> Evidence:
     if not (np.all(weight >= 0) and np.any(weight > 0)):
         raise ValueError("sample_weight must be >= 0, and not all zero.")
     class_weight = np.ones(n_rows)
+    if is_layer(inside.neuron):
+        y = None
     if y is not None:
         y = y.to_numpy() if hasattr(y, "to_numpy") else np.asarray(y)
         if y.ndim == 2 and y.shape[1] == 1 and inside.coef.shape[0] == 1:

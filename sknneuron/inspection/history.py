@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from .units import unfold
+from .units import Unfolded, unfold
+
+OUTPUT = ("output_coef", "output_intercept")
 
 
 def training_history(estimator) -> pd.DataFrame:
@@ -24,7 +26,8 @@ def training_history(estimator) -> pd.DataFrame:
         `objective`, `gradient_norm`, `step_size`, where they apply `validation_loss`,
         `dead_fraction` and `saturated_fraction`, then ``weights/<feature>`` and `bias`. With
         several neurons ``weights/<neuron>/<feature>``, ``bias/<neuron>`` and so on. Weights are
-        those of the neuron's own inputs, as in `coef_`.
+        those of the neuron's own inputs, as in `coef_`. A layer's output neurons come last, as
+        ``output_weights/<output>/<neuron>`` and ``output_bias/<output>``.
 
     Raises
     ------
@@ -53,7 +56,7 @@ def training_history(estimator) -> pd.DataFrame:
     several = len(inside.neuron_names) > 1
     columns: dict[str, np.ndarray] = {}
     for key, values in history.items():
-        if key == "coef":
+        if key == "coef" or key in OUTPUT:
             continue
         name = "bias" if key == "intercept" else key
         if values.ndim == 1:
@@ -67,4 +70,20 @@ def training_history(estimator) -> pd.DataFrame:
         for j, feature in enumerate(inside.input_names):
             weights[f"{prefix}/{feature}"] = history["coef"][:, k, j]
     biases = {name: columns.pop(name) for name in list(columns) if name.split("/")[0] == "bias"}
-    return pd.DataFrame({**columns, **weights, **biases})
+    return pd.DataFrame({**columns, **weights, **biases, **_of_outputs(inside, history)})
+
+
+def _of_outputs(inside: Unfolded, history) -> dict[str, np.ndarray]:
+    """Weights and biases of a layer's output neurons."""
+    if "output_coef" not in history:
+        return {}
+    _, n_outputs, n_neurons = history["output_coef"].shape
+    names = getattr(inside.neuron, "output_classes_", ())
+    outputs = names if len(names) == n_outputs else [f"output{k}" for k in range(n_outputs)]
+    found = {
+        f"output_weights/{output}/{inside.neuron_names[j]}": history["output_coef"][:, k, j]
+        for k, output in enumerate(outputs)
+        for j in range(n_neurons)
+    }
+    biases = history["output_intercept"]
+    return found | {f"output_bias/{name}": biases[:, k] for k, name in enumerate(outputs)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -72,6 +73,16 @@ class Unfolded:
         for k, column in enumerate(self.columns):
             source[column.inputs] = k
         return source
+
+    @cached_property
+    def plain_names(self) -> tuple[str, ...]:
+        """Names of the inputs without the prefixes of transformers, where they stay different."""
+        names = [name.rpartition("__")[2] for name in self.input_names]
+        times = Counter(names)
+        return tuple(
+            name if name and times[name] == 1 else full
+            for full, name in zip(self.input_names, names, strict=True)
+        )
 
     @property
     def is_plain(self) -> bool:
@@ -169,6 +180,15 @@ def unfold(estimator, X=None) -> Unfolded:
     array([10000.])
     """
     neuron, steps, target = _take_apart(estimator)
+    return _unfolded(estimator, neuron, tuple(steps), target, X)
+
+
+def unfold_layer(layer, steps, X=None) -> Unfolded:
+    """Take apart what stands before a layer of neurons that is itself a step."""
+    return _unfolded(layer, layer, tuple(steps), Target(), X)
+
+
+def _unfolded(estimator, neuron, steps: tuple, target: Target, X) -> Unfolded:
     check_is_fitted(neuron, "coef_")
     n_inputs = np.atleast_2d(to_numpy(neuron.coef_)).shape[1]
     n_raw, names = _raw_columns(steps[0] if steps else neuron, X)
@@ -189,7 +209,7 @@ def unfold(estimator, X=None) -> Unfolded:
     return Unfolded(
         estimator=estimator,
         neuron=neuron,
-        steps=tuple(steps),
+        steps=steps,
         columns=_columns(names, tracer.derived, wires),
         input_names=input_names,
         neuron_names=_neuron_names(neuron),

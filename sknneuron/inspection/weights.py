@@ -48,7 +48,7 @@ def coef_table(
 
     The covariance of the weights is the inverse of the observed information at the optimum,
 
-    .. math:: \phi \Big(\sum_i s_i \, \ell''(z_i) \, x_i x_i^\top\Big)^{-1},
+    .. math:: \phi \Bigl(\sum_i s_i \, \ell''(z_i) \, x_i x_i^\top\Bigr)^{-1},
 
     with the dispersion :math:`\phi` of the residuals for the squared error, Pearson's for gamma and
     tweedie, and 1 for log_loss and poisson; or the sandwich of White (1980) and MacKinnon and White

@@ -258,11 +258,15 @@ def _ordinal_encoder(step, wires):
     for j, given in enumerate(wires):
         wire = _encoder_input(step, given)
         values = {}
-        for code, group in enumerate(_groups(step, j)[0]):
+        groups = _groups(step, j)[0]
+        # A missing value has a code of its own, outside the count of the others.
+        present = [[level for level in group if not is_missing(level)] for group in groups]
+        for code, group in enumerate(group for group in present if group):
             values.update(dict.fromkeys(group, float(code)))
-        for level in values:
-            if is_missing(level):
-                values[level] = float(step.encoded_missing_value)
+        for group in groups:
+            for level in group:
+                if is_missing(level):
+                    values[level] = float(step.encoded_missing_value)
         unknown = float(step.unknown_value) if step.handle_unknown != "error" else NAN
         found.append(_table_wire(wire, values, tuple(values), 0.0, unknown))
     return found

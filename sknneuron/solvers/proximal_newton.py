@@ -11,7 +11,7 @@ import numpy as np
 from ..objective import Objective
 from .base import Goal, Iterate, Solver
 from .proximal_descent import ProximalDescent
-from .subsample import Sampler
+from .subsample import Sampler, most_rows
 
 # Aim for a share of the gap allowed: what is left is an estimate.
 STOP_SHARE = 0.5
@@ -65,7 +65,7 @@ class ProximalNewton(Solver):
         if not source.is_sparse:
             least = max(least, ROWS_PER_FEATURE * source.n_features)
         sizes: list[int] = []
-        n_rows = source.n_rows // GROWTH
+        n_rows = min(source.n_rows // GROWTH, most_rows(source))
         while 2 * n_rows >= least and len(sizes) < MAX_STAGES:
             sizes.append(max(n_rows, least))
             n_rows //= GROWTH

@@ -15,7 +15,7 @@ from ..objective import Objective
 from .base import Iterate
 from .descent import Descent
 from .linear_algebra import SpdSolver
-from .subsample import LEAST_SUPPORT, Sampler
+from .subsample import LEAST_SUPPORT, Sampler, most_rows
 
 # Constants fitted on synthetic and real data sets; they steer the effort, not the result.
 ROWS_PER_PARAMETER = 80
@@ -130,7 +130,8 @@ class StagedStart:
         smallest = least_rows(size)
         source = self.objective.source
         is_large = source.n_rows * source.n_features > LARGE
-        most = source.n_rows * (MOST_OF_LARGE if is_large else MOST_OF_SMALL)
+        share = MOST_OF_LARGE if is_large else MOST_OF_SMALL
+        most = min(share * source.n_rows, most_rows(source))
         candidates = np.geomspace(smallest, max(most, smallest), 16)
         value = float(sample.value(theta).sum())
         allowed = self.goal.target(value, theta)

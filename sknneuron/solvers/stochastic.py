@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from ..objective import Objective
-from .base import Iterate, Solver
+from .base import Goal, Iterate, Solver
 from .batches import Batches, CentredRows, rows_per_step
 from .probe import Probe
 
@@ -70,6 +70,18 @@ class Stochastic(Solver):
     def __init__(self, batch_size: int = 256, learning_rate_init: float | str = "auto"):
         self.batch_size = batch_size
         self.learning_rate_init = learning_rate_init
+
+    # What a layer chooses otherwise.
+    max_cuts = MAX_CUTS
+    cut = CUT
+
+    @staticmethod
+    def _in_weights(objective: Objective, theta):
+        return in_weights(objective, theta)
+
+    def _course(self, objective: Objective, goal: Goal, first: Iterate, state: State) -> _Course:
+        share = PROGRESS if goal.tol == "auto" else float(goal.tol)
+        return _Course(share, PATIENCE, first, state)
 
     # -- the rule of a step, which a subclass supplies ---------------------------------------------
 
@@ -165,7 +177,7 @@ class Stochastic(Solver):
         yield first
         if measured is not objective:
             first = _measure(measured, theta, state)
-        course = _Course(PROGRESS if goal.tol == "auto" else goal.tol, first, state)
+        course = self._course(objective, goal, first, state)
         while True:
             theta = theta.copy()
             self._run(objective, theta, state, rng)
@@ -182,11 +194,11 @@ class Stochastic(Solver):
             if course.rises(now):
                 self._forget(state)
             if course.stalls(now, state):
-                if course.cuts == MAX_CUTS:
+                if course.cuts == self.max_cuts:
                     yield _measure(objective, course.best.theta, state, "")
                     return
                 course.cuts += 1
-                theta, state = course.turn_back(state, CUT)
+                theta, state = course.turn_back(state, self.cut)
                 self._forget(state)
 
     def _divergence(self) -> str:
@@ -203,12 +215,15 @@ class _Course:
     ----------
     share : float
         Share of what was gained so far that counts as progress.
+    patience : int
+        Epochs without progress before the rate is cut.
     first : Iterate
     state : dict of arrays
     """
 
-    def __init__(self, share: float, first: Iterate, state: State):
+    def __init__(self, share: float, patience: int, first: Iterate, state: State):
         self.share = share
+        self.patience = patience
         self.first = first
         self.best = first
         self.previous = first
@@ -229,13 +244,13 @@ class _Course:
         return rises
 
     def stalls(self, now: Iterate, state: State) -> bool:
-        """Take the next point; True once `PATIENCE` epochs in a row brought no progress."""
+        """Take the next point; True once `patience` epochs in a row brought no progress."""
         best = _total(self.best)
         progress = _total(now) < best - self.share * (_total(self.first) - best)
         if _total(now) < best:
             self.best, self.state = now, _copy(state)
         self.waited = 0 if progress else self.waited + 1
-        return self.waited >= PATIENCE
+        return self.waited >= self.patience
 
     def turn_back(self, state: State, cut: float):
         """The best point so far and its state, with a lower rate."""
@@ -322,7 +337,7 @@ class SGD(Stochastic):
         return np.minimum(rate, state.get("rate", np.inf))
 
     def _run(self, objective, theta, state, rng):
-        weights, unit, l1, l2 = in_weights(objective, theta)
+        weights, unit, l1, l2 = self._in_weights(objective, theta)
         velocity = state["velocity"]
         rate = state["rate"] * state["share"] * state["precondition"]
         shrink = rate * l2 if l2.any() else None
@@ -374,7 +389,7 @@ class Adam(Stochastic):
         return np.maximum(rate, state.get("rate", 0.0))
 
     def _run(self, objective, theta, state, rng):
-        weights, unit, l1, l2 = in_weights(objective, theta)
+        weights, unit, l1, l2 = self._in_weights(objective, theta)
         has_l1 = l1.any()
         shrink: Any = None
         share: Any = None

@@ -18,6 +18,15 @@ from ..objective import Objective
 LEAST_SUPPORT = 100.0
 # A class is rare if it holds fewer of the rows than this.
 RARE_CLASS = 1 / 8
+# A subsample is a copy: it must stay small beside what memory holds, however many rows there are.
+MAX_SAMPLE_BYTES = 1 << 28
+
+
+def most_rows(source) -> int:
+    """Rows of the largest subsample."""
+    if source.is_sparse:
+        return source.n_rows
+    return max(1, MAX_SAMPLE_BYTES // (source.dtype.itemsize * source.n_features))
 
 
 @dataclass

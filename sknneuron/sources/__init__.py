@@ -6,5 +6,6 @@ are and how to read them block by block.
 
 from .array import ArraySource
 from .base import Source
+from .parquet import ParquetSource
 
-__all__ = ["ArraySource", "Source"]
+__all__ = ["ArraySource", "ParquetSource", "Source"]

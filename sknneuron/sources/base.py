@@ -27,9 +27,12 @@ class Source(ABC):
         Whether blocks are CSR matrices.
     in_memory : bool
         Whether `X`, `y` and `sample_weight` are there as arrays of this process.
+    eps : float
+        Relative rounding of the sums.
     """
 
     in_memory: ClassVar[bool] = False
+    eps: float = float(np.finfo(np.float64).eps)
     is_sparse: bool = False
     n_rows: int
     n_features: int

@@ -99,6 +99,8 @@ def test_many_features_have_twenty_metrics_and_all_are_in_the_table(tracked):
     assert sum(key.startswith("weights/") for key in run.data.metrics) == N_TRACKED
     table = pd.read_parquet(tracked.download(run, "history.parquet"))
     assert table[table.quantity == "weight"].feature.nunique() == 10_000
+    # A page of so many sliders is made where it is asked for.
+    assert "neuron.html" not in tracked.artifacts(run)
 
 
 def test_one_call_by_default_and_as_many_points_as_asked_for(tracked, cancer, monkeypatch):

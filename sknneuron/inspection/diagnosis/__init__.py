@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from ..evidence import gather
-from ..units import unfold
+from ..networks import is_layer, layers_before
+from ..specialisation import Levels
+from ..units import unfold, unfold_layer
 from .activity import Dead, Saturated, TargetRange
 from .base import Check
 from .data import Collinear, ConstantFeature, Imbalanced, Leak, Outliers
 from .finding import Diagnosis, Finding
 from .fit import Overpenalised, Separable, Underfit, Unscaled
+from .layer import check_units
 from .subject import Subject
 from .training import Diverged, NotConverged, Oscillating, Overfit, Stuck
 
@@ -38,6 +41,14 @@ CHECKS: dict[str, type[Check]] = {
 }
 """Every check by its code."""
 
+# What can be said of hidden neurons, which have no targets of their own.
+LAYER_CHECKS: dict[str, type[Check]] = {
+    check.code: check for check in (Diverged, NotConverged, Oscillating, Overfit, ConstantFeature)
+}
+"""Checks of a layer by their codes; `check_units` looks at its neurons."""
+
+# Said of columns, not of the levels of hidden neurons, which are made to tell y.
+OF_COLUMNS = {"LEAK", "COLLINEAR", "UNSCALED", "CONSTANT_FEATURE"}
 # Rows past which evenly spaced ones do for a diagnosis.
 MOST_ROWS = 100_000
 
@@ -48,7 +59,8 @@ def diagnose(estimator, X, y=None, sample_weight=None) -> Diagnosis:
     Parameters
     ----------
     estimator : neuron, Pipeline or TransformedTargetRegressor
-        Fitted; see :func:`unfold`.
+        Fitted; see :func:`unfold`. Of a NeuronLayer, alone or before a neuron, the hidden neurons
+        are looked at: DEAD, SATURATED and DUPLICATE ones are named.
     X, y, sample_weight : array-like
         The rows that it was fitted on. Without y, checks that need targets are left out. Of more
         than 100,000 rows, as many evenly spaced ones are looked at.
@@ -75,13 +87,21 @@ def diagnose(estimator, X, y=None, sample_weight=None) -> Diagnosis:
     inside = unfold(estimator, X)
     X, y, sample_weight = _thinned(X, y, sample_weight)
     subject = Subject(gather(inside, X, y, sample_weight))
+    of_layer = is_layer(inside.neuron)
+    layers = list(layers_before((*inside.steps, inside.neuron)))
+    reads_layer = bool(inside.steps) and is_layer(inside.steps[-1])
     findings = [
         finding
-        for check in CHECKS.values()
+        for code, check in (LAYER_CHECKS if of_layer else CHECKS).items()
         if subject.has_targets or not check.needs_targets
+        if not (reads_layer and code in OF_COLUMNS)
         for finding in check()(subject)
     ]
-    return Diagnosis(findings)
+    for i, (layer, steps) in enumerate(layers):
+        levels = Levels.of(unfold_layer(layer, steps, X), X, sample_weight)
+        where = f" of layer {i}" if len(layers) > 1 else "" if of_layer else " of the layer"
+        findings += check_units(layer, levels, where)
+    return Diagnosis(findings, "layer" if of_layer else "network" if layers else "neuron")
 
 
 def _thinned(X, y, sample_weight):

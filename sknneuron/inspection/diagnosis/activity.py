@@ -23,6 +23,7 @@ class Dead(Check):
             return
         share = subject.pair.activation.is_flat(subject.evidence.z).mean(axis=0)
         name = subject.pair.activation.name
+        params: dict[str, object]
         for k in np.flatnonzero(share == 1):
             floor = subject.has_targets and np.mean(subject.evidence.y[:, k] <= 0) > MOSTLY
             if floor:
@@ -65,7 +66,7 @@ class Saturated(Check):
             return
         flat = pair.activation.is_flat(subject.evidence.z)
         share = flat.mean(axis=0)
-        for k in np.flatnonzero(share > MOSTLY):
+        for k in map(int, np.flatnonzero(share > MOSTLY)):
             stuck = self._error_at_the_limit(subject, flat, k)
             message = (
                 f"The level of activation='{pair.activation.name}' is at its limit on "

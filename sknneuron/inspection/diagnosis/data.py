@@ -45,7 +45,7 @@ class Collinear(Check):
         X = evidence.X[:, kept]
         Z = ((X.toarray() if sparse.issparse(X) else X) - evidence.mean[kept]) / subject.scale[kept]
         R = (Z * evidence.weight[:, None]).T @ Z / evidence.total_weight
-        values = np.linalg.eigvalsh(R)
+        values, vectors = np.linalg.eigh(R)
         condition = float(values[-1] / max(values[0], 1e-16 * values[-1]))
         if evidence.n_rows <= len(kept):
             yield Finding(
@@ -73,7 +73,8 @@ class Collinear(Check):
                 features=drop,
             )
         elif condition > NOTABLE_CONDITION:
-            worst = np.argsort(-np.diag(np.linalg.pinv(R)))[:3]
+            inflation = (vectors**2 / np.maximum(values, 1e-12 * values[-1])).sum(axis=1)
+            worst = np.argsort(-inflation)[:3]
             yield Finding(
                 self.code,
                 "info",

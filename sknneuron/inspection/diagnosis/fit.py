@@ -59,7 +59,7 @@ class Underfit(Check):
                 params=params,
             )
             return
-        for k in np.flatnonzero(explained < NOTHING) if len(explained) > 1 else ():
+        for k in np.flatnonzero(explained < NOTHING + by_chance) if len(explained) > 1 else ():
             yield Finding(
                 self.code,
                 "info",

@@ -6,12 +6,11 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from scipy import sparse
+from scipy import linalg, sparse
 
 from ...pairs import Pair
 from ..covariance import (
     own_scale_rows,
-    pseudo_inverse,
     pull_of_penalty,
     summed_curvature,
     summed_gradient,
@@ -21,6 +20,8 @@ from ..evidence import Evidence
 STOCHASTIC = ("sgd", "adam")
 # Curvature is worked out for at most so many parameters of one neuron (or layer).
 MOST_PARAMETERS = 1500
+# Share of the largest curvature that keeps a singular matrix solvable.
+RIDGE = 1e-9
 # Shares of a Newton step that are tried out.
 STEPS = (1.0, 0.5, 0.2, 0.05, 0.01)
 
@@ -114,11 +115,14 @@ class Subject:
         """Which inputs take two values only, as dummies do."""
         X = self.evidence.X
         if sparse.issparse(X):
-            found = []
-            for j in range(X.shape[1]):
-                values = np.unique(X[:, [j]].data)
-                found.append(len(values) <= 1)
-            return np.array(found)
+            columns = sparse.csc_array(X)
+            columns.eliminate_zeros()
+            found = np.diff(columns.indptr) == 0
+            starts = columns.indptr[:-1][~found]
+            if len(starts):
+                low = np.minimum.reduceat(columns.data, starts)
+                found[~found] = low == np.maximum.reduceat(columns.data, starts)
+            return found
         low, high = X.min(axis=0), X.max(axis=0)
         return np.all((low == X) | (high == X), axis=0)
 
@@ -209,7 +213,15 @@ class Subject:
 
         Measured at the end of the step (or a part of it), not extrapolated.
         """
-        return sum(self._gain_of_step(members, with_penalty) for members in self.groups)
+        if with_penalty not in self._unused:
+            self._unused[with_penalty] = sum(
+                self._gain_of_step(members, with_penalty) for members in self.groups
+            )
+        return self._unused[with_penalty]
+
+    @cached_property
+    def _unused(self) -> dict[bool, float]:
+        return {}
 
     def _gain_of_step(self, members: list[int], with_penalty: bool) -> float:
         evidence = self.evidence
@@ -223,7 +235,7 @@ class Subject:
             gradient = gradient + pull_of_penalty(evidence, members, back)
             strength = np.tile(np.append(np.full(evidence.X.shape[1], l2), 0.0), len(members))
             H = H + back.T @ (strength[:, None] * back)
-        step = -(back @ (pseudo_inverse(H)[0] @ gradient)).reshape(len(members), -1)
+        step = -(back @ newton_step(H, gradient)).reshape(len(members), -1)
         coef = evidence.inside.coef[members]
         dz = np.asarray(evidence.X @ step[:, :-1].T) + step[:, -1]
         won = [0.0]
@@ -266,3 +278,12 @@ class Subject:
         words = [repr(self.names[j]) for j in columns[:n]]
         more = len(columns) - len(words)
         return ", ".join(words) + (f" and {more} more" if more > 0 else "")
+
+
+def newton_step(H, gradient):
+    """Solve ``H step = gradient``, with a ridge of rounding's size where H is singular."""
+    diagonal = np.diag(H)
+    size = diagonal.max(initial=0.0)
+    if not size > 1e-200:
+        return np.zeros_like(gradient)
+    return linalg.solve(H / size + RIDGE * np.eye(len(H)), gradient / size, assume_a="pos")

@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from scipy import sparse
 from sklearn.compose import ColumnTransformer
 from sklearn.pipeline import FeatureUnion, Pipeline
@@ -67,7 +68,10 @@ def dense(array) -> np.ndarray:
 
 def numbers(values) -> np.ndarray:
     """Return raw values as floats, missing ones as nan."""
-    return np.array([np.nan if v is None or v != v else v for v in values.tolist()], dtype=float)
+    missing = pd.isna(values)
+    found = np.full(len(values), np.nan)
+    found[~missing] = np.asarray(values)[~missing].astype(float)
+    return found
 
 
 def as_list(values) -> list:

@@ -38,6 +38,8 @@ SCRIPTS = (
 )
 MAX_BYTES = 3_000_000
 MAX_NAME = 2000
+# What is tried until a page is small enough: a share of the numbers, and letters of a name.
+SIZES = ((1.0, MAX_NAME), (1.0, 200), (1.0, 60), (0.3, 60), (0.1, 60), (0.03, 40), (0.01, 20))
 # Lists of numbers longer than this travel as base64.
 SHORT = 24
 DTYPES = {"u1": np.uint8, "i2": np.int16, "i4": np.int32, "f4": np.float32, "f8": np.float64}
@@ -102,14 +104,11 @@ def to_html(
     """
     if isinstance(max_rows, bool) or not isinstance(max_rows, (int, np.integer)) or max_rows < 1:
         raise ValueError(f"max_rows must be an integer >= 1. Got {max_rows!r} instead.")
-    budget, longest = 1.0, MAX_NAME
-    while True:
+    for budget, longest in SIZES:
         summary = summarize(estimator, X, y, title=title, max_rows=max_rows, budget=budget)
         page = render(summary, longest)
-        # Long names alone can fill a page: they are cut as well.
-        if len(page.encode()) <= MAX_BYTES or budget < 0.01:
+        if len(page.encode()) <= MAX_BYTES:
             break
-        budget, longest = budget / 3, longest // 3
     if path is not None:
         Path(path).write_text(page, encoding="utf-8")
     return page

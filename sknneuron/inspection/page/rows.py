@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from sklearn.utils import _safe_indexing
 
-from .features import Seen, as_list
+from .features import Seen, as_list, dense
 from .subject import Subject
 
 # Numbers that the sample may take.
@@ -75,9 +75,7 @@ def probe(subject: Subject) -> tuple[None, dict, dict | None]:
     neuron, n_inputs = subject.neuron, subject.unfolded.coef.shape[1]
     inputs = np.zeros((N_PROBES, n_inputs))
     inputs[:, subject.kept] = np.random.default_rng(0).normal(size=(N_PROBES, len(subject.kept)))
-    names = getattr(neuron, "feature_names_in_", None)
-    X = inputs if names is None else pd.DataFrame(inputs, columns=names)
-    values = _predictions(subject, neuron, X)
+    values = _predictions(subject, neuron, _named(neuron, inputs))
     if subject.follows_target:
         values = np.asarray(subject.unfolded.target.inverse(values)).reshape(len(values), -1)
     checks = {
@@ -92,23 +90,33 @@ def probe(subject: Subject) -> tuple[None, dict, dict | None]:
     return None, checks, rest if subject.n_hidden else None
 
 
+def _named(neuron, inputs):
+    """Inputs as a neuron that was fitted on a DataFrame wants them."""
+    names = getattr(neuron, "feature_names_in_", None)
+    return inputs if names is None else pd.DataFrame(dense(inputs), columns=names)
+
+
 def _predictions(subject: Subject, estimator, X) -> np.ndarray:
     """What Python says of X, as far as the page can follow: (n_rows, n_outputs)."""
-    if subject.task in ("binary", "multiclass", "multilabel"):
-        values = estimator.predict_proba(X)
-    elif subject.task == "margin":
-        values = estimator.decision_function(X)
-    elif subject.task == "sum" or (not subject.follows_target and estimator is not subject.neuron):
-        inputs = subject.unfolded.inputs(X)
-        neuron = subject.neuron
-        values = neuron.pre_activation(inputs) if subject.task == "sum" else neuron.predict(inputs)
-    else:
-        values = estimator.predict(X)
+    neuron = subject.neuron
+    if not subject.follows_target and estimator is not neuron:
+        estimator, X = neuron, _named(neuron, subject.unfolded.inputs(X))
+    values = getattr(estimator, _method(subject))(X)
     return np.asarray(values, dtype=float).reshape(len(values), -1)
 
 
+def _method(subject: Subject) -> str:
+    """Which method of the estimator says what the page shows."""
+    return {
+        "regression": "transform" if subject.is_layer else "predict",
+        "margin": "decision_function",
+        "sum": "pre_activation",
+    }.get(subject.task, "predict_proba")
+
+
 def _targets(subject: Subject, chosen: np.ndarray) -> list | None:
-    if subject.y is None:
+    # Targets are those of the output neurons; hidden ones have none.
+    if subject.y is None or subject.is_layer:
         return None
     y = np.asarray(_safe_indexing(subject.y, chosen))
     neuron = subject.neuron
@@ -161,10 +169,9 @@ def _sample_words(subject: Subject, n_rows: int) -> str:
 
 
 def _check_words(subject: Subject, n_rows: int, values, X) -> str:
-    what = "predict_proba" if subject.task in ("binary", "multiclass", "multilabel") else "predict"
-    if subject.task == "margin":
-        what = "decision_function"
-    words = f"Computed here from Python's own {what} for the {n_rows:,} rows in this file."
+    words = (
+        f"Computed here from Python's own {_method(subject)} for the {n_rows:,} rows in this file."
+    )
     if getattr(X, "dtype", None) == np.float32:
         words += " X is float32, and Python computes in it; the page computes in double precision."
     return words

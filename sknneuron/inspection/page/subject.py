@@ -7,11 +7,12 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from scipy import sparse
 from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import _num_samples
 
-from ...activations import ACTIVATIONS
+from ...activations import ACTIVATIONS, Activation, get_activation
 from ..columns import Column
 from ..units import Unfolded, unfold
 from .features import Seen, movements
@@ -50,6 +51,7 @@ class Subject:
     def of(cls, estimator, X, y, budget: float) -> Subject:
         """Take an estimator apart and look at its rows."""
         unfolded = unfold(estimator, X)
+        X = _in_order(X, unfolded)
         n_neurons = len(unfolded.coef)
         if n_neurons > MAX_NEURONS:
             raise ValueError(
@@ -77,6 +79,15 @@ class Subject:
         """Activation and loss, "auto" resolved."""
         return self.neuron._fitted_targets().pair
 
+    @property
+    def is_layer(self) -> bool:
+        """Whether these are hidden neurons, whose levels are for a next step to read."""
+        return hasattr(self.neuron, "output_coef_")
+
+    @cached_property
+    def activation(self) -> Activation:
+        return get_activation(self.neuron.activation) if self.is_layer else self.pair.activation
+
     @cached_property
     def target(self) -> list[dict]:
         """The steps from level to prediction, see `target_steps`."""
@@ -93,7 +104,7 @@ class Subject:
     @cached_property
     def task(self) -> str:
         """One of "regression", "binary", "multiclass", "multilabel", "margin", "sum"."""
-        activation = self.pair.activation
+        activation = self.activation
         if type(activation) is not ACTIVATIONS.get(activation.name):
             self.notes.append(
                 f"The page does not know the activation {activation!r}: it stops at the weighted "
@@ -111,6 +122,8 @@ class Subject:
     @cached_property
     def labels(self) -> list[str]:
         """Names of the classes, or of the targets."""
+        if self.is_layer:
+            return list(self.unfolded.neuron_names)
         names = getattr(self.y, "columns", None)
         if names is not None and len(names) == self.n_neurons:
             return [str(name) for name in names]
@@ -131,8 +144,8 @@ class Subject:
             return None
         X = self.X
         if self.n_rows > LOOKED_AT:
-            chosen = np.random.default_rng(0).choice(self.n_rows, LOOKED_AT, replace=False)
-            X = _safe_indexing(self.X, np.sort(chosen))
+            chosen = np.sort(np.random.default_rng(0).choice(self.n_rows, LOOKED_AT, replace=False))
+            X = _safe_indexing(X, chosen)
             self.notes.append(
                 f"Ranges and averages are those of {LOOKED_AT:,} of the {self.n_rows:,} rows given."
             )
@@ -190,3 +203,15 @@ class Subject:
     def n_hidden(self) -> int:
         """How many columns the page does not show."""
         return len(self.used) - len(self.columns)
+
+
+def _in_order(X, unfolded: Unfolded):
+    """Return the columns that the estimator knows, in its order: ColumnTransformers take any."""
+    known = [column.name for column in unfolded.columns if column.position is not None]
+    if (
+        not isinstance(X, pd.DataFrame)
+        or list(X.columns) == known
+        or not set(known) <= {*X.columns}
+    ):
+        return X
+    return X[known]

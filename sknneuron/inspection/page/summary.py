@@ -6,6 +6,7 @@ import re
 
 import numpy as np
 
+from ..diagnosis import diagnose
 from . import words
 from .features import describe_feature
 from .history import describe_history
@@ -43,6 +44,9 @@ def summarize(estimator, X=None, y=None, *, title=None, max_rows=500, budget=1.0
         }
         for i, column in zip(subject.shown, subject.columns, strict=True)
     ]
+    picture = _picture(subject)
+    if picture is not None and subject.seen is not None:
+        _share_range(features, subject)
     means = _means(subject)
     labels = subject.labels
     return {
@@ -53,19 +57,19 @@ def summarize(estimator, X=None, y=None, *, title=None, max_rows=500, budget=1.0
         "labels": labels,
         "neurons": labels if len(labels) == subject.n_neurons else labels[-1:],
         "features": features,
-        "inputs": [subject.unfolded.input_names[j] for j in subject.kept],
+        "inputs": _input_names(subject),
         "n_inputs": len(subject.kept),
         "coef": subject.unfolded.coef[:, subject.kept].ravel().tolist(),
         "intercept": subject.unfolded.intercept.tolist(),
         "means": means,
         "baseline": "bias" if means is None or subject.is_sparse else "average",
         "z_range": _z_range(subject),
-        "picture": _picture(subject),
+        "picture": picture,
         "rest": rest,
         "rows": rows,
         "checks": checks,
         "history": describe_history(subject),
-        "findings": None,
+        "findings": _findings(subject),
         "weight_notes": words.weight_notes(subject),
         "notes": [*_data_notes(subject), *subject.notes],
         "facts": words.facts(subject),
@@ -74,7 +78,7 @@ def summarize(estimator, X=None, y=None, *, title=None, max_rows=500, budget=1.0
 
 def _behind_the_sum(subject: Subject) -> dict:
     """What the page needs to go on from z."""
-    activation, task = subject.pair.activation, subject.task
+    activation, task = subject.activation, subject.task
     names = [step.get("name") for step in subject.target]
     multiplies = task == "regression" and (
         (activation.name == "exp" and not names)
@@ -97,6 +101,21 @@ def _behind_the_sum(subject: Subject) -> dict:
         "target": subject.target,
         "multiplies": multiplies,
     }
+
+
+def _input_names(subject: Subject) -> list[str]:
+    """Names of the neuron's inputs in terms of the columns that feed them."""
+    names = list(subject.unfolded.input_names)
+    for column in subject.columns:
+        if len(column.inputs) == 1:
+            names[column.inputs[0]] = column.name
+        elif column.codes is not None:
+            by_input = column.codes.tocsc()
+            for i, j in enumerate(column.inputs):
+                levels = by_input.indices[by_input.indptr[i] : by_input.indptr[i + 1]]
+                if len(levels) == 1:
+                    names[j] = f"{column.name} = {column.levels[levels[0]]}"
+    return [names[j] for j in subject.kept]
 
 
 def _finite(value) -> float | None:
@@ -130,6 +149,30 @@ def _picture(subject: Subject) -> dict | None:
     if not all(re.fullmatch(r"(x|pixel[_ ]?)\d+([_ ]\d+)?", c.name) for c in subject.columns):
         return None
     return {"rows": side, "columns": side}
+
+
+def _share_range(features: list[dict], subject: Subject) -> None:
+    """Let pixels run from the faintest to the strongest ink of any of them."""
+    assert subject.seen is not None
+    values = np.stack([subject.seen.numbers(column) for column in subject.columns])
+    low, high = float(np.nanmin(values)), float(np.nanmax(values))
+    for feature in features:
+        feature.update(min=low, max=high if high > low else low + 1)
+
+
+def _findings(subject: Subject) -> list[dict] | None:
+    """What a check-up finds; None without the rows that it needs."""
+    if subject.seen is None:
+        return None
+    return [
+        {
+            "code": finding.code,
+            "severity": finding.severity,
+            "message": finding.message,
+            "advice": finding.advice,
+        }
+        for finding in diagnose(subject.unfolded.estimator, subject.X, subject.y)
+    ]
 
 
 def _data_notes(subject: Subject) -> list[str]:

@@ -17,7 +17,7 @@ MUCH_CORRELATED = 0.8
 
 def target_name(subject: Subject) -> str | None:
     """Name of the target, where y has one."""
-    name = getattr(subject.y, "name", None)
+    name = None if subject.is_layer else getattr(subject.y, "name", None)
     return None if name is None else str(name)
 
 
@@ -25,7 +25,7 @@ def title(subject: Subject) -> str:
     """Say what the page shows, for want of a title."""
     name = target_name(subject)
     n = subject.n_neurons
-    activation = NAMES.get(subject.pair.activation.name, subject.pair.activation.name)
+    activation = NAMES.get(subject.activation.name, subject.activation.name)
     neurons = f"one {activation} neuron" if n == 1 else f"{n} {activation} neurons"
     return f"{name}: {neurons}" if name else neurons[0].upper() + neurons[1:]
 
@@ -44,6 +44,11 @@ def lead(subject: Subject) -> str:
         "margin": "draws a line between classes",
         "sum": "weighs its inputs",
     }[subject.task]
+    if subject.is_layer:
+        return (
+            f"A layer of {subject.n_neurons:,} on {columns}: their levels are what the next step "
+            "sees. Move the controls and watch what they do."
+        )
     if subject.n_neurons == 1:
         return f"A neuron on {columns} that {what}. Move the controls and watch what it does."
     plural = {"regression": "predict a number each", "margin": "draw lines between classes"}
@@ -59,7 +64,7 @@ def facts(subject: Subject) -> list[list[str]]:
     neuron, pair = subject.neuron, subject.pair
     found = [
         ["estimator", type(neuron).__name__],
-        ["activation", repr(pair.activation)],
+        ["activation", repr(subject.activation)],
         ["loss", repr(pair.loss)],
         ["penalty", f"alpha={neuron.alpha:g}, l1_ratio={neuron.l1_ratio:g}"],
         ["solver", str(neuron.solver_)],

@@ -53,6 +53,7 @@ class Watched:
         """Show a page from a file and wait until it has drawn itself."""
         context = self.browser.new_context(viewport={"width": width, "height": height}, **context)
         self.contexts.append(context)
+        context.set_default_timeout(5000)
         page = context.new_page()
         page.on("console", lambda message: self.complaints.append(message.text))
         page.on("pageerror", lambda error: self.complaints.append(str(error)))

@@ -12,7 +12,8 @@ from sklearn.impute import SimpleImputer
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-from sknneuron import NeuronClassifier, NeuronRegressor
+from sknneuron import NeuronClassifier, NeuronLayer, NeuronRegressor
+from sknneuron.inspection import to_html
 
 NUMBERS = ["sqft", "beds", "baths", "latitude", "longitude"]
 CATEGORIES = ["zip", "type"]
@@ -108,6 +109,11 @@ def _text():
     )
 
 
+def _layer():
+    X, y = load_iris(return_X_y=True, as_frame=True)
+    return NeuronLayer(3, "tanh", random_state=0, max_iter=50, tol=1e-2).fit(X, y), X, y
+
+
 MODELS = {
     "price": _price,
     "log price": _log_price,
@@ -121,6 +127,7 @@ MODELS = {
     "one feature": _one_feature,
     "two targets": _two_targets,
     "text": _text,
+    "layer": _layer,
 }
 
 
@@ -128,6 +135,18 @@ MODELS = {
 def model(name):
     """Return (estimator, X, y)."""
     return MODELS[name]()
+
+
+def first_rows(name, n=400):
+    """Return an estimator and rows that all fit onto a page."""
+    estimator, X, y = model(name)
+    return estimator, X[:n], y[:n]
+
+
+@cache
+def html_of(name):
+    """Return the page of a model with its first rows."""
+    return to_html(*first_rows(name))
 
 
 def neuron_of(estimator):
@@ -139,7 +158,7 @@ def neuron_of(estimator):
 
 def outputs(estimator, X):
     """Return what the page shows of a row: probabilities, margins, or predictions."""
-    for name in ("predict_proba", "decision_function", "predict"):
+    for name in ("predict_proba", "decision_function", "predict", "transform"):
         if hasattr(estimator, name):
             values = np.asarray(getattr(estimator, name)(X), dtype=float)
             return values.reshape(len(values), -1)

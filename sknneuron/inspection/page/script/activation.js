@@ -80,7 +80,7 @@ function flatZones({ activation }, x, [low, high], bottom) {
     if (b <= a) return;
     zones.push(svg("rect", { x: x(a), y: 14, width: x(b) - x(a), height: bottom - 14, class: "zone" }));
     if (x(b) - x(a) > 60) {
-      zones.push(text((x(a) + x(b)) / 2, 26, activation.flat, "zone-name", "middle"));
+      zones.push(textAt((x(a) + x(b)) / 2, 26, activation.flat, "zone-name", "middle"));
     }
   };
   if (Number.isFinite(from)) zone(low, Math.min(from, high));
@@ -92,7 +92,7 @@ function thresholdMark(data, x, bottom) {
   if (data.threshold === null || data.activation.name === "softmax") return [];
   const at = x(data.threshold);
   const words = { binary: "p = ½", multilabel: "p = ½", margin: "margin 0" }[data.task] || "";
-  return [line(at, 14, at, bottom, "threshold"), text(at + 4, bottom - 6, words, "quiet halo")];
+  return [line(at, 14, at, bottom, "threshold"), textAt(at + 4, bottom - 6, words, "quiet halo")];
 }
 
 // How many rows lie where, as a strip of bars.

@@ -4,7 +4,7 @@ function findingsPanel(page) {
   const { findings } = page.data;
   byId("findings").hidden = !findings;
   if (!findings) return { needs: [], draw: () => {} };
-  const signs = { info: "ⓘ", warning: "▲", error: "✖" };
+  const signs = { info: "●", warning: "▲", error: "✖" };
   byId("findings-text").textContent = findings.length
     ? "What a check of this fit found."
     : "A check of this fit found nothing to worry about.";

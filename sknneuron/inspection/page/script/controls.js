@@ -1,6 +1,7 @@
 // The rail on the left: the prediction, and a control for every feature.
 
 const FIRST_CONTROLS = 12;
+const MOST_OUTPUTS = 12;
 
 function predictionPanel() {
   return { needs: ["values", "weights", "neuron"], draw: drawPrediction };
@@ -58,23 +59,27 @@ function outputBars(page) {
   const { data, outputs } = page;
   const names = data.labels;
   const isShare = data.task !== "regression" && data.task !== "margin" && data.task !== "sum";
-  const order = outputs.values.map((_, i) => i);
-  if (order.length > 12) order.sort((a, b) => outputs.values[b] - outputs.values[a]);
+  const byValue = outputs.values.map((_, i) => i).sort((a, b) => outputs.values[b] - outputs.values[a]);
+  const isLong = byValue.length > MOST_OUTPUTS;
+  const order = isLong ? byValue.slice(0, MOST_OUTPUTS) : outputs.values.map((_, i) => i);
   const largest = isShare ? 1 : Math.max(...outputs.values.map(Math.abs)) || 1;
-  const lines = order.map((i, place) => {
+  const lines = order.map((i) => {
     const value = outputs.values[i];
     const bar = el("span", { class: `bar ${signOf(value)}` });
     bar.style.width = `${(100 * Math.abs(value)) / largest}%`;
-    return el(
+    const node = el(
       "li",
-      { "data-output": i, "data-value": value, hidden: place >= 12 },
+      { "data-output": i, "data-value": value },
       el("span", { class: "name" }, named(names[i])),
       el("span", { class: "track" }, bar),
       el("span", { class: "number" }, isShare ? percent(value) : signed(value)),
     );
+    node.style.setProperty("--rank", byValue.indexOf(i));
+    return node;
   });
-  if (order.length > 12) {
-    lines.push(el("li", { class: "more" }, `and ${order.length - 12} more, all smaller`));
+  if (isLong) {
+    const rest = byValue.length - MOST_OUTPUTS;
+    lines.push(el("li", { class: "more" }, `and ${fmt(rest)} more, all smaller`));
   }
   return lines;
 }
@@ -93,6 +98,13 @@ function controlsPanel(page) {
   byId("row").addEventListener("change", (event) => {
     const row = Math.round(Number(event.target.value)) - 1;
     if (row >= 0 && row < page.nRows) page.loadRow(row);
+    else page.draw("values");
+  });
+  // Enter brings the row back as it was, even if its number is the same.
+  byId("row").addEventListener("keydown", (event) => {
+    if (event.key === "Enter" && page.row !== null && Number(event.target.value) === page.row + 1) {
+      page.loadRow(page.row);
+    }
   });
   const step = (by) => page.loadRow(((page.row ?? -by) + by + page.nRows) % page.nRows);
   byId("previous-row").addEventListener("click", () => step(-1));

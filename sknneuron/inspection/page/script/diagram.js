@@ -28,7 +28,7 @@ function termsOf(page, most) {
 
 function drawDiagram(page) {
   const box = byId("diagram");
-  const isNarrow = box.clientWidth < 560;
+  const isNarrow = widthOf(box) < 560;
   const terms = termsOf(page, isNarrow ? 7 : FEW_TERMS);
   const start = page.start;
   const all = [...terms, { name: start.name, value: "", push: start.z, isStart: true }];
@@ -50,7 +50,7 @@ function drawDiagram(page) {
     node.append(wire(at, y, term, largest), inputLabel(at, y, term, isNarrow));
     if (!isNarrow) node.append(pushLabel(at, y, term));
   });
-  node.append(...body(page, at, isNarrow));
+  node.append(...neuronBody(page, at, isNarrow));
 }
 
 function wire(at, y, term, largest) {
@@ -75,9 +75,9 @@ function wire(at, y, term, largest) {
 
 function inputLabel(at, y, term, isNarrow) {
   const room = Math.floor(at.text / (isNarrow ? 6.6 : 7.4));
-  const label = term.value ? [text(at.text, y - 3, clip(term.name, room), "label", "end")] : [];
-  if (term.value) label.push(text(at.text, y + 12, clip(term.value, room), "quiet", "end"));
-  else label.push(text(at.text, y + 4, term.name, "label start-label", "end"));
+  const label = term.value ? [textAt(at.text, y - 3, clip(term.name, room), "label", "end")] : [];
+  if (term.value) label.push(textAt(at.text, y + 12, clip(term.value, room), "quiet", "end"));
+  else label.push(textAt(at.text, y + 4, term.name, "label start-label", "end"));
   const dot = term.isStart
     ? svg("rect", { x: at.text + 8, y: y - 5, width: 10, height: 10, class: "input-dot" })
     : svg("circle", { cx: at.text + 13, cy: y, r: 5, class: "input-dot" });
@@ -85,24 +85,24 @@ function inputLabel(at, y, term, isNarrow) {
 }
 
 function pushLabel(at, y, term) {
-  return text(at.text + 26, y - 7, signed(term.push, 3), `quiet halo ${signOf(term.push)}-text`);
+  return textAt(at.text + 26, y - 7, signed(term.push, 3), `quiet halo ${signOf(term.push)}-text`);
 }
 
-function body(page, at, isNarrow) {
+function neuronBody(page, at, isNarrow) {
   const { z, outputs, neuron, data } = page;
   const level = data.task === "sum" ? z[neuron] : outputs.levels[neuron];
   const parts = [
     line(at.sum + at.r, at.y, at.curve - at.half, at.y, "link"),
     line(at.curve + at.half, at.y, at.out - at.r, at.y, "link"),
     svg("circle", { cx: at.sum, cy: at.y, r: at.r, class: "sum" }),
-    text(at.sum, at.y - (isNarrow ? 2 : 4), "Σ", "sigma", "middle"),
-    text(at.sum, at.y + (isNarrow ? 12 : 16), fmt(z[neuron], isNarrow ? 3 : 4), "inside", "middle"),
-    text(at.sum, at.y + at.r + 16, "z", "caption", "middle"),
+    textAt(at.sum, at.y - (isNarrow ? 2 : 4), "Σ", "sigma", "middle"),
+    textAt(at.sum, at.y + (isNarrow ? 12 : 16), fmt(z[neuron], isNarrow ? 3 : 4), "inside", "middle"),
+    textAt(at.sum, at.y + at.r + 16, "z", "caption", "middle"),
     ...smallCurve(page, at),
-    text(at.curve, at.y + at.half + 16, data.activation.name.replace("_", " "), "caption", "middle"),
+    textAt(at.curve, at.y + at.half + 16, data.activation.name.replace("_", " "), "caption", "middle"),
     svg("circle", { cx: at.out, cy: at.y, r: at.r, class: "out" }),
-    text(at.out, at.y + 5, fmt(level, 3), "inside out-text", "middle"),
-    text(at.out, at.y + at.r + 16, "level a", "caption", "middle"),
+    textAt(at.out, at.y + 5, fmt(level, 3), "inside out-text", "middle"),
+    textAt(at.out, at.y + at.r + 16, "level a", "caption", "middle"),
   ];
   return [...parts, ...predictionBelow(page, at)];
 }
@@ -114,8 +114,8 @@ function predictionBelow(page, at) {
   const x = at.out + at.r;
   return [
     line(at.out, at.y + at.r + 22, at.out, at.y + at.r + 36, "link"),
-    text(x, at.y + at.r + 54, fmt(outputs.values[neuron]), "total", "end"),
-    text(x, at.y + at.r + 70, clip(data.target_name || "prediction", 18), "caption", "end"),
+    textAt(x, at.y + at.r + 54, fmt(outputs.values[neuron]), "total", "end"),
+    textAt(x, at.y + at.r + 70, clip(data.target_name || "prediction", 18), "caption", "end"),
   ];
 }
 
@@ -164,12 +164,24 @@ function drawFormula(page) {
 function sumLine(page) {
   const terms = termsOf(page, 6);
   const { z, name } = page.start;
-  const parts = ["z = ", term(z, name, true)];
-  for (const t of terms) parts.push(" ", term(t.push, `${t.name}${t.feature === null ? "" : ` ${t.value}`}`));
+  const parts = ["z = ", formulaTerm(z, name, true)];
+  for (const t of terms) {
+    const name = t.feature === null ? t.name : `${t.name} ${t.value}`;
+    parts.push(" ", formulaTerm(t.push, name, false, productOf(page, t.feature)));
+  }
   return [...parts, ` = ${fmt(page.z[page.neuron], 6)}`];
 }
 
-function term(value, name, isFirst = false) {
+// A push as weight times input, where it is one: less the average, if pushes count from there.
+function productOf(page, f) {
+  if (f === null || page.data.features[f].inputs.length > 1) return null;
+  const j = page.data.features[f].inputs[0];
+  const weight = page.weights.coef[page.neuron * page.model.nInputs + j];
+  const x = page.baseline === "bias" ? page.x[j] : page.x[j] - page.data.means[j];
+  return `${fmt(weight, 3)} × ${fmt(x, 3)}`;
+}
+
+function formulaTerm(value, name, isFirst = false, product = null) {
   const sign = value < 0 ? "−" : isFirst ? "" : "+";
   const space = isFirst ? "" : " ";
   return el(
@@ -177,6 +189,7 @@ function term(value, name, isFirst = false) {
     { class: "term" },
     `${sign}${space}${fmt(Math.abs(value))}`,
     el("small", {}, named(clip(name, 28))),
+    product && el("small", {}, product),
   );
 }
 

@@ -28,35 +28,36 @@ function byId(id) {
 }
 
 // A name from the data, kept apart from the direction of the text around it.
-function named(text) {
-  return el("bdi", { title: text.length > 40 ? text : null }, text);
+function named(name) {
+  return el("bdi", { title: name.length > 40 ? name : null }, name);
 }
 
-function clip(text, length) {
-  const letters = Array.from(text);
-  return letters.length > length ? `${letters.slice(0, length - 1).join("")}…` : text;
+function clip(name, length) {
+  const letters = Array.from(name);
+  return letters.length > length ? `${letters.slice(0, length - 1).join("")}…` : name;
 }
 
 // A number for people: four digits, grouped thousands, a true minus.
 function fmt(value, digits = 4) {
-  if (value === null || Number.isNaN(value)) return "missing";
+  if (Number.isNaN(value)) return "missing";
   if (!Number.isFinite(value)) return value > 0 ? "∞" : "−∞";
-  const size = Math.abs(value);
-  let text;
+  const size = sizeText(Math.abs(value), digits);
+  return value < 0 && /[1-9]/.test(size) ? `−${size}` : size;
+}
+
+function sizeText(size, digits) {
   if (size !== 0 && (size < 1e-4 || size >= 1e15)) {
-    text = size.toExponential(Math.max(digits - 2, 1)).replace("e+", "e").replace("e-", "e−");
-  } else if (size >= 10 ** (digits - 1) || (Number.isInteger(size) && size >= 1000)) {
-    text = Math.round(size).toString().replace(/\B(?=(\d{3})+$)/g, "\u202f");
-  } else {
-    text = size.toPrecision(digits);
-    if (text.includes(".")) text = text.replace(/\.?0+$/, "");
+    return size.toExponential(Math.max(digits - 2, 1)).replace("e+", "e").replace("e-", "e−");
   }
-  return value < 0 && /[1-9]/.test(text) ? `−${text}` : text;
+  if (size >= 10 ** (digits - 1) || (Number.isInteger(size) && size >= 1000)) {
+    return Math.round(size).toString().replace(/\B(?=(\d{3})+$)/g, "\u202f");
+  }
+  const rounded = size.toPrecision(digits);
+  return rounded.includes(".") ? rounded.replace(/\.?0+$/, "") : rounded;
 }
 
 function signed(value, digits = 4) {
-  const text = fmt(value, digits);
-  return text.startsWith("−") || !(value > 0) ? text : `+${text}`;
+  return value > 0 ? `+${fmt(value, digits)}` : fmt(value, digits);
 }
 
 // A number for an input field: plain, short enough to read, and the same again when it is parsed.
@@ -77,14 +78,26 @@ function percent(p) {
 
 function scaleBetween(low, high, from, to) {
   const span = high - low || 1;
-  const map = (v) => from + ((v - low) / span) * (to - from);
+  // What overflows goes far out of the picture, but stays a place.
+  const map = (v) => {
+    const place = from + ((v - low) / span) * (to - from);
+    return Number.isNaN(place) ? from : Math.min(Math.max(place, -1e5), 1e5);
+  };
   map.back = (p) => low + ((p - from) / (to - from)) * span;
   return map;
 }
 
+// Asking for a width makes the browser lay everything out: once is enough until the window changes.
+const widths = new Map();
+
+function widthOf(box) {
+  if (!widths.has(box)) widths.set(box, Math.max(box.clientWidth, 240));
+  return widths.get(box);
+}
+
 // A chart's SVG at the width of its box, so that text keeps its size on every screen.
 function chart(box, height, label) {
-  const width = Math.max(box.clientWidth, 240);
+  const width = widthOf(box);
   const node = svg("svg", {
     width,
     height,
@@ -96,7 +109,7 @@ function chart(box, height, label) {
   return { node, width, height };
 }
 
-function text(x, y, content, className, anchor = "start") {
+function textAt(x, y, content, className, anchor = "start") {
   return svg("text", { x, y, class: className, "text-anchor": anchor }, content);
 }
 
@@ -109,23 +122,29 @@ function path(points, className) {
   return svg("path", { d, class: className });
 }
 
+// Many dots as one element: lines of no length with round ends.
+function dots(points, className) {
+  const d = points.map(([x, y]) => `M${x.toFixed(1)},${y.toFixed(1)}h0`).join("");
+  return svg("path", { d, class: className });
+}
+
 // Axis below: ticks with numbers, and a name at its end.
 function xAxis(node, scale, [low, high], y, [left, right], name, isWhole = false) {
   node.append(line(left, y, right, y, "axis"));
   const marks = ticks(low, high, Math.max(2, Math.floor((right - left) / 90)));
   for (const v of isWhole ? marks.filter(Number.isInteger) : marks) {
     const x = scale(v);
-    node.append(line(x, y, x, y + 4, "axis"), text(x, y + 17, fmt(v), "tick", "middle"));
+    node.append(line(x, y, x, y + 4, "axis"), textAt(x, y + 17, fmt(v), "tick", "middle"));
   }
-  if (name) node.append(text(right, y + 33, name, "axis-name", "end"));
+  if (name) node.append(textAt(right, y + 33, name, "axis-name", "end"));
 }
 
 function yAxis(node, scale, [low, high], x, right, name, count = 4) {
   for (const v of ticks(low, high, count)) {
     const y = scale(v);
-    node.append(line(x, y, right, y, "grid"), text(x - 6, y + 4, fmt(v), "tick", "end"));
+    node.append(line(x, y, right, y, "grid"), textAt(x - 6, y + 4, fmt(v), "tick", "end"));
   }
-  if (name) node.append(text(0, scale(high) - 13, name, "axis-name", "start"));
+  if (name) node.append(textAt(0, scale(high) - 13, name, "axis-name", "start"));
 }
 
 // Room that the numbers of a vertical axis take.

@@ -59,7 +59,7 @@ function themeButton() {
   draw();
 }
 
-function start() {
+function showPage() {
   const page = new Page(JSON.parse(byId("data").textContent, unpack));
   themeButton();
   byId("facts").replaceChildren(
@@ -71,10 +71,13 @@ function start() {
   let width = innerWidth;
   addEventListener("resize", () => {
     // Phones change the height as the address bar comes and goes.
-    if (innerWidth !== width) page.draw("size");
+    if (innerWidth !== width) {
+      widths.clear();
+      page.draw("size");
+    }
     width = innerWidth;
   });
   document.documentElement.dataset.ready = "true";
 }
 
-start();
+showPage();

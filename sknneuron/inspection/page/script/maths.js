@@ -92,14 +92,15 @@ function argmax(values) {
   return best;
 }
 
+// The least and the greatest of what is finite.
 function extent(values) {
   let low = Infinity;
   let high = -Infinity;
   for (const v of values) {
-    if (v < low) low = v;
-    if (v > high) high = v;
+    if (v < low && v > -Infinity) low = v;
+    if (v > high && v < Infinity) high = v;
   }
-  return [low, high];
+  return low <= high ? [low, high] : [0, 1];
 }
 
 // Round numbers that divide an axis, about `count` of them.
@@ -112,5 +113,5 @@ function ticks(low, high, count = 5) {
   for (let i = Math.ceil(low / step - 1e-9); i * step <= high + step * 1e-9; i += 1) {
     marks.push(i * step);
   }
-  return marks;
+  return marks.length < 2 && count < 20 ? ticks(low, high, 2 * count) : marks;
 }

@@ -9,27 +9,31 @@ function rowsPanel(page) {
   return { needs: ["values", "weights", "neuron", "size"], draw: drawRows };
 }
 
-function drawRows(page) {
+function drawRows(page, what) {
   const { data, neuron } = page;
+  if (what === "values") {
+    // The rows are as they were; only where this one stands has changed.
+    moveMarker(page);
+    return;
+  }
   const levels = page.rowOutputs.map((o) => (data.task === "sum" ? o.values[neuron] : o.levels[neuron]));
   drawHistogram(page, levels);
   const order = levels.map((_, i) => i).sort((a, b) => levels[b] - levels[a] || a - b);
   byId("strongest").replaceChildren(...order.slice(0, 5).map((row) => rowButton(page, row, levels)));
   byId("weakest").replaceChildren(...order.slice(-5).reverse().map((row) => rowButton(page, row, levels)));
+  moveMarker(page);
 }
 
 function rowButton(page, row, levels) {
+  const { values } = page.rowOutputs[row];
+  const shown = page.data.task === "regression" ? values[page.neuron] : levels[row];
   const button = el(
     "button",
-    { type: "button", class: "row-button", "aria-pressed": page.row === row, "data-row": row },
+    { type: "button", class: "row-button", "data-row": row },
     named(page.data.rows.names[row]),
-    el("span", { class: "number" }, fmt(levels[row])),
+    el("span", { class: "number" }, fmt(shown)),
   );
-  button.addEventListener("click", () => {
-    page.loadRow(row);
-    // The list has been drawn anew: stay where the reader was.
-    document.querySelector(`.row-button[data-row="${row}"]`)?.focus();
-  });
+  button.addEventListener("click", () => page.loadRow(row));
   return el("li", {}, button);
 }
 
@@ -46,7 +50,6 @@ function binsOf(levels) {
 
 function drawHistogram(page, levels) {
   const box = byId("histogram");
-  const focused = box.contains(document.activeElement) ? document.activeElement.dataset.bin : null;
   const { bins, low, high } = binsOf(levels);
   const most = Math.max(...bins.map((b) => b.length));
   const { node, width, height } = chart(box, 210, "Rows by level");
@@ -56,20 +59,38 @@ function drawHistogram(page, levels) {
   const y = scaleBetween(0, most, height - 44, 26);
   yAxis(node, y, [0, most], left, width - 12, "rows", 3);
   xAxis(node, x, [low, high], height - 40, [left, width - 12], "level a");
-  const holder = page.row === null ? -1 : bins.findIndex((b) => b.includes(page.row));
-  const first = focused ?? String(Math.max(holder, bins.findIndex((b) => b.length)));
+  const first = bins.findIndex((b) => b.length);
   bins.forEach((rows, i) => {
     if (!rows.length) return;
-    node.append(bar(page, rows, i, { x, y, low, step: (high - low) / BINS, height, first, holder }));
+    node.append(histogramBar(page, rows, i, { x, y, low, step: (high - low) / BINS, height, first }));
   });
-  const level = page.data.task === "sum" ? page.z[page.neuron] : page.outputs.levels[page.neuron];
-  const at = x(Math.min(Math.max(level, low), high));
-  node.append(line(at, 22, at, height - 44, "marker"), svg("circle", { cx: at, cy: 22, r: 5, class: "dot" }));
-  if (focused !== null) box.querySelector(`[data-bin="${focused}"]`)?.focus();
+  const mark = svg(
+    "g",
+    { class: "here-mark" },
+    line(0, 22, 0, height - 44, "marker"),
+    svg("circle", { cx: 0, cy: 22, r: 5, class: "dot" }),
+  );
+  node.append(mark);
+  page.markLevel = (level) => {
+    mark.setAttribute("transform", `translate(${x(Math.min(Math.max(level, low), high))},0)`);
+  };
+  page.binOfRow = (row) => bins.findIndex((b) => b.includes(row));
+}
+
+// Shows where the values stand among the rows, and which row was loaded.
+function moveMarker(page) {
+  page.markLevel(page.data.task === "sum" ? page.z[page.neuron] : page.outputs.levels[page.neuron]);
+  const holder = page.row === null ? -1 : page.binOfRow(page.row);
+  for (const node of document.querySelectorAll(".histogram-bar")) {
+    node.classList.toggle("here", Number(node.dataset.bin) === holder);
+  }
+  for (const button of document.querySelectorAll(".row-button")) {
+    button.setAttribute("aria-pressed", Number(button.dataset.row) === page.row);
+  }
 }
 
 // One tab stop for all bars: arrow keys go from one to the next, Enter loads a row of it.
-function bar(page, rows, i, { x, y, low, step, height, first, holder }) {
+function histogramBar(page, rows, i, { x, y, low, step, height, first }) {
   const [from, to] = [low + i * step, low + (i + 1) * step];
   const words = `${rows.length} ${rows.length > 1 ? "rows" : "row"}, level ${fmt(from, 3)} to ${fmt(to, 3)}: load one`;
   const node = svg(
@@ -79,9 +100,9 @@ function bar(page, rows, i, { x, y, low, step, height, first, holder }) {
       y: y(rows.length),
       width: Math.max(x(to) - x(from) - 2, 1),
       height: height - 44 - y(rows.length),
-      class: i === holder ? "histogram-bar here" : "histogram-bar",
+      class: "histogram-bar",
       role: "button",
-      tabindex: String(i) === first ? 0 : -1,
+      tabindex: i === first ? 0 : -1,
       "aria-label": words,
       "data-bin": i,
     },
@@ -98,7 +119,11 @@ function bar(page, rows, i, { x, y, low, step, height, first, holder }) {
     if (!by) return;
     event.preventDefault();
     const bars = [...node.parentNode.querySelectorAll(".histogram-bar")];
-    bars[bars.indexOf(node) + by]?.focus();
+    const next = bars[bars.indexOf(node) + by];
+    if (!next) return;
+    node.setAttribute("tabindex", -1);
+    next.setAttribute("tabindex", 0);
+    next.focus();
   });
   return node;
 }

@@ -88,18 +88,18 @@ function sliceWords(page, points) {
   const line_ = "The line: this row, with only this feature moved.";
   if (!points.length) return line_;
   const isObserved = page.data.rows.y && page.data.task === "regression";
-  const dots = isObserved ? "what was observed" : "what the neuron says of them";
-  return `${line_} The dots: the rows of the sample, and ${dots}.`;
+  const meaning = isObserved ? "what was observed" : "what the neuron says of them";
+  return `${line_} The dots: the rows of the sample, and ${meaning}.`;
 }
 
 function drawAlong(page, node, { f, curve, points, y, frame }) {
   const ends = extent(curve.map((p) => p[0]));
   const x = scaleBetween(ends[0], ends[1], frame.left, frame.right);
   xAxis(node, x, ends, frame.bottom + 4, [frame.left, frame.right], clip(page.data.features[f].name, 50));
-  for (const [u, v, row] of points) {
-    if (u < ends[0] || u > ends[1]) continue;
-    node.append(svg("circle", { cx: x(u), cy: y(v), r: 2.6, class: row === page.row ? "real here" : "real" }));
-  }
+  const inside = points.filter(([u]) => u >= ends[0] && u <= ends[1]);
+  node.append(dots(inside.map(([u, v]) => [x(u), y(v)]), "real"));
+  const own = inside.filter((p) => p[2] === page.row);
+  node.append(dots(own.map(([u, v]) => [x(u), y(v)]), "real here"));
   node.append(path(curve.map(([u, v]) => [x(u), y(v)]), "curve"));
   const value = page.values[f];
   if (Number.isNaN(value)) return;
@@ -113,17 +113,16 @@ function drawLevels(page, node, { f, curve, points, y, frame }) {
   const place = new Map(curve.map(([level], i) => [level, i]));
   const step = (frame.right - frame.left) / curve.length;
   const x = (level) => frame.left + (place.get(level) + 0.5) * step;
-  for (const [level, v, row] of points) {
-    if (!place.has(level)) continue;
-    const jitter = (((row * 7919) % 101) / 101 - 0.5) * Math.min(step * 0.6, 26);
-    node.append(svg("circle", { cx: x(level) + jitter, cy: y(v), r: 2.6, class: "real" }));
-  }
+  // Side by side, so that they do not cover one another.
+  const aside = (row) => (((row * 7919) % 101) / 101 - 0.5) * Math.min(step * 0.6, 26);
+  const inside = points.filter(([level]) => place.has(level));
+  node.append(dots(inside.map(([level, v, row]) => [x(level) + aside(row), y(v)]), "real"));
   for (const [level, v] of curve) {
     const isHere = level === page.values[f];
     const half = Math.min(step * 0.38, 20);
     node.append(line(x(level) - half, y(v), x(level) + half, y(v), isHere ? "level here" : "level"));
     if (isHere) node.append(svg("circle", { cx: x(level), cy: y(v), r: 6.5, class: "dot" }));
-    const label = text(0, 0, clip(levels[level], 14), isHere ? "tick strong" : "tick", "end");
+    const label = textAt(0, 0, clip(levels[level], 14), isHere ? "tick strong" : "tick", "end");
     label.setAttribute("transform", `translate(${x(level) + 4},${frame.bottom + 14}) rotate(-55)`);
     node.append(label);
   }

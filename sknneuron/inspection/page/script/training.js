@@ -101,7 +101,7 @@ function drawLoss(page) {
     }
   });
   if (validation) {
-    node.append(text(width - 14, 18, "solid: training, dashed: validation", "quiet", "end"));
+    node.append(textAt(width - 14, 18, "solid: training, dashed: validation", "quiet", "end"));
   }
   node.append(marker(page, x, height - 40));
   pickByClick(page, node, x);
@@ -113,9 +113,9 @@ function logAxis(node, y, [low, high], left, right) {
   if (marks.length < 2) marks.splice(0, marks.length, low, high);
   const every = Math.ceil(marks.length / 5);
   marks.filter((_, i) => i % every === 0).forEach((e) => {
-    node.append(line(left, y(e), right, y(e), "grid"), text(left - 6, y(e) + 4, fmt(10 ** e, 2), "tick", "end"));
+    node.append(line(left, y(e), right, y(e), "grid"), textAt(left - 6, y(e) + 4, fmt(10 ** e, 2), "tick", "end"));
   });
-  node.append(text(0, 16, "loss, logarithmic", "axis-name", "start"));
+  node.append(textAt(0, 16, "loss, logarithmic", "axis-name", "start"));
 }
 
 function marker(page, x, bottom) {
@@ -165,7 +165,7 @@ function drawPaths(page) {
     node.append(path(points, `weight-path ${sign}`));
     node.append(line(points.at(-1)[0], points.at(-1)[1], right + 10, labels[i], "joint"));
     const name = clip(data.inputs[j], Math.floor((width - right - 14) / 6.6));
-    node.append(text(right + 13, labels[i] + 4, name, `quiet ${sign}-text`));
+    node.append(textAt(right + 13, labels[i] + 4, name, `quiet ${sign}-text`));
   });
   node.append(line(left, y(0), right, y(0), "axis"), marker(page, x, height - 40));
   pickByClick(page, node, x);

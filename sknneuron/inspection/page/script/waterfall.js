@@ -59,9 +59,9 @@ function totalLine(y, name, value, x, left, right) {
   return svg(
     "g",
     {},
-    text(left - 4, y + 14, name, "label total", "end"),
+    textAt(left - 4, y + 14, name, "label total", "end"),
     line(x(value), y, x(value), y + 19, "total-mark"),
-    text(right + 8, y + 14, fmt(value), "number total"),
+    textAt(right + 8, y + 14, fmt(value), "number total"),
   );
 }
 
@@ -72,10 +72,10 @@ function termLine(y, t, x, [from, to], { left, right, step, data }) {
     "g",
     {},
     svg("title", {}, name),
-    text(left - 4, y + 14, clip(name, Math.floor(left / 7.6)), "label", "end"),
+    textAt(left - 4, y + 14, clip(name, Math.floor(left / 8.2)), "label", "end"),
     svg("rect", { x: a, y: y + 2, width: Math.max(b - a, 1), height: 15, class: `fall ${signOf(t.push)}` }),
     line(x(to), y + 17, x(to), y + step + 2, "joint"),
-    text(right + 8, y + 14, pushWords(t, data), `number ${signOf(t.push)}-text`),
+    textAt(right + 8, y + 14, pushWords(t, data), `number ${signOf(t.push)}-text`),
   );
 }
 

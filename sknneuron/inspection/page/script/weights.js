@@ -18,7 +18,10 @@ function weightsPanel(page) {
   byId("weights-notes").replaceChildren(...page.data.weight_notes.map((note) => el("li", {}, note)));
   byId("weights-back").addEventListener("click", () => page.backToFitted());
   byId("unshown").textContent = page.data.rest ? page.data.rest.words : "";
-  const draw = () => {
+  const hasLevels = page.data.features.some((feature) => feature.levels);
+  const draw = (_, what) => {
+    // The values matter here only for which level of a category holds.
+    if (what === "values" && !hasLevels) return;
     const largest = Math.max(...rows.map((row) => Math.abs(row.own())), 1e-300);
     let shown = 0;
     for (const row of rows) {

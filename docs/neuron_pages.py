@@ -1,0 +1,90 @@
+"""The neuron pages that the documentation embeds, and pictures of them.
+
+``python docs/neuron_pages.py`` takes the pictures in ``docs/_static`` anew; it needs playwright and
+a Chromium (the variable CHROMIUM, or one on the path).
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from sklearn.compose import ColumnTransformer, TransformedTargetRegressor
+from sklearn.datasets import load_digits
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
+
+from sknneuron import NeuronClassifier, NeuronRegressor
+from sknneuron.inspection import to_html
+
+DOCS = Path(__file__).parent
+SALES = DOCS.parent / "examples" / "data" / "sacramento.csv"
+NUMBERS = ["sqft", "beds", "baths", "latitude", "longitude"]
+CATEGORIES = ["zip", "type"]
+SIZES = {"wide": (1280, 1080), "narrow": (390, 1500)}
+
+
+def housing(path: Path) -> None:
+    """A neuron on the log price of a house."""
+    sales = pd.read_csv(SALES, dtype={"zip": str})
+    X, y = sales[NUMBERS + CATEGORIES], sales["price"]
+    encoder = ColumnTransformer(
+        [
+            ("scale", StandardScaler(), NUMBERS),
+            ("one_hot", OneHotEncoder(handle_unknown="ignore", sparse_output=False), CATEGORIES),
+        ]
+    )
+    model = TransformedTargetRegressor(
+        make_pipeline(encoder, NeuronRegressor(alpha=1e-3, solver="adam", random_state=0)),
+        func=np.log,
+        inverse_func=np.exp,
+    )
+    to_html(model.fit(X, y), X, y, path, title="What is a house in Sacramento worth?")
+
+
+def digits(path: Path) -> None:
+    """Ten neurons that look at digits."""
+    X, y = load_digits(return_X_y=True)
+    neurons = NeuronClassifier(alpha=1e-2).fit(X / 16, y)
+    to_html(neurons, X / 16, y, path, title="Ten neurons look at a digit", max_rows=300)
+
+
+PAGES = {"housing": housing, "digits": digits}
+
+
+def write_pages(folder: Path) -> None:
+    """Write every page into a folder."""
+    for name, write in PAGES.items():
+        write(folder / f"neuron-page-{name}.html")
+
+
+def take_pictures(pages: Path, pictures: Path) -> None:
+    """Take a picture of each page, wide and narrow, light and dark."""
+    from playwright.sync_api import sync_playwright
+
+    chromium = os.environ.get("CHROMIUM") or shutil.which("chromium")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=chromium, args=["--no-sandbox", "--disable-gpu"]
+        )
+        for name in PAGES:
+            for size, (width, height) in SIZES.items():
+                for scheme in ("light", "dark"):
+                    page = browser.new_page(
+                        viewport={"width": width, "height": height}, color_scheme=scheme
+                    )
+                    page.goto((pages / f"neuron-page-{name}.html").as_uri())
+                    page.wait_for_selector("html[data-ready]")
+                    page.screenshot(path=pictures / f"neuron-page-{name}-{size}-{scheme}.png")
+                    page.close()
+        browser.close()
+
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory() as folder:
+        write_pages(Path(folder))
+        take_pictures(Path(folder), DOCS / "_static")

@@ -1,0 +1,217 @@
+"""One row taken apart, from the bias to the activation."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from ..columns import raw_values
+from ..diagram import MINUS
+from ..terms import contributions, neuron_numbers
+from ..units import unfold
+from .base import GREY, Display, colour_of, number, short
+
+
+class ContributionDisplay(Display):
+    """A waterfall: the bias, what each feature adds, z, and the activation.
+
+    Parameters
+    ----------
+    terms : DataFrame
+        Columns `feature`, `value` (as text) and `contribution`, in the order in which they are
+        drawn, without the bias.
+    bias, activation : float
+    title : str, default="One row"
+    prediction : float, default=None
+        In the target's own unit, where that was transformed.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from sknneuron import NeuronRegressor
+    >>> from sknneuron.inspection import ContributionDisplay
+    >>> X, y = load_diabetes(return_X_y=True, as_frame=True, scaled=False)
+    >>> neuron = NeuronRegressor().fit(X[["bmi", "bp"]], y)
+    >>> display = ContributionDisplay.from_estimator(neuron, X[["bmi", "bp"]], row=0)
+    >>> display.frame()["feature"].tolist()
+    ['bias', 'bmi', 'bp', 'z', 'activation']
+    """
+
+    def __init__(
+        self,
+        terms: pd.DataFrame,
+        bias: float,
+        activation: float,
+        *,
+        title: str = "One row",
+        prediction: float | None = None,
+        bias_name: str = "bias",
+    ):
+        self.terms = terms
+        self.bias = bias
+        self.activation = activation
+        self.title = title
+        self.prediction = prediction
+        self.bias_name = bias_name
+
+    @classmethod
+    def from_estimator(
+        cls, estimator, X, *, row=0, output=0, baseline=None, max_features=12, ax=None
+    ):
+        """Draw one row's way through a fitted neuron, alone or at the end of a pipeline.
+
+        Parameters
+        ----------
+        estimator : neuron, Pipeline or TransformedTargetRegressor
+        X : DataFrame or array-like
+            Rows, of which one is drawn.
+        row : int, default=0
+            Its position in X.
+        output : int or str, default=0
+            Which of several neurons.
+        baseline : None, "mean" or a row, default=None
+            As in :func:`contributions`.
+        max_features : int, default=12
+            The rest are drawn as one bar.
+        ax : matplotlib Axes, default=None
+
+        Returns
+        -------
+        display : ContributionDisplay
+        """
+        inside = unfold(estimator, X)
+        k = neuron_numbers(inside, output)[0]
+        if isinstance(baseline, str):
+            table = contributions(estimator, X, output=k, baseline=baseline)
+        else:
+            table = contributions(estimator, _take(X, row), output=k, baseline=baseline)
+        imputed = table.attrs["imputed"]
+        where = row if isinstance(baseline, str) else 0
+        numbers = table.iloc[where].to_numpy(dtype=float)
+        names = list(table.columns[:-3])
+        texts = _texts(inside, X, row, {n for n, rows in imputed.items() if where in rows})
+        terms = pd.DataFrame(
+            {"feature": names, "value": texts, "contribution": numbers[: len(names)]}
+        )
+        order = np.argsort(-terms["contribution"].abs().to_numpy(), kind="stable")
+        prediction = None
+        if inside.target.is_transformed:
+            prediction = float(inside.target.inverse(np.array([[numbers[-1]]])).ravel()[0])
+        several = len(inside.neuron_names) > 1
+        display = cls(
+            terms.iloc[order].reset_index(drop=True),
+            float(numbers[-3]),
+            float(numbers[-1]),
+            title=f"Row {row}" + (f", neuron {inside.neuron_names[k]}" if several else ""),
+            prediction=prediction,
+            bias_name="bias" if baseline is None else "baseline",
+        )
+        return display.plot(ax=ax, max_features=max_features)
+
+    @property
+    def pre_activation(self) -> float:
+        return self.bias + float(self.terms["contribution"].sum())
+
+    def frame(self) -> pd.DataFrame:
+        """Return bias, terms, z and activation: columns feature, value, contribution, total."""
+        first = pd.DataFrame({"feature": [self.bias_name], "value": [""]})
+        first["contribution"] = self.bias
+        table = pd.concat([first, self.terms], ignore_index=True)
+        table["total"] = table["contribution"].cumsum()
+        z, level = self.pre_activation, self.activation
+        last = pd.DataFrame({"feature": ["z", "activation"], "value": "", "total": [z, level]})
+        return pd.concat([table, last], ignore_index=True)
+
+    def plot(self, ax=None, *, max_features=12):
+        """Draw the waterfall.
+
+        Returns
+        -------
+        display : ContributionDisplay
+            Itself, with `ax_` and `figure_`.
+        """
+        terms = self.terms
+        labels = [
+            short(f"{f} = {v}" if v else f, 40)
+            for f, v in zip(terms["feature"], terms["value"], strict=True)
+        ]
+        values = terms["contribution"].to_numpy()
+        if len(values) > max_features:
+            rest = values[max_features:].sum()
+            labels = [*labels[:max_features], f"{len(values) - max_features} others"]
+            values = np.append(values[:max_features], rest)
+        ax = self._begin(ax, (7.5, 1.6 + 0.32 * (len(values) + 2)))
+        starts = self.bias + np.concatenate([[0.0], np.cumsum(values)])
+        at = np.arange(len(values), 0, -1)
+        span = max(np.ptp(np.append(starts, self.bias)), 1e-12)
+        for y, start, value in zip(at, starts, values, strict=False):
+            ax.barh(
+                y,
+                value,
+                left=start,
+                color=colour_of(value),
+                hatch=None if value >= 0 else "////",
+                edgecolor="white",
+                height=0.7,
+            )
+            ax.plot([start + value] * 2, [y + 0.35, y - 1.35], color=GREY, linewidth=0.7)
+            ax.annotate(
+                f"{'+' if value >= 0 else MINUS}{number(abs(value))}",
+                (max(start, start + value), y),
+                xytext=(4, 0),
+                textcoords="offset points",
+                va="center",
+                fontsize="small",
+            )
+        ax.plot([self.bias] * 2, [len(values) + 1.35, len(values) - 0.35], color=GREY, lw=0.7)
+        for height, x, text in (
+            (len(values) + 1, self.bias, f"{self.bias_name} {number(self.bias)}"),
+            (0, starts[-1], f"z = {number(starts[-1])}"),
+        ):
+            ax.plot(x, height, "D", color="black", markersize=6)
+            ax.annotate(
+                text,
+                (x, height),
+                xytext=(8, 0),
+                textcoords="offset points",
+                va="center",
+                weight="bold",
+            )
+        ax.set_yticks([len(values) + 1, *at, 0], [self.bias_name, *labels, "weighted sum"])
+        low, high = starts.min(), starts.max()
+        ax.set_xlim(low - 0.08 * span, high + 0.4 * span)
+        ax.set(xlabel="weighted sum z", title=f"{self.title}: {self._outcome()}")
+        ax.grid(axis="x", alpha=0.3)
+        return self
+
+    def _outcome(self) -> str:
+        words = f"activation {number(self.activation)}"
+        if self.prediction is not None:
+            words += f", prediction {number(self.prediction)}"
+        return words
+
+
+def _take(X, row: int):
+    if not 0 <= row < (X.shape[0] if hasattr(X, "shape") else len(X)):
+        raise ValueError(f"row={row} is not among the {X.shape[0]} rows of X.")
+    return X.iloc[[row]] if hasattr(X, "iloc") else X[row : row + 1]
+
+
+def _texts(inside, X, row: int, imputed: set) -> list[str]:
+    """The row's raw values as text; the value in its place, marked, where one is missing."""
+    texts = []
+    for column in inside.columns:
+        if not len(column.inputs):
+            continue
+        if column.position is None:
+            texts.append("")
+        elif column.name in imputed:
+            texts.append(f"{_text(column.imputed)} (imputed)")
+        else:
+            texts.append(_text(raw_values(_take(X, row), column.position)[0]))
+    return texts
+
+
+def _text(value) -> str:
+    is_number = isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
+    return f"{value:,.5g}" if is_number else str(value)

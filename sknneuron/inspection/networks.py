@@ -1,0 +1,38 @@
+"""Layers of neurons inside an estimator: which there are, and where."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from sklearn.pipeline import Pipeline
+
+from ..losses import SquaredError
+from ..pairs import ChainRule, Pair
+
+
+def is_layer(estimator) -> bool:
+    """Whether this is a fitted `NeuronLayer`: neurons with output neurons of their own."""
+    return hasattr(estimator, "output_coef_") and hasattr(estimator, "pre_activation")
+
+
+def hidden_pair(layer) -> Pair:
+    """The activation of a layer's neurons, as part of a pair: no target is theirs alone."""
+    return ChainRule(layer._hidden_activation(), SquaredError())
+
+
+def layers_before(steps) -> Iterator[tuple[Any, tuple]]:
+    """Yield each layer among these steps, and the steps before it, pipelines within unrolled."""
+    flat = tuple(_unrolled(steps))
+    for i, step in enumerate(flat):
+        if is_layer(step):
+            yield step, flat[:i]
+
+
+def _unrolled(steps) -> Iterator[Any]:
+    for step in steps:
+        if isinstance(step, Pipeline):
+            inner = (s for _, s in step.steps)
+            yield from _unrolled(s for s in inner if s is not None and not isinstance(s, str))
+        else:
+            yield step

@@ -1,0 +1,172 @@
+"""Full-batch training of a layer: damped Gauss-Newton steps where parameters are few, or L-BFGS.
+
+No model tells how far the lowest point of many valleys is. So these solvers promise progress, not a
+distance: the training loop ends them when they no longer gain, as it ends the stochastic ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from ..layer_objective import LayerObjective
+from .base import Goal, Iterate, Solver
+from .damping import DampedDescent
+from .layer_starts import Revival, Starts, is_fresh
+from .line_search import backtrack
+from .linear_algebra import dot
+from .memory import Memory
+from .search import measured
+
+# Starts of a race, and after how many steps all but so many of the lowest are given up.
+N_STARTS = 8
+RACE = ((8, 3), (12, 1))
+MAX_REFUSALS = 20
+FIRST_DAMPING = 1.0
+
+
+class LayerLevenbergMarquardt(Solver):
+    """Damped Gauss-Newton steps from the best of several random starts.
+
+    References
+    ----------
+    Hagan and Menhaj, Training feedforward networks with the Marquardt algorithm, IEEE Trans. Neural
+    Networks 5 (1994). Schraudolph, Fast curvature matrix-vector products for second-order gradient
+    descent, Neural Computation 14 (2002): Gauss-Newton with losses other than squares.
+    """
+
+    name = "levenberg_marquardt"
+    tol_is_progress = True
+    is_random = True
+
+    def iterate(self, objective, start, goal, rng):
+        starts = Starts(objective, rng)
+        revival = Revival(starts)
+        down = _damped(objective, start)
+        if is_fresh(objective, start):
+            yield measured(objective, start)
+            draws = np.concatenate([starts.draw() for _ in range(N_STARTS)])
+            down, path = race(objective, draws)
+            for theta in path:
+                yield measured(objective, theta)
+        yield from _go_down(objective, down, goal, revival)
+
+
+def race(objective: LayerObjective, starts) -> tuple[DampedDescent, list[np.ndarray]]:
+    """Take starts (n_starts, size) down side by side, fewer and fewer; return the lowest one.
+
+    Returns
+    -------
+    down : DampedDescent
+        Of the winner.
+    path : list of ndarray
+        Its steps but for the last.
+    """
+    down = _damped(objective, starts)
+    paths = [[theta[None]] for theta in starts]
+    for n_steps, n_left in RACE:
+        for _ in range(n_steps):
+            down.advance()
+            for path, theta in zip(paths, down.theta, strict=True):
+                path.append(theta[None].copy())
+        lowest = np.argsort(np.where(np.isfinite(down.value), down.value, np.inf))[:n_left]
+        paths = [paths[i] for i in lowest]
+        down.keep(lowest, down.evaluate)
+    return down, paths[0][:-1]
+
+
+def _damped(objective: LayerObjective, theta) -> DampedDescent:
+    def evaluate(thetas):
+        parts = [objective.value_gradient_hessian(theta[None]) for theta in thetas]
+        return tuple(np.concatenate(part) for part in zip(*parts, strict=True))
+
+    return DampedDescent(
+        evaluate,
+        theta,
+        rounding=objective.rounding,
+        damping=FIRST_DAMPING,
+        is_positive=True,
+    )
+
+
+def _go_down(objective, down: DampedDescent, goal: Goal, revival: Revival) -> Iterator[Iterate]:
+    """Damped steps on all rows until the model promises nothing more."""
+    refusals = 0
+    while True:
+        step, predicted = down.propose()
+        value = float(down.value.sum())
+        length = 1 / (1 + float(down.damping.max()))
+        norm = objective.weight_gradient_norm(down.gradient)
+        current = Iterate(down.theta, value, norm, objective, length)
+        current.last = float(predicted.sum()) <= 1e-3 * goal.target(value)
+        if refusals >= MAX_REFUSALS:
+            current.last, current.message = True, "no step finds a lower point"
+        theta = revival.of(down.theta) if revival.is_due(current.last) else None
+        if theta is not None:
+            current.last = False
+            yield current
+            down, refusals = _damped(objective, theta), 0
+            continue
+        yield current
+        down.advance(step, predicted)
+        refusals = 0 if down.accepted.any() else refusals + 1
+
+
+class LayerLBFGS(Solver):
+    """Limited-memory BFGS on all rows, from one random start.
+
+    References
+    ----------
+    Nocedal and Wright, Numerical Optimization, algorithm 7.4, with the scaling of (7.20).
+    """
+
+    name = "lbfgs"
+    tol_is_progress = True
+    is_random = True
+
+    def iterate(self, objective, start, goal, rng):
+        starts = Starts(objective, rng)
+        revival = Revival(starts)
+        theta = start
+        if is_fresh(objective, start):
+            yield measured(objective, start)
+            theta = starts.draw()
+        while theta is not None:
+            theta = yield from self._go_down(objective, theta, revival)
+
+    @staticmethod
+    def _go_down(objective, theta, revival: Revival):
+        """Go down from theta; return where to begin anew, once neurons have been revived."""
+        value, gradient = objective.value_and_gradient(theta)
+        memory, unit = Memory(), 1 / max(float(np.linalg.norm(gradient)), 1e-300)
+        step_size, failed = np.nan, False
+        while True:
+            step = -memory.inverse_hessian_product(gradient, lambda g, unit=unit: unit * g)
+            decrement = -0.5 * dot(gradient, step)
+            norm = objective.weight_gradient_norm(gradient)
+            current = Iterate(theta, float(value.sum()), norm, objective, step_size)
+            found = None
+            if float(decrement.sum()) > 1e-3 * objective.rounding:
+                found = backtrack(objective, theta, step, value, decrement, order=1)
+            if found is None:
+                if not failed and memory.steps:
+                    # What was remembered may mislead: forget it, once, and look down the slope.
+                    memory, failed = Memory(), True
+                    unit = 1 / max(float(np.linalg.norm(gradient)), 1e-300)
+                    continue
+                current.last = True
+            revived = revival.of(theta) if revival.is_due(current.last) else None
+            current.last &= revived is None
+            yield current
+            if found is None or revived is not None:
+                return revived
+            failed = False
+            new_theta, value, new_gradient, _, taken = found
+            step, change = new_theta - theta, new_gradient - gradient
+            memory.remember(step, change)
+            curvature = float(dot(step, change)[0])
+            if curvature > 0:
+                unit = curvature / float(dot(change, change)[0])
+            theta, gradient = new_theta, new_gradient
+            step_size = float(np.max(taken))

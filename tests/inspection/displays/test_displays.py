@@ -1,0 +1,265 @@
+"""Displays: scikit-learn's convention, data and pictures."""
+
+import builtins
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.compose import TransformedTargetRegressor
+from sklearn.datasets import load_iris
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from sknneuron import NeuronClassifier, NeuronRegressor
+from sknneuron.inspection import (
+    ActivationDisplay,
+    CoefDisplay,
+    ContributionDisplay,
+    NeuronDisplay,
+    TrainingCurveDisplay,
+    WeightPathDisplay,
+    coef_table,
+    contributions,
+    training_history,
+)
+from sknneuron.inspection.displays.base import apart, number, short
+
+from ..healthy import housing, on_log, sacramento
+
+matplotlib = pytest.importorskip("matplotlib")
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt  # noqa: E402
+
+RNG = np.random.default_rng(0)
+
+
+@pytest.fixture(autouse=True)
+def close_figures():
+    yield
+    plt.close("all")
+
+
+@pytest.fixture(scope="module")
+def house():
+    X, y = sacramento()
+    return on_log(housing(NeuronRegressor(alpha=1e-3))).fit(X, y), X, y
+
+
+@pytest.fixture(scope="module")
+def iris():
+    X, y = load_iris(return_X_y=True, as_frame=True)
+    named = load_iris().target_names[y]
+    return make_pipeline(StandardScaler(), NeuronClassifier(alpha=1e-2)).fit(X, named), X, named
+
+
+def wide(n_features):
+    X = pd.DataFrame(RNG.standard_normal((400, n_features)))
+    X.columns = [f"feature number {j} with a long name" for j in range(n_features)]
+    y = X.iloc[:, :3].sum(axis=1) + RNG.standard_normal(400)
+    return NeuronRegressor(solver="lbfgs", alpha=0).fit(X, y), X, y
+
+
+MAKERS = {
+    "neuron": lambda m, X, y, **kw: NeuronDisplay.from_estimator(m, X, **kw),
+    "curve": lambda m, X, y, **kw: TrainingCurveDisplay.from_estimator(m, **kw),
+    "path": lambda m, X, y, **kw: WeightPathDisplay.from_estimator(m, X, **kw),
+    "waterfall": lambda m, X, y, **kw: ContributionDisplay.from_estimator(m, X, row=3, **kw),
+    "activation": lambda m, X, y, **kw: ActivationDisplay.from_estimator(m, X, y, **kw),
+    "coef": lambda m, X, y, **kw: CoefDisplay.from_estimator(m, X, y, **kw),
+}
+
+
+def ink(figure):
+    """Share of the pixels that are not white."""
+    figure.canvas.draw()
+    pixels = np.asarray(figure.canvas.buffer_rgba())[..., :3]
+    return (pixels < 250).any(axis=-1).mean()
+
+
+def texts_inside(figure):
+    """Whether every text of the axes lies within the figure."""
+    figure.canvas.draw()
+    box = figure.bbox
+    renderer = figure.canvas.get_renderer()
+    for ax in figure.axes:
+        around = [ax.title, ax.xaxis.label, ax.yaxis.label, *ax.get_yticklabels()]
+        for text in [*(around if ax.axison else []), *ax.texts]:
+            if text.get_text() and text.get_visible():
+                extent = text.get_window_extent(renderer)
+                if extent.x0 < box.x0 - 2 or extent.x1 > box.x1 + 2:
+                    return False
+    return True
+
+
+@pytest.mark.parametrize("name", MAKERS)
+@pytest.mark.parametrize("kind", ["house", "iris"])
+def test_convention(name, kind, request):
+    model, X, y = request.getfixturevalue(kind)
+    display = MAKERS[name](model, X, y)
+    assert display.figure_ is display.ax_.figure
+    assert isinstance(display.frame(), pd.DataFrame)
+    assert len(display.frame())
+    assert 0.01 < ink(display.figure_) < 0.8
+    ax = plt.subplots()[1]
+    again = display.plot(ax=ax)
+    assert again.ax_ is ax
+    assert MAKERS[name](model, X, y, ax=ax).ax_ is ax
+    if name != "neuron":
+        assert display.ax_.get_xlabel()
+        assert display.ax_.get_title()
+
+
+@pytest.mark.parametrize("name", MAKERS)
+@pytest.mark.parametrize("n_features", [3, 300])
+def test_stays_readable(name, n_features):
+    display = MAKERS[name](*wide(n_features))
+    assert texts_inside(display.figure_)
+    height = display.figure_.get_size_inches()[1]
+    assert height < 8
+    labels = [t for t in display.ax_.get_yticklabels() if t.get_text()]
+    assert len(labels) <= 25
+
+
+@pytest.mark.parametrize("name", ["neuron", "path", "waterfall", "activation"])
+def test_one_of_several_neurons(name, iris):
+    model, X, y = iris
+    display = MAKERS[name](model, X, y, output="virginica")
+    assert len(display.frame())
+    with pytest.raises(ValueError, match="tulip"):
+        MAKERS[name](model, X, y, output="tulip")
+
+
+def test_frames_are_the_tools_tables(house):
+    model, X, y = house
+    curve = TrainingCurveDisplay.from_estimator(model).frame()
+    pd.testing.assert_series_equal(curve["loss"], training_history(model)["loss"])
+    waterfall = ContributionDisplay.from_estimator(model, X, row=5).frame().set_index("feature")
+    terms = contributions(model, X)
+    for feature in X:
+        assert waterfall["contribution"][feature] == pytest.approx(terms[feature][5])
+    assert waterfall["total"]["z"] == pytest.approx(terms["pre_activation"][5])
+    coefs = CoefDisplay.from_estimator(model, X, y, scale="original").frame()
+    table = coef_table(model, X, y, scale="original")
+    assert set(coefs["feature"]) == set(table["feature"]) - {"bias"}
+    assert coefs["weight"].abs().is_monotonic_decreasing
+    assert ActivationDisplay.from_estimator(model, X, y).frame()["y"].to_numpy() == pytest.approx(
+        np.log(y)
+    )
+
+
+def test_waterfall_says_prediction_value_and_what_is_imputed(house):
+    model, X, _ = house
+    X = X[:6].copy()
+    X.loc[2, "sqft"] = np.nan
+    display = ContributionDisplay.from_estimator(model, X, row=2)
+    value = display.frame().set_index("feature")["value"]
+    assert value["sqft"].endswith("(imputed)")
+    assert value["zip"] == X["zip"][2]
+    assert number(model.predict(X[2:3])[0]) in display.ax_.get_title()
+    with pytest.raises(ValueError, match="row=99"):
+        ContributionDisplay.from_estimator(model, X, row=99)
+
+
+def test_waterfall_against_a_baseline(iris):
+    model, X, _ = iris
+    display = ContributionDisplay.from_estimator(model, X, row=7, baseline="mean", output="setosa")
+    expected = contributions(model, X, output="setosa", baseline="mean").iloc[7]
+    assert display.bias == pytest.approx(expected["bias"])
+    assert display.frame()["feature"][0] == "baseline"
+
+
+def test_waterfall_collects_the_weak_ones():
+    model, X, _ = wide(300)
+    display = ContributionDisplay.from_estimator(model, X)
+    labels = [t.get_text() for t in display.ax_.get_yticklabels()]
+    assert "288 others" in labels
+    assert len(display.frame()) == 303
+
+
+def test_subsample_phase_is_shaded():
+    X = RNG.standard_normal((300_000, 3))
+    y = (X[:, 0] + RNG.logistic(size=300_000) > 0).astype(int)
+    model = NeuronClassifier().fit(X, y)
+    history = model.history_
+    if history["n_rows"].min() == history["n_rows"].max():
+        pytest.skip("this solver took no subsample")
+    legend = WeightPathDisplay.from_estimator(model).ax_.get_legend()
+    assert any("rows" in text.get_text() for text in legend.get_texts())
+
+
+def test_validation_loss_is_drawn():
+    X = RNG.standard_normal((200, 3))
+    y = X[:, 0] + RNG.standard_normal(200)
+    model = NeuronRegressor().fit(X[:100], y[:100], X_val=X[100:], y_val=y[100:])
+    display = TrainingCurveDisplay.from_estimator(model, log_scale=True)
+    assert "validation loss" in [t.get_text() for t in display.ax_.get_legend().get_texts()]
+    assert display.ax_.get_yscale() == "log"
+
+
+def test_dead_and_saturated_zones():
+    X = RNG.standard_normal((200, 3))
+    relu = NeuronRegressor("relu").fit(X, np.maximum(X[:, 0], 0))
+    display = ActivationDisplay.from_estimator(relu, X)
+    assert "dead" in display.ax_.get_title()
+    share = display.frame()["is_flat"].mean()
+    assert f"{share:.0%} of 200 rows dead" in display.ax_.get_title()
+
+
+def test_activation_of_a_transformed_target():
+    X = RNG.standard_normal((200, 3))
+    y = np.exp(X[:, 0])
+    model = TransformedTargetRegressor(NeuronRegressor(), func=np.log, inverse_func=np.exp).fit(
+        X, y
+    )
+    frame = ActivationDisplay.from_estimator(model, X, y).frame()
+    np.testing.assert_allclose(frame["y"], X[:, 0])
+
+
+def test_dollars_are_no_mathematics():
+    X = pd.DataFrame(
+        {"price in $ (2010$)": RNG.standard_normal(50), "a_b^c": RNG.standard_normal(50)}
+    )
+    y = X.sum(axis=1)
+    model = NeuronRegressor().fit(X, y)
+    for make in MAKERS.values():
+        ink(make(model, X, y).figure_)
+    assert short("$a$") == r"\$a\$"
+
+
+def test_without_weights_kept():
+    X, y = load_iris(return_X_y=True)
+    model = NeuronClassifier(record="loss").fit(X, y)
+    with pytest.raises(ValueError, match="record='loss'"):
+        WeightPathDisplay.from_estimator(model)
+    TrainingCurveDisplay.from_estimator(model)
+
+
+def test_error_without_matplotlib(monkeypatch):
+    def import_but_matplotlib(name, *args, **kwargs):
+        if name.startswith("matplotlib"):
+            raise ImportError(name)
+        return imported(name, *args, **kwargs)
+
+    imported = builtins.__import__
+    monkeypatch.setattr(builtins, "__import__", import_but_matplotlib)
+    X, y = load_iris(return_X_y=True)
+    model = NeuronClassifier().fit(X, y)
+    with pytest.raises(ImportError, match=r"sknneuron\[plot\]"):
+        TrainingCurveDisplay.from_estimator(model)
+
+
+def test_labels_stay_apart():
+    at = apart([0.0, 0.01, 0.02, 5.0], 1.0)
+    assert np.diff(at).min() >= 1 - 1e-9
+    assert at[3] == 5.0
+    assert at[:3].mean() == pytest.approx(0.01)
+    np.testing.assert_array_equal(apart([3.0, 1.0, 2.0], 0.5), [3.0, 1.0, 2.0])
+    assert len(apart([], 1.0)) == 0
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0.0, "0"), (1234.5, "1,234"), (0.012345, "0.0123"), (-3.14159, "-3.14"), (1e9, "1.00e+09")],
+)
+def test_numbers_in_few_letters(value, text):
+    assert number(value) == text

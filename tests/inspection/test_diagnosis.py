@@ -1,0 +1,226 @@
+"""A doctor that finds what is wrong, is silent about what is not, and whose advice cures."""
+
+import warnings
+from collections import Counter
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.datasets import load_breast_cancer, load_iris
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from sknneuron import NeuronClassifier, NeuronRegressor, NeuronWarning
+from sknneuron.inspection import Diagnosis, Finding, diagnose
+from sknneuron.inspection.diagnosis import CHECKS
+
+from .healthy import HEALTHY
+from .sick import SICK, made, refit
+
+# Codes that are at most a hint: they say what is worth knowing of a fit that may be as meant.
+HINTS = {"LEAK", "CONSTANT_FEATURE"}
+
+
+def found(diagnosis, code):
+    return [f for f in diagnosis if f.code == code and (f.severity != "info" or code in HINTS)]
+
+
+def test_the_catalogues_are_large():
+    kinds = Counter(fit.code for fit in SICK.values())
+    assert set(kinds) == set(CHECKS)
+    assert min(kinds.values()) >= 3
+    assert len(SICK) >= 60
+    assert len(HEALTHY) >= 100
+
+
+@pytest.fixture(scope="module")
+def sick_fits():
+    """Sick fits and their diagnoses, made once."""
+    made_once = {}
+
+    def of(name):
+        if name not in made_once:
+            sick = SICK[name]
+            X, y = sick.data()
+            model = sick.train(sick.make(), X, y, **sick.fit_params)
+            made_once[name] = X, y, model, diagnose(model, X, y)
+        return made_once[name]
+
+    return of
+
+
+@pytest.mark.parametrize("name", SICK)
+def test_finds_what_is_wrong(name, sick_fits):
+    *_, diagnosis = sick_fits(name)
+    code = SICK[name].code
+    assert found(diagnosis, code), diagnosis
+    if code not in HINTS:
+        assert diagnosis
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SICK)
+def test_advice_cures(name, sick_fits):
+    X, y, model, diagnosis = sick_fits(name)
+    sick = SICK[name]
+    finding = found(diagnosis, sick.code)[0]
+    cured, X, y = sick.cure(finding, model, X, y)
+    refit(cured, X, y, **sick.fit_params)
+    assert not found(diagnose(cured, X, y), sick.code), finding
+
+
+QUICK = [name for i, name in enumerate(HEALTHY) if i % 4 == 0 and "ames" not in name]
+
+
+def check_healthy(name):
+    fit = HEALTHY[name]
+    X, y = fit.data()
+    fit_params = fit.fit_params()
+    # No warning of `fit` either: pytest makes an error of it.
+    model = fit.make().fit(X, y, **fit_params)
+    diagnosis = diagnose(model, X, y, fit_params.get("sample_weight"))
+    assert not diagnosis, diagnosis
+
+
+@pytest.mark.parametrize("name", QUICK)
+def test_is_silent_on_healthy_fits(name):
+    check_healthy(name)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [name for name in HEALTHY if name not in QUICK])
+def test_is_silent_on_the_other_healthy_fits(name):
+    check_healthy(name)
+
+
+@pytest.mark.parametrize(
+    ("prefix", "category", "words"),
+    [
+        ("DEAD", NeuronWarning, "Dead neuron"),
+        ("DIVERGED", ConvergenceWarning, "diverged"),
+        ("NOT_CONVERGED", ConvergenceWarning, "did not converge"),
+    ],
+)
+def test_fit_warns_of_what_makes_it_useless(prefix, category, words):
+    names = [name for name in SICK if name.startswith(prefix + ":")]
+    for name in names:
+        sick = SICK[name]
+        X, y = sick.data()
+        model = sick.train(sick.make(), X, y, **sick.fit_params)
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            model.fit(X, y, **sick.fit_params)
+        assert any(issubclass(w.category, category) and words in str(w.message) for w in caught), (
+            name
+        )
+
+
+@pytest.mark.parametrize("model", [NeuronRegressor(alpha=1e3), NeuronClassifier(alpha=1e3)])
+def test_fit_warns_of_a_penalty_that_leaves_nothing(model):
+    X, y = made(500)
+    with pytest.warns(NeuronWarning, match="alpha=1000"):
+        model.fit(X, y if isinstance(model, NeuronRegressor) else y > 0)
+
+
+def test_fit_warns_of_a_constant_prediction():
+    X, y = made(500)
+    with pytest.warns(NeuronWarning, match="predicts the same for every row"):
+        NeuronRegressor(alpha=100, l1_ratio=1).fit(X, y)
+
+
+def test_what_a_diagnosis_is():
+    X, y = load_breast_cancer(return_X_y=True, as_frame=True)
+    diagnosis = diagnose(refit(NeuronClassifier(), X, y), X, y)
+    assert isinstance(diagnosis, Diagnosis)
+    assert diagnosis
+    assert diagnosis.codes[0] == "UNSCALED"
+    table = diagnosis.to_frame()
+    assert list(table["code"]) == [f.code for f in diagnosis]
+    assert list(table)[:5] == ["code", "severity", "value", "message", "advice"]
+    assert len(diagnosis) == len(table)
+    assert "WARNING UNSCALED" in str(diagnosis)
+    assert "StandardScaler" in repr(diagnosis)
+    order = ["error", "warning", "info"]
+    assert [order.index(f.severity) for f in diagnosis] == sorted(
+        order.index(f.severity) for f in diagnosis
+    )
+
+
+def test_nothing_to_report():
+    X, y = made()
+    diagnosis = diagnose(NeuronRegressor().fit(X, y), X, y)
+    assert not diagnosis
+    assert len(diagnosis) == 0
+    assert str(diagnosis) == "Nothing to report on this neuron."
+    assert diagnosis.to_frame().empty
+    assert "Nothing to report" in diagnosis._repr_html_()
+
+
+def test_names_are_escaped_in_html():
+    finding = Finding("LEAK", "info", 1.0, "Column '<script>alert(1)</script>'", "drop it")
+    html = Diagnosis([finding])._repr_html_()
+    assert "<script>" not in html
+    assert "&lt;script&gt;" in html
+
+
+def test_without_targets():
+    X, y = made()
+    X["again"] = 2 * X["a"]
+    model = make_pipeline(StandardScaler(), NeuronRegressor()).fit(X, y)
+    assert diagnose(model, X).codes == ["COLLINEAR"]
+    relu = NeuronRegressor("relu").fit(X.iloc[:, :4], np.maximum(y, 0.1))
+    assert "DEAD" in diagnose(relu, X.iloc[:, :4] * 0 - 100 * np.sign(relu.coef_)).codes
+
+
+def test_several_neurons_are_named():
+    X, y = made(300)
+    Y = np.column_stack([y, np.random.default_rng(0).standard_normal(300)])
+    diagnosis = diagnose(NeuronRegressor().fit(X, Y), X, Y)
+    assert not diagnosis
+    assert "neuron 'neuron1'" in str(diagnosis)
+
+
+def test_partial_fit_is_no_illness():
+    X, y = made(2000, noise=0.5)
+    model = NeuronRegressor(random_state=0)
+    for start in range(0, 2000, 50):
+        model.partial_fit(X[start : start + 50], y[start : start + 50])
+    diagnosis = diagnose(model, X, y)
+    assert not diagnosis, diagnosis
+    assert diagnosis.codes == ["NOT_CONVERGED"]
+
+
+@pytest.mark.parametrize("record", [False, "loss", True])
+def test_whatever_was_recorded(record):
+    X, y = made()
+    model = NeuronRegressor(record=record, solver="sgd", random_state=0).fit(X, y)
+    assert not diagnose(model, X, y)
+    model = refit(model.set_params(learning_rate_init=50.0), X, y)
+    assert "DIVERGED" in diagnose(model, X, y).codes
+
+
+def test_many_rows_are_thinned(monkeypatch):
+    monkeypatch.setattr("sknneuron.inspection.diagnosis.MOST_ROWS", 200)
+    X, y = made(1000)
+    X["again"] = X["a"]
+    for given in (X, X.to_numpy()):
+        model = NeuronRegressor().fit(given, y)
+        assert diagnose(model, given, y, np.ones(1000)).codes == ["COLLINEAR"]
+
+
+def test_other_rows_than_those_fitted_on():
+    X, y = load_iris(return_X_y=True)
+    layer = NeuronClassifier(alpha=1e-2).fit(X, y)
+    assert not diagnose(layer, X[:100], y[:100])
+    frame = pd.DataFrame(X[:100])
+    assert not diagnose(layer, frame.to_numpy(), y[:100])
+
+
+def test_bad_input():
+    X, y = made()
+    model = NeuronRegressor().fit(X, y)
+    with pytest.raises(ValueError, match="y has 10 values, but X has 300 rows"):
+        diagnose(model, X, y[:10])
+    with pytest.raises(ValueError, match="sample_weight"):
+        diagnose(model, X, y, -np.ones(300))

@@ -53,7 +53,7 @@ def _tables(results: dict):
     yield from _table(
         "Speed",
         ["work", "ours (ms)", "reads of X", "left", "best peer", "(ms)", "ratio", "CPU ratio",
-         "must", "aim", "did not get there"],
+         "must", "aim", "load", "did not get there"],
         [
             [
                 row["work"],
@@ -66,6 +66,7 @@ def _tables(results: dict):
                 _number(row["cpu_ratio"], "{:.2f}"),
                 f"{row['must']:.2f}",
                 f"{row['aim']:.2f}",
+                _number(row.get("load", np.nan), "{:.1f}"),
                 ", ".join(row["missed"]),
             ]
             for row in results["speed"]

@@ -1,5 +1,6 @@
 """NeuronLayer: what it learns, and that it is one estimator among scikit-learn's."""
 
+import os
 import pickle
 
 import numpy as np
@@ -7,6 +8,7 @@ import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
+from sklearn import config_context
 from sklearn.base import clone
 from sklearn.datasets import (
     load_breast_cancer,
@@ -439,3 +441,42 @@ def test_goes_through_skops_with_the_trusted_types():
     layer = NeuronLayer(3, random_state=0).fit(X, y)
     again = skops.loads(skops.dumps(layer), trusted=sknneuron.TRUSTED_TYPES)
     assert_array_equal(again.transform(X), layer.transform(X))
+
+
+# -- rows that live elsewhere ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("solver", ["levenberg_marquardt", "lbfgs", "adam"])
+def test_rows_in_a_dask_array_train_as_rows_in_memory_do(solver):
+    da = pytest.importorskip("dask.array")
+    X, y, _ = PATTERNS["moons"]
+    layer = NeuronLayer(4, "tanh", solver=solver, random_state=0)
+    there = clone(layer).fit(da.from_array(X, chunks=(150, 2)), da.from_array(y, chunks=150))
+    assert_allclose(there.objective_, layer.fit(X, y).objective_, rtol=1e-6)
+    assert_allclose(there.output_coef_, layer.output_coef_, rtol=1e-3)
+
+
+def test_classes_are_told_from_numbers_in_a_dask_array_too():
+    da = pytest.importorskip("dask.array")
+    X, _, _ = PATTERNS["moons"]
+    rows = da.from_array(X, chunks=(150, 2))
+    for y, loss in ((np.arange(400) % 3, "log_loss"), (X[:, 0], "squared_error")):
+        layer = NeuronLayer(2, "tanh", solver="lbfgs", random_state=0)
+        assert layer.fit(rows, da.from_array(y, chunks=150)).loss_ == loss == layer.fit(X, y).loss_
+
+
+@pytest.mark.parametrize("solver", ["levenberg_marquardt", "lbfgs", "adam"])
+def test_rows_in_tensors_train_as_numpy_arrays_do(solver):
+    torch = pytest.importorskip("torch")
+    if not os.environ.get("SCIPY_ARRAY_API"):
+        pytest.skip("SCIPY_ARRAY_API is not set")
+    X, y, _ = PATTERNS["moons"]
+    layer = NeuronLayer(4, "tanh", solver=solver, random_state=0)
+    with config_context(array_api_dispatch=True):
+        there = clone(layer).set_params(warm_start=True).fit(torch.tensor(X), torch.tensor(y))
+        levels = there.transform(torch.tensor(X))
+        assert isinstance(levels, torch.Tensor)
+        assert isinstance(there.output_coef_, torch.Tensor)
+        objective = there.objective_
+        assert there.fit(torch.tensor(X), torch.tensor(y)).objective_ <= objective * (1 + 1e-9)
+    assert_allclose(objective, layer.fit(X, y).objective_, rtol=1e-6)

@@ -171,6 +171,7 @@ def contest(case: Case, n_seeds: int) -> list[dict]:
                 "data": case.name,
                 "network": f"{case.n_neurons} {case.activation}, alpha {case.alpha:g}",
                 "who": who,
+                "seeds": n_seeds,
                 "seconds": f"{seconds:.3g}",
                 "time of ours / its": "" if who == "sknneuron" else f"{ours[0] / seconds:.2f}",
                 "training objective": f"{value:.5f}",
@@ -181,7 +182,7 @@ def contest(case: Case, n_seeds: int) -> list[dict]:
     return rows
 
 
-def table(rows: list[dict], n_seeds: int) -> str:
+def table(rows: list[dict]) -> str:
     """The results as reStructuredText."""
     lines = [".. list-table::", "   :header-rows: 1", ""]
     for row in [dict.fromkeys(rows[0]), *rows]:
@@ -191,7 +192,7 @@ def table(rows: list[dict], n_seeds: int) -> str:
         ]
     lines += [
         "",
-        f"Medians of {n_seeds} seeds, a quarter of the rows held out; accuracy, R2 for prices. "
+        "Medians of so many seeds, a quarter of the rows held out; accuracy, R2 for prices. "
         f"sknneuron {sknneuron.__version__}, scikit-learn {sklearn.__version__}, numpy "
         f"{np.__version__}, Python {platform.python_version()}, {platform.machine()}, "
         "one thread. Written by ``python -m tests.benchmarks.layer``.",
@@ -208,7 +209,7 @@ def main():
     args = parser.parse_args()
     rows = [row for case in CASES if args.only in case.name for row in contest(case, args.seeds)]
     if args.write:
-        args.write.write_text(table(rows, args.seeds), encoding="utf-8")
+        args.write.write_text(table(rows), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test slow lint types docs bench-quick bench clean
+.PHONY: help demo page test slow lint types docs bench-quick bench clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -22,6 +22,9 @@ $(VENV)/made-%: pyproject.toml | $(VENV)/made
 
 demo: $(VENV)/made-mlflow,plot ## Predict house prices with one neuron, and say what to open
 	$(PY) examples/housing.py
+
+page: $(VENV)/made-plot ## Write pages of fitted neurons to play with, and say where
+	$(PY) docs/neuron_pages.py examples/output
 
 test: $(VENV)/made-test ## Install and run the tests
 	$(PY) -m pytest -q
@@ -47,4 +50,4 @@ bench: $(VENV)/made-bench ## Run all benchmarks, beside the peers, and write the
 	$(PY) -m tests.benchmarks.run --write
 
 clean: ## Remove what the other targets made
-	rm -rf $(VENV) docs/_build docs/generated examples/output build dist *.egg-info
+	rm -rf $(VENV) docs/_build docs/generated docs/auto_examples examples/output build dist *.egg-info

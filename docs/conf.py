@@ -188,12 +188,9 @@ def _draw_math(as_block):
         except MathError as error:
             logger.warning("%s: %s", error, node.astext(), location=node)
         else:
-            box = (
-                '<div class="math" style="overflow-x: auto; margin: 1rem 0">{}</div>'
-                if as_block
-                else "{}"
-            )
-            writer.body.append(box.format(formula))
+            style = "overflow-x: auto; margin: 1rem 0"
+            box = f'<div class="math" style="{style}">{formula}</div>' if as_block else formula
+            writer.body.append(box)
         raise nodes.SkipNode
 
     return draw

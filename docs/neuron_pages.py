@@ -1,13 +1,15 @@
 """The neuron pages that the documentation embeds, and pictures of them.
 
-``python docs/neuron_pages.py`` takes the pictures in ``docs/_static`` anew; it needs playwright and
-a Chromium (the variable CHROMIUM, or one on the path).
+``python docs/neuron_pages.py FOLDER`` writes the pages there. Without a folder it takes the
+pictures in ``docs/_static`` anew, for which it needs playwright and a Chromium (the variable
+CHROMIUM, or one on the path).
 """
 
 from __future__ import annotations
 
 import os
 import shutil
+import sys
 import tempfile
 from pathlib import Path
 
@@ -94,6 +96,14 @@ def take_pictures(pages: Path, pictures: Path) -> None:
 
 
 if __name__ == "__main__":
-    with tempfile.TemporaryDirectory() as folder:
-        write_pages(Path(folder))
-        take_pictures(Path(folder), DOCS / "_static")
+    if len(sys.argv) > 1:
+        folder = Path(sys.argv[1])
+        folder.mkdir(exist_ok=True)
+        write_pages(folder)
+        print(
+            "Open in a browser:", *sorted(map(str, folder.glob("neuron-page-*.html"))), sep="\n  "
+        )
+    else:
+        with tempfile.TemporaryDirectory() as temporary:
+            write_pages(Path(temporary))
+            take_pictures(Path(temporary), DOCS / "_static")

@@ -18,13 +18,7 @@ from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ._inputs import Inputs, is_dask
-from ._targets import (
-    LEAST_ROWS_PER_CLASS,
-    ClassEncoder,
-    balanced,
-    class_weighted,
-    report_outside,
-)
+from ._targets import ClassEncoder, balanced, class_weighted, report_outside, specimen
 from .sources import ArraySource, Source
 from .sources.dask import DaskSource, Pack, compute, n_packs, on_packs, persisted
 
@@ -247,8 +241,7 @@ def examples(summaries: list[Summary], estimator):
     shown = np.concatenate([s.shown for s in summaries if s.n_rows])
     if is_regressor(estimator) or shown.ndim == 2:
         return shown
-    # Each label more than once: a vector in which they come rarely would look like numbers.
-    return np.repeat(np.unique(shown), LEAST_ROWS_PER_CLASS)
+    return specimen(np.unique(shown), n_rows)
 
 
 def explicit_class_weight(class_weight, targets, summaries: list[Summary]):

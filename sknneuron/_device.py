@@ -10,7 +10,7 @@ from sklearn.utils import check_array, check_consistent_length
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ._inputs import Inputs, checked_weight, is_device_array
-from ._targets import LEAST_ROWS_PER_CLASS
+from ._targets import specimen
 from .sources.device import DeviceSource
 from .sources.device_array import DeviceArray, to_device, to_host
 
@@ -59,8 +59,7 @@ def _summary(y, of_classes: bool):
         return y
     if not of_classes:
         return np.asarray(y[:2])
-    # Each label more than once: a vector in which they come rarely would look like numbers.
-    return np.repeat(to_host(y.xp.unique_values(y.array)), LEAST_ROWS_PER_CLASS)
+    return specimen(to_host(y.xp.unique_values(y.array)), len(y))
 
 
 def _device_source(estimator, X, y, weight, targets, name) -> DeviceSource:

@@ -222,6 +222,11 @@ def are_classes(y) -> bool:
     return 0 < n_values <= min(MOST_CLASSES, len(y) / LEAST_ROWS_PER_CLASS)
 
 
+def specimen(labels, n_rows: int):
+    """A short vector of which `are_classes` and scikit-learn say what they would of all rows."""
+    return np.repeat(labels, min(max(n_rows // max(len(labels), 1), 1), 100))
+
+
 def strata(y, n_validation: int):
     """What a validation split keeps the shares of: classes, where each has rows enough."""
     y = y.ravel() if y.shape[1:] == (1,) else y

@@ -6,7 +6,10 @@ import sys
 
 import pytest
 
+pytest.importorskip("array_api_strict")
 
+
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "what",
     [

@@ -3,10 +3,13 @@
 import doctest
 import importlib.util
 import re
+import sys
 import warnings
 from pathlib import Path
 
 import pytest
+
+from .benchmarks import claims
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.rst"))]
@@ -25,6 +28,16 @@ def shown(page):
     return (FENCE if page.suffix == ".md" else LITERAL).findall(text)
 
 
+def name_of(page):
+    return page.relative_to(ROOT).as_posix()
+
+
+def marks_of(page):
+    """Pages that import MLflow or PyTorch take their time."""
+    is_slow = re.search(r">>> import (mlflow|torch)\b", page.read_text(encoding="utf-8"))
+    return [pytest.mark.slow] if is_slow else []
+
+
 @pytest.fixture
 def from_the_root(tmp_path, monkeypatch):
     """Examples run as from the root of a clone, and leave their files elsewhere."""
@@ -33,15 +46,26 @@ def from_the_root(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_examples_give_what_they_show(page, from_the_root):
+@pytest.fixture
+def tracked_nowhere_afterwards():
+    """MLflow as it was, and quiet about what the packages below it do with each other."""
+    yield
+    if mlflow := sys.modules.get("mlflow"):
+        mlflow.sklearn.autolog(disable=True)
+        mlflow.set_tracking_uri(None)
+
+
+@pytest.mark.parametrize("page", [pytest.param(p, marks=marks_of(p)) for p in PAGES], ids=name_of)
+def test_examples_give_what_they_show(page, from_the_root, tracked_nowhere_afterwards):
     text = page.read_text(encoding="utf-8")
     for name in EXTRAS:
         needed = re.search(rf"^>>> (import|from) {name}\b", text, re.MULTILINE)
         if needed and importlib.util.find_spec(name) is None:
-            pytest.skip(f"needs {name}")
+            pytest.skip(f"could not import {name}")
     flags = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
-    with warnings.catch_warnings():  # for pages that print theirs
+    with warnings.catch_warnings():  # some pages print theirs
+        if "mlflow" in text:
+            warnings.simplefilter("ignore")
         results = doctest.testfile(str(page), module_relative=False, optionflags=flags)
     assert results.failed == 0
 
@@ -50,7 +74,7 @@ def test_readme_has_an_example():
     assert len(doctest.DocTestParser().get_examples(PAGES[0].read_text(encoding="utf-8"))) >= 5
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_python_is_shown_as_examples_that_run(page):
     for language, block in shown(page):
         assert language != "python" or ">>> " in block, f"not run by any test:\n{block}"
@@ -59,7 +83,7 @@ def test_python_is_shown_as_examples_that_run(page):
         ), f"not run by any test:\n{block}"
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_commands_name_what_exists(page):
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     text = page.read_text(encoding="utf-8")
@@ -76,3 +100,8 @@ def test_links_of_the_readme_lead_somewhere():
     found = re.findall(r"\]\(([^)#]+)\)", text) + re.findall(r'src="([^"]+)"', text)
     for link in (link for link in found if "://" not in link):
         assert (ROOT / link).exists(), link
+
+
+def test_claims_of_the_readme_are_in_the_committed_results():
+    place = claims.PLACE.search(claims.README.read_text(encoding="utf-8"))
+    assert place.group() == claims.claims(), "python -m tests.benchmarks.claims writes them"

@@ -19,6 +19,8 @@ from .evidence import Evidence
 NO_CURVATURE = 1e-11
 # Share of a function along such directions past which it is not determined.
 UNDETERMINED = 1e-6
+# Residuals under this share of the targets' spread are rounding.
+EXACT = 1e-7
 # Most parameters that a covariance is worked out for: time goes with their cube.
 MOST_PARAMETERS = 4000
 
@@ -208,11 +210,18 @@ def _distance(gradient, inverse, dispersion) -> float:
 def _problem(evidence: Evidence, neurons, degrees, negative) -> str:
     if degrees <= 0:
         return "there are not more rows than weights"
+    if evidence.pair.loss.name == "squared_error" and _is_exact(evidence, neurons):
+        return "the fit is exact, so there is no noise to tell errors by"
     if negative:
         return "the loss bends down at these weights, so they are no optimum on these rows"
     if separated(evidence, neurons):
         return "the classes are separated, so that larger weights are always better"
     return ""
+
+
+def _is_exact(evidence: Evidence, neurons) -> bool:
+    y, level = evidence.y[:, neurons], evidence.pair.level(evidence.z[:, neurons])
+    return bool(np.abs(y - level).max() <= EXACT * np.abs(y - y.mean(axis=0)).max(initial=0.0))
 
 
 def separated(evidence: Evidence, neurons) -> bool:

@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from scipy import sparse
 from sklearn.utils.validation import check_array
 
@@ -133,6 +134,8 @@ def gather(inside: Unfolded, X, y=None, sample_weight=None) -> Evidence:
             y = y[:, 0]
         if len(y) != n_rows:
             raise ValueError(f"y has {len(y)} values, but X has {n_rows} rows.")
+        if bool(np.any(pd.isna(y))):
+            raise ValueError("y contains missing values. Leave those rows out, of X and y.")
         by_class = inside.neuron._weight_classes(y, None)
         class_weight = class_weight if by_class is None else np.asarray(by_class, dtype=float)
         y = _encode(inside, y)

@@ -266,7 +266,7 @@ def _table(inside, functions, members, labels, matrix, sure, reason, level) -> d
         with np.errstate(divide="ignore", invalid="ignore"):
             table["shrinkage"] = np.where(sure.moved == 0, 0.0, np.abs(sure.moved) / error)
         reason = _doubt(inside, sure, feature, table["shrinkage"])
-        lost = "not determined: its column is a sum of others"
+        lost = "not determined: its column is constant, or a sum of others"
         notes = [_join(n, lost if u else "") for n, u in zip(notes, sure.undetermined, strict=True)]
         if not reason:
             degrees = sure.degrees if pair_of(inside.neuron).loss.name == "squared_error" else None

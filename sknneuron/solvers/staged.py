@@ -130,8 +130,8 @@ class StagedStart:
         smallest = least_rows(size)
         source = self.objective.source
         is_large = source.n_rows * source.n_features > LARGE
-        most = source.n_rows * (MOST_OF_LARGE if is_large else MOST_OF_SMALL)
-        most = min(most, most_rows(source))
+        share = MOST_OF_LARGE if is_large else MOST_OF_SMALL
+        most = min(share * source.n_rows, most_rows(source))
         candidates = np.geomspace(smallest, max(most, smallest), 16)
         value = float(sample.value(theta).sum())
         allowed = self.goal.target(value, theta)

@@ -88,7 +88,7 @@ class DeviceArray(NDArrayOperatorsMixin):
             return self
         return self._like(self.xp.astype(self.array, getattr(self.xp, dtype.name)))
 
-    def copy(self):
+    def copy(self, order="C"):
         return self._like(self.xp.asarray(self.array, copy=True))
 
     def reshape(self, *shape):

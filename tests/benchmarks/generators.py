@@ -107,6 +107,9 @@ def text_like(n, p, per_row=40, seed=0):
         (np.ones(words.size), (np.repeat(np.arange(n), per_row), words.ravel())), shape=(n, p)
     )
     counts.sum_duplicates()
+    # liblinear takes no longer ones.
+    counts.indices = counts.indices.astype(np.int32)
+    counts.indptr = counts.indptr.astype(np.int32)
     w = np.zeros(p)
     w[rng.choice(p // 10, 300, replace=False)] = rng.standard_normal(300)
     z = counts @ w

@@ -29,9 +29,12 @@ def add(results: dict, section: str, row: dict) -> None:
 
 
 def save(results: dict) -> None:
-    """Write the results and the tables made from them."""
+    """Write the results, and the tables and claims made from them."""
+    from . import claims
+
     RESULTS.write_text(json.dumps(results, indent=1, default=float) + "\n")
     TABLES.write_text("\n".join(_tables(results)) + "\n")
+    claims.main()
 
 
 def line(row: dict) -> str:
@@ -50,7 +53,7 @@ def _tables(results: dict):
     yield from _table(
         "Speed",
         ["work", "ours (ms)", "reads of X", "left", "best peer", "(ms)", "ratio", "CPU ratio",
-         "must", "aim", "did not get there"],
+         "must", "aim", "load", "did not get there"],
         [
             [
                 row["work"],
@@ -63,6 +66,7 @@ def _tables(results: dict):
                 _number(row["cpu_ratio"], "{:.2f}"),
                 f"{row['must']:.2f}",
                 f"{row['aim']:.2f}",
+                _number(row.get("load", np.nan), "{:.1f}"),
                 ", ".join(row["missed"]),
             ]
             for row in results["speed"]

@@ -76,6 +76,8 @@ def main():
                 for row in table():
                     report.add(results, name, {**row, "machine": machine()})
                     print(row, flush=True)
+                    if options.write:
+                        report.save(results)
     if options.write:
         report.save(results)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -93,6 +94,7 @@ def run_contest(contest: Contest, rounds: int) -> dict:
         "must": contest.must,
         "aim": contest.aim,
         "missed": field.missed,
+        "load": os.getloadavg()[0],
         "rounds": rounds,
     }
 

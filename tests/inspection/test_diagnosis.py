@@ -224,3 +224,15 @@ def test_bad_input():
         diagnose(model, X, y[:10])
     with pytest.raises(ValueError, match="sample_weight"):
         diagnose(model, X, y, -np.ones(300))
+
+
+@pytest.mark.parametrize("n_rows", [1, 2, 20])
+def test_degenerate_rows(n_rows):
+    X, y = made(300)
+    model = NeuronRegressor().fit(X, y)
+    assert not diagnose(model, X[:n_rows], y[:n_rows]), n_rows
+    constant = np.ones((20, 2))
+    assert diagnose(refit(NeuronRegressor(), constant, y[:20]), constant, y[:20]).codes == [
+        "UNDERFIT",
+        "CONSTANT_FEATURE",
+    ]

@@ -434,3 +434,11 @@ def test_several_labels():
     Y = np.column_stack([TARGETS["labels"], RNG.integers(0, 2, N)])
     got = coef_table(NeuronClassifier(**STRICT).fit(X, Y), X, Y)
     assert_agree(got[got["neuron"] == "1"], sm.Logit(Y[:, 1], A).fit(disp=0, tol=1e-14))
+
+
+def test_exact_fits_and_missing_targets():
+    got = coef_table(NeuronRegressor(alpha=0).fit(X, X[:, 0]), X, X[:, 0])
+    assert_refused(got, "the fit is exact")
+    model = NeuronRegressor().fit(X, TARGETS["numbers"])
+    with pytest.raises(ValueError, match="y contains missing values"):
+        coef_table(model, X, np.where(TARGETS["numbers"] > 0, np.nan, TARGETS["numbers"]))

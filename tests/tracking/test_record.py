@@ -185,7 +185,7 @@ def test_what_is_asked_for_is_written(tracked, cancer):
         log_models=False, log_plots=True, log_diagnosis=True, log_coef_table=True
     )
     X, y = cancer
-    NeuronClassifier().fit(X, y)
+    NeuronClassifier(alpha=0).fit(X, y)
     run = tracked.run()
     assert b"<svg" in Path(tracked.download(run, "weights.svg")).read_bytes()[:1000]
     table = pd.read_csv(tracked.download(run, "coef_table.csv"))

@@ -261,6 +261,8 @@ class Leak(Check):
         if evidence.n_rows < 10:
             return
         kept = np.flatnonzero(subject.scale > 0)[:MOST_COLUMNS]
+        if len(kept) < 2:
+            return
         X = evidence.X[:, kept]
         X = X.toarray() if sparse.issparse(X) else X
         found = (

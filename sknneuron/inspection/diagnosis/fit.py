@@ -13,6 +13,8 @@ from .finding import Finding
 # Share of the loss below which weights explain nothing.
 NOTHING = 0.01
 MANY_ROWS = 100
+# So few rows show nothing either way.
+FEW_ROWS = 10
 # Part of the gain that a penalty may cost before it is called too strong.
 COSTS = 0.25
 # Per-column share of that, and of the curvature, past which a column in small units is named.
@@ -34,9 +36,9 @@ class Underfit(Check):
         explained = subject.explained
         span = subject.null_loss - subject.least_loss
         whole = 1 - (subject.loss - subject.least_loss).sum() / max(span.sum(), 1e-300)
-        if not np.any(span > 0):
-            return
         n_rows, n_inputs = subject.evidence.X.shape
+        if n_rows < FEW_ROWS or not np.any(span > 0):
+            return
         # As much as columns of noise would explain; among few rows that may be a good deal.
         by_chance = n_inputs / n_rows if n_rows >= MANY_ROWS else 0.0
         if whole < NOTHING + by_chance:

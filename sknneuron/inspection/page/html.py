@@ -104,8 +104,11 @@ def to_html(
     """
     if isinstance(max_rows, bool) or not isinstance(max_rows, (int, np.integer)) or max_rows < 1:
         raise ValueError(f"max_rows must be an integer >= 1. Got {max_rows!r} instead.")
+    spent = None
     for budget, longest in SIZES:
-        summary = summarize(estimator, X, y, title=title, max_rows=max_rows, budget=budget)
+        if budget != spent:
+            summary = summarize(estimator, X, y, title=title, max_rows=max_rows, budget=budget)
+            spent = budget
         page = render(summary, longest)
         if len(page.encode()) <= MAX_BYTES:
             break

@@ -19,7 +19,8 @@ def test_axe_finds_nothing_serious(pages, name, scheme, width):
     # axe is a script of its own, which the page's policy would refuse.
     page = pages.open(html_of(name), width=width, color_scheme=scheme, bypass_csp=True)
     page.add_script_tag(path=os.environ["AXE"])
-    page.locator("#more-weights").click()
+    if page.locator("#more-weights").is_visible():
+        page.locator("#more-weights").click()
     found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
     grave = [
         (violation["id"], violation["impact"], [node["html"] for node in violation["nodes"]][:3])

@@ -19,6 +19,8 @@ function drawPrediction(page) {
   box.replaceChildren(el("span", { class: "what" }, predictedWhat(page)), ...parts);
   const actual = page.isRow && data.rows.y ? actualText(page) : null;
   byId("actual").replaceChildren(actual || " ");
+  // A long list scrolls, on narrow screens at least: the keyboard must get there.
+  if (outputs.values.length > 4) byId("outputs").setAttribute("tabindex", 0);
   byId("outputs").replaceChildren(...(outputs.values.length > 1 || !isRegression ? outputBars(page) : []));
 }
 

@@ -166,8 +166,8 @@ function sumLine(page) {
   const { z, name } = page.start;
   const parts = ["z = ", formulaTerm(z, name, true)];
   for (const t of terms) {
-    const name = t.feature === null ? t.name : `${t.name} ${t.value}`;
-    parts.push(" ", formulaTerm(t.push, name, false, productOf(page, t.feature)));
+    const what = t.feature === null ? t.name : `${t.name} ${t.value}`;
+    parts.push(" ", formulaTerm(t.push, what, false, productOf(page, t.feature)));
   }
   return [...parts, ` = ${fmt(page.z[page.neuron], 6)}`];
 }

@@ -1,8 +1,11 @@
 """Settings of the documentation; the build needs no network."""
 
+import ast
 import importlib
 import inspect
+import re
 import sys
+import tomllib
 from pathlib import Path
 
 from docutils import nodes
@@ -114,10 +117,33 @@ def _write_tables(app):
     (folder / "activations.inc").write_text(_table(head, activations), encoding="utf-8")
     head = ("name", "formula", "targets", "smooth")
     (folder / "losses.inc").write_text(_table(head, losses), encoding="utf-8")
+    targets = re.findall(r"^([a-z-]+):.*## (.+)$", (DOCS.parent / "Makefile").read_text(), re.M)
+    table = _table(("command", "what it does"), [(f"``make {t}``", does) for t, does in targets])
+    (folder / "targets.inc").write_text(table, encoding="utf-8")
+    (folder / "rooms.inc").write_text(_rooms(), encoding="utf-8")
     (folder / "pairs.inc").write_text(_pairs(), encoding="utf-8")
     checks = [(f"``{code}``", _first_line(cls)) for code, cls in CHECKS.items()]
     table = _table(("code", "what it means"), checks)
     (folder / "checks.inc").write_text(table, encoding="utf-8")
+
+
+def _rooms():
+    """Every module with the first line of its docstring, in the order of the import contract."""
+    with open(DOCS.parent / "pyproject.toml", "rb") as file:
+        layers = tomllib.load(file)["tool"]["importlinter"]["contracts"][0]["layers"]
+    rows = []
+    for name in (name.strip() for layer in layers for name in layer.split("|")):
+        path = DOCS.parent / "sknneuron" / name
+        files = sorted(path.rglob("*.py")) if path.is_dir() else [path.with_suffix(".py")]
+        for file in sorted(files, key=lambda file: (file.parent, file.name)):
+            text = (ast.get_docstring(ast.parse(file.read_text(encoding="utf-8"))) or "").split(
+                "\n"
+            )
+            room = file.relative_to(DOCS.parent / "sknneuron").as_posix()
+            if text[0]:
+                room = room.replace("__init__.py", "")
+                rows.append((f"``{room}``", re.sub("`+", "``", text[0])))
+    return _table(("", "what it is"), rows)
 
 
 def _pairs():

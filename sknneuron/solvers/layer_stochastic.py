@@ -15,11 +15,13 @@ from .stochastic import SGD, Adam, Stochastic, _Course
 
 # First step length of Adam.
 ADAM_RATE = 0.005
-# With few steps in an epoch they are longer, up to so many times.
+# With fewer steps in an epoch than this they are longer, up to so many times.
+FEW_STEPS = 150
 LONGEST = 4.0
-# This share of the gain must come in so many steps, and in three epochs at least.
-SHARE = 0.005
-STEPS = 1500
+# This share of the gain must come in so many steps, or the rate is cut; bounds in epochs.
+SHARE = 0.001
+STEPS = 3600
+PATIENCE = (3, 40)
 # The curvature that SGD's rate follows from is that of at most so many rows.
 N_PROBE_ROWS = 2000
 POWER_ITERATIONS = 10
@@ -29,14 +31,14 @@ DIFFERENCE = 1e-4
 class LayerStochastic(Stochastic):
     """What the layer's stochastic solvers have in common."""
 
-    max_cuts = 4
+    max_cuts = 3
 
     @staticmethod
     def _in_weights(objective, theta):
         return theta, np.ones(objective.shape), objective.l1, objective.l2
 
     def _course(self, objective, goal, first, state):
-        patience = max(3, round(STEPS / self._steps_per_epoch(objective)))
+        patience = int(np.clip(STEPS / self._steps_per_epoch(objective), *PATIENCE))
         return _Course(max(SHARE, float(goal.tol)), patience, first, state)
 
     def _steps_per_epoch(self, objective) -> float:
@@ -105,4 +107,4 @@ class LayerAdam(LayerStochastic, Adam):
     """Steps of about the same length for every parameter."""
 
     def _default_rate(self, objective):
-        return ADAM_RATE * float(np.clip(STEPS / 10 / self._steps_per_epoch(objective), 1, LONGEST))
+        return ADAM_RATE * float(np.clip(FEW_STEPS / self._steps_per_epoch(objective), 1, LONGEST))

@@ -20,6 +20,8 @@ from sknneuron._tracking.models import is_covered, requirements, without_callbac
 from sknneuron.activations import Tanh
 from sknneuron.losses import Huber
 
+pytestmark = pytest.mark.slow
+
 ESTIMATORS = {
     "classifier": NeuronClassifier(),
     "instances": NeuronRegressor(Tanh(), Huber(delta=0.5), random_state=0),
@@ -44,7 +46,6 @@ def file_of(info, name):
     return (Path(mlflow.artifacts.download_artifacts(info.model_uri)) / name).read_text()
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", ESTIMATORS)
 def test_a_model_loads_in_a_fresh_process_with_the_trust_list(tracked, cancer, name):
     X, y = cancer

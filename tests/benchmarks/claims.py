@@ -2,7 +2,8 @@
 
     python -m tests.benchmarks.claims
 
-writes them into README.md anew; ``python -m tests.benchmarks.run --write`` does it as well.
+writes them into README.md anew, as ``tests.benchmarks.run --write`` and ``tests.benchmarks.coverage
+--write`` do.
 """
 
 from __future__ import annotations
@@ -36,8 +37,8 @@ def claims() -> str:
             'python -m tests.benchmarks.run --only "ridge 500k"',
         ),
         (
-            f"95% intervals of weights hold the true one in {min(means):.1%} to {max(means):.1%} of "
-            f"fits, for each of {len(means)} pairs of activation and loss",
+            f"95% intervals of weights hold the true one in {min(means):.0%} to {max(means):.0%} of "
+            "fits, for each pair of activation and loss that has them",
             "python -m tests.benchmarks.coverage",
         ),
     ]

@@ -20,6 +20,8 @@ from sknneuron import NeuronClassifier, NeuronRegressor
 from sknneuron.inspection import coef_table
 from sknneuron.losses import Tweedie
 
+from . import claims
+
 N_TARGETS = 100
 WEIGHTS = np.array([0.5, -0.3, 0.0])
 BIAS = 0.2
@@ -160,6 +162,8 @@ def main(argv=None):
                 writer = csv.writer(file)
                 writer.writerow(["pair", "fits", "least", "mean", "most"])
                 writer.writerows(rows)
+    if options.write:
+        claims.main()
 
 
 if __name__ == "__main__":

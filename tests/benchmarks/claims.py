@@ -37,7 +37,7 @@ def claims() -> str:
             'python -m tests.benchmarks.run --only "ridge 500k"',
         ),
         (
-            f"95% intervals of weights hold the true one in {min(means):.0%} to {max(means):.0%} of "
+            f"95% intervals of weights hold the true one in {min(means):.1%} to {max(means):.1%} of "
             "fits, for each pair of activation and loss that has them",
             "python -m tests.benchmarks.coverage",
         ),

@@ -1,6 +1,6 @@
 """
-Ten neurons look at a digit
-===========================
+Neurons that feed neurons
+=========================
 
 Each of ten neurons sees the same 64 pixels through weights of its own and learns to answer to one
 digit. Drawn as a picture, a neuron's weights show what it looks for. Their activation levels are

@@ -2,7 +2,9 @@
 
 import doctest
 import importlib.util
+import os
 import re
+import subprocess
 import sys
 import warnings
 from pathlib import Path
@@ -16,6 +18,7 @@ PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").r
 PAGES = [p for p in PAGES if not {"_build", "generated", "auto_examples"} & set(p.parts)]
 # What a page may need beside the core, and is skipped without.
 EXTRAS = ("dask", "glum", "matplotlib", "mlflow", "pyarrow", "skops", "statsmodels", "torch")
+RUN = (sys.executable, "-m", "doctest", "-o", "ELLIPSIS", "-o", "NORMALIZE_WHITESPACE")
 FENCE = re.compile(r"```(\w*)\n(.*?)```", re.DOTALL)
 LITERAL = re.compile(
     r"^(?:\.\. code-block:: *(\w+)|.*::)\n(?: *:.*\n)*\n((?: +.*\n|\n)+)", re.MULTILINE
@@ -62,6 +65,11 @@ def test_examples_give_what_they_show(page, from_the_root, tracked_nowhere_after
         needed = re.search(rf"^>>> (import|from) {name}\b", text, re.MULTILINE)
         if needed and importlib.util.find_spec(name) is None:
             pytest.skip(f"could not import {name}")
+    if "array_api_dispatch=True" in text:  # wants a process of its own
+        environment = {**os.environ, "SCIPY_ARRAY_API": "1"}
+        done = subprocess.run([*RUN, str(page)], env=environment, capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return
     flags = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
     with warnings.catch_warnings():  # some pages print theirs
         if "mlflow" in text:

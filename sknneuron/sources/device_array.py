@@ -428,6 +428,8 @@ def _searchsorted(like, a, v, side="left"):
     if not isinstance(v, DeviceArray) or np.asarray(a).dtype.kind not in "biuf":
         return NotImplemented
     a, v = like._operands([a, v])
+    if like.xp.isdtype(v.dtype, "bool"):  # torch does not search those
+        a, v = (like.xp.astype(x, like.xp.int64) for x in (a, v))
     return like._like(like.xp.searchsorted(a, v, side=side))
 
 

@@ -260,3 +260,14 @@ def test_narrow_rows_are_multiplied_as_they_are(rows, library, monkeypatch):
     assert found.converged_
     np.testing.assert_allclose(to_host(found.coef_), expected.coef_, rtol=1e-5, atol=1e-6)
     assert found.objective_ == pytest.approx(expected.objective_, rel=1e-8)
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_labels_may_be_booleans(library, rows):
+    X, z, _ = rows
+    X, y = library(X[:500]), library(z[:500] > 0)
+    with config_context(array_api_dispatch=True):
+        neuron = NeuronClassifier().fit(X, y)
+        assert neuron.classes_.dtype == bool
+        assert neuron.score(X, y) > 0.9
+        assert to_host(neuron.predict(X)).dtype == bool

@@ -87,7 +87,7 @@ CASES = [
     Case("digits", digits, 32, "relu", 1e-3),
     Case("breast cancer", breast_cancer, 16, "relu", 1e-2),
     Case("Ames, log price", ames, 16, "relu", 1e-2, is_regression=True),
-    # L-BFGS takes minutes a fit here, and ends above Adam.
+    # MLP's L-BFGS takes minutes a fit here, and ends above its Adam.
     Case("200k x 50, two classes", synthetic, 16, "relu", 1e-5, peers=("MLP adam",)),
 ]
 

@@ -146,7 +146,7 @@ def test_no_row_of_the_data_reaches_the_store(tracked, store, cancer):
         row = X.iloc[2].to_numpy()
         needles = [value.tobytes() for value in row]
         needles += [repr(float(value)).encode()[:11] for value in row]
-        folders = (store.folder, Path(tracked.runs()[0].info.artifact_uri).parent)
+        folders = (store.folder, Path(tracked.runs()[0].info.artifact_uri).parents[1])
         files = [path for folder in folders for path in folder.rglob("*") if path.is_file()]
         return [path for path in files if any(n in path.read_bytes() for n in needles)]
 

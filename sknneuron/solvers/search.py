@@ -43,6 +43,10 @@ DIFFERENT = 1e-3
 # there are not, another round must have brought nothing lower.
 ROWS_PER_WEIGHT = (40, 25, 12)
 MAX_ROUNDS = 10
+# Multiplications that all descents together may take, and the steps that one takes, about.
+BUDGET = 1e11
+TYPICAL_STEPS = 25
+LEAST_STARTS = 5
 MAX_STEPS = 60
 # Steps after which the activation's curvature is no longer left out.
 GAUSS_NEWTON_STEPS = 8
@@ -110,19 +114,28 @@ class Search:
     def run(self) -> None:
         """Go down from more and more starts until nothing lower comes up."""
         is_screen = self.tol > TOL
-        informed = np.concatenate([self.null[None], self.starts.informed()])
-        self.descend(informed, self.starts.random(N_RANDOM_SCREEN if is_screen else N_RANDOM))
+        affordable = self._affordable_starts()
+        informed = np.concatenate([self.null[None], self.starts.informed()])[:affordable]
+        n_random = N_RANDOM_SCREEN if is_screen else N_RANDOM
+        self.descend(informed, self.starts.random(min(n_random, affordable - len(informed))))
         rows_per_weight = len(self.sample.X) / self.sample.size
         patience = 0 if is_screen else sum(rows_per_weight < bound for bound in ROWS_PER_WEIGHT)
         idle = 0
         for _ in range(MAX_ROUNDS):
             if idle >= patience and all(self._is_settled(k) for k in range(len(self.ends))):
                 return
+            if len(self.ends[0]) + N_KICKS + N_RANDOM > affordable:
+                return
             before = [self.lowest(k).value - self._same(k) for k in range(len(self.ends))]
             thetas = [[end.theta for end in ends] for ends in self.rivals(1.0)]
             self.descend(self.starts.kicks(N_KICKS, thetas), self.starts.random(N_RANDOM))
             is_lower = any(self.lowest(k).value < value for k, value in enumerate(before))
             idle = 0 if is_lower else idle + 1
+
+    def _affordable_starts(self) -> int:
+        """How many starts may be taken down; a wide problem pays for each of their Hessians."""
+        price = len(self.sample.X) * self.sample.size**2 * len(self._pairs()) * self.null.shape[0]
+        return max(LEAST_STARTS, int(BUDGET / (TYPICAL_STEPS * price)))
 
     def _is_settled(self, k: int) -> bool:
         """Whether more starts would hardly show a lower end.

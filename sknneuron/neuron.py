@@ -369,8 +369,8 @@ class NeuronClassifier(ClassifierMixin, BaseNeuron):
     (3, 4)
     >>> round(neurons.score(X, y), 2)
     0.98
-    >>> neurons.transform(X[:1]).round(2)
-    array([[0.99, 0.01, 0.  ]])
+    >>> neurons.transform(X[:1]).round(4)
+    array([[0.9995, 0.0005, 0.    ]])
     """
 
     _constraints = CLASSIFIER_CONSTRAINTS

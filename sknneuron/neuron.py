@@ -369,8 +369,8 @@ class NeuronClassifier(ClassifierMixin, BaseNeuron):
     (3, 4)
     >>> round(neurons.score(X, y), 2)
     0.98
-    >>> neurons.transform(X[:1]).round(4)
-    array([[0.9995, 0.0005, 0.    ]])
+    >>> neurons.transform(X[70:71]).round(2)
+    array([[0.  , 0.48, 0.52]])
     """
 
     _constraints = CLASSIFIER_CONSTRAINTS

@@ -10,12 +10,12 @@ import pytest
 from sklearn.model_selection import GridSearchCV
 
 from sknneuron import NeuronClassifier, NeuronRegressor
-from sknneuron.sources.dask import DaskSource, RowsLostError
 
 dask = pytest.importorskip("dask")
 da = pytest.importorskip("dask.array")
 dd = pytest.importorskip("dask.dataframe")
 distributed = pytest.importorskip("distributed")
+from sknneuron.sources.dask import DaskSource, RowsLostError  # noqa: E402  (it imports dask)
 
 pytestmark = [
     pytest.mark.slow,

@@ -4,6 +4,7 @@ import warnings
 
 import pytest
 
+pytest.importorskip("statsmodels", reason="the yardstick")
 from .references import digits
 
 

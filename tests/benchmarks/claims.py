@@ -38,7 +38,7 @@ def claims() -> str:
         ),
         (
             f"95% intervals of weights hold the true one in {min(means):.1%} to {max(means):.1%} of "
-            "fits, for each pair of activation and loss that has them",
+            f"fits, for each of {len(means)} pairs of activation and loss",
             "python -m tests.benchmarks.coverage",
         ),
     ]

@@ -53,14 +53,18 @@ def cut(array, n_chunks):
 
 
 def kill_at_evaluation(monkeypatch, cluster, number):
-    """SIGKILL a worker just before an evaluation; returns the numbers of the dead."""
+    """SIGKILL who holds the first pack just before an evaluation; returns the numbers of the dead."""
+    local, client = cluster
     evaluate, done, dead = DaskSource.map_sum, [], []
 
     def map_sum(self, *args):
         done.append(0)
         if len(done) == number:
-            dead.append(next(iter(cluster.workers.values())).pid)
-            os.kill(dead[0], signal.SIGKILL)
+            # A worker without a pack would not be missed, and a pack may lie on both.
+            (holders,) = client.who_has(distributed.futures_of(self.packs[0])).values()
+            dead.extend(w.pid for w in local.workers.values() if w.worker_address in holders)
+            for pid in dead:
+                os.kill(pid, signal.SIGKILL)
         return evaluate(self, *args)
 
     monkeypatch.setattr(DaskSource, "map_sum", map_sum)
@@ -88,7 +92,7 @@ def test_same_numbers_in_as_many_packs(n_chunks, cluster, rows, monkeypatch):
 
 def test_a_worker_killed_amid_a_fit_from_arrays(cluster, rows, monkeypatch):
     expected = NeuronClassifier().fit(*rows)
-    dead = kill_at_evaluation(monkeypatch, cluster[0], 3)
+    dead = kill_at_evaluation(monkeypatch, cluster, 3)
     neuron = NeuronClassifier().fit(*(cut(a, 20) for a in rows))
     assert dead
     np.testing.assert_allclose(neuron.coef_, expected.coef_, rtol=1e-10)
@@ -103,7 +107,7 @@ def test_a_worker_killed_amid_a_fit_from_parquet(cluster, rows, monkeypatch, tmp
         data.iloc[i * N // 20 : (i + 1) * N // 20].to_parquet(tmp_path / f"part.{i:02}.parquet")
     data = dd.read_parquet(tmp_path)
     expected = NeuronClassifier().fit(X, y, weight)
-    dead = kill_at_evaluation(monkeypatch, cluster[0], 3)
+    dead = kill_at_evaluation(monkeypatch, cluster, 3)
     neuron = NeuronClassifier().fit(data[FEATURES], data["y"], data["weight"])
     assert dead
     np.testing.assert_allclose(neuron.coef_, expected.coef_, rtol=1e-10)
@@ -111,7 +115,7 @@ def test_a_worker_killed_amid_a_fit_from_parquet(cluster, rows, monkeypatch, tmp
 
 
 def test_scattered_rows_that_are_lost(cluster, rows, monkeypatch):
-    local, client = cluster
+    client = cluster[1]
     X, y, _ = rows
     there = []
     for array, kind in ((X, float), (y, int)):
@@ -121,7 +125,7 @@ def test_scattered_rows_that_are_lost(cluster, rows, monkeypatch):
     neuron = NeuronClassifier().fit(X, y)
     before = neuron.coef_
     np.testing.assert_allclose(NeuronClassifier().fit(*there).coef_, before, rtol=1e-8)
-    dead = kill_at_evaluation(monkeypatch, local, 3)
+    dead = kill_at_evaluation(monkeypatch, cluster, 3)
     with pytest.raises(RowsLostError, match=r"client\.scatter"):
         neuron.fit(*there)
     assert dead

@@ -1,6 +1,7 @@
 """The same work by LogisticRegression and by a neuron: ours has all that it has, run by run."""
 
 import threading
+import time
 from collections import Counter
 
 import mlflow
@@ -181,16 +182,28 @@ def cross_validation_imported_after(cls, X, y):
     model_selection.cross_val_score(cls(), X, y, cv=3)
 
 
+def wait_for_what_was_sent():
+    """MLflow sends parameters from a thread, for whose end only a fit that succeeds waits."""
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        (run,) = mlflow.search_runs(output_format="list")
+        if run.data.params and run.inputs.dataset_inputs:
+            return
+        time.sleep(0.05)
+
+
 def a_failed_fit(cls, X, y):
     mlflow.sklearn.autolog(log_models=False)
     with pytest.raises(ValueError, match="NaN"):
         cls().fit(X.assign(hole=np.nan), y)
+    wait_for_what_was_sent()
 
 
 def a_failed_fit_in_a_pipeline(cls, X, y):
     mlflow.sklearn.autolog(log_models=False)
     with pytest.raises(ValueError, match="classes"):
         make_pipeline(StandardScaler(), cls()).fit(X, np.zeros(len(X), dtype=int))
+    wait_for_what_was_sent()
 
 
 CASES = [

@@ -311,6 +311,7 @@ def test_notes_on_weights_name_what_blurs_them():
     [
         (["some words here", "other words"], ["row 0: some words here", "row 1: other words"]),
         (pd.DataFrame({"a": [1.0, 2.0]}, index=["p", "q"]), ["row 0: p", "row 1: q"]),
+        (pd.DataFrame({"a": [1.0, 2.0]}, index=[7, 9]), ["row 0 (index 7)", "row 1 (index 9)"]),
         (np.ones((2, 1)), ["row 0", "row 1"]),
     ],
 )

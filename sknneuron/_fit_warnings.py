@@ -182,7 +182,7 @@ def _constant(estimator, objective: Objective, outcome: Outcome):
     """The same prediction for every row, though rows and targets differ."""
     rows = objective.watched
     rate_to_blame = "diverged" in outcome.reason and estimator.learning_rate_init != "auto"
-    if rows.n_rows < 2 or rate_to_blame:
+    if rows.n_rows < 2 or rate_to_blame or _beats_any_constant(objective, outcome):
         return "", None
     theta = objective.from_weights(outcome.coef, outcome.intercept)
     z = objective.pre_activation(theta)
@@ -220,6 +220,13 @@ def _constant(estimator, objective: Objective, outcome: Outcome):
         f"differ; {cause}.",
         NeuronWarning,
     )
+
+
+def _beats_any_constant(objective: Objective, outcome: Outcome) -> bool:
+    """Whether the objective of a single loss is below that of the best constant level."""
+    one_loss = objective.n_neurons == 1 or objective.pair.coupled
+    gain = objective.null_value - outcome.objective
+    return one_loss and objective.fit_intercept and gain > 1e-6 * abs(objective.null_value)
 
 
 def _rows_equal(X) -> bool:

@@ -319,3 +319,10 @@ def test_rows_are_called_by_number_and_label(rows, named):
     from sknneuron.inspection.page.rows import _row_names
 
     assert _row_names(rows, np.array([0, 1])) == named
+
+
+@pytest.mark.parametrize(("low", "baseline"), [(0, "bias"), (1, "average")])
+def test_pushes_count_from_the_bias_where_zero_is_a_case_like_others(low, baseline):
+    X = low + np.array([[0, 0], [0, 1], [1, 0], [1, 1]])
+    neuron = NeuronClassifier(alpha=1e-3).fit(X, [0, 0, 0, 1])
+    assert summarize(neuron, X)["baseline"] == baseline

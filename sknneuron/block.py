@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from .kernels import softmax_hessian
 from .pairs import Pair
 
 # Entries of X up to which a copy of it is no matter.
@@ -38,7 +39,7 @@ class StandardBlock:
         np.subtract(X.T, coordinates.center[:, None], out=self.columns[:n_features])
         self.columns[:n_features] /= coordinates.scale[:, None]
         self.columns[n_features:] = 1
-        # One for all Hessians: the memory of a fresh one each would go back and forth to the system.
+        # One for all Hessians: fresh memory each time would come from the system and go back.
         self._scaled: np.ndarray | None = None
 
     @classmethod
@@ -98,17 +99,3 @@ class StandardBlock:
         flat = scaled.reshape(-1, scaled.shape[-1])
         hessian = flat @ weighted.reshape(flat.shape).T
         return softmax_hessian(hessian, self.n_neurons, len(self.columns))
-
-
-def softmax_hessian(products, n_neurons: int, size: int):
-    """Blocks ``sum_i s p_k (delta_kl - p_l) x x'`` from the products ``sum_i s p_k p_l x x'``.
-
-    The probabilities of a row sum to one, so a row of blocks of the products does to
-    ``sum_i s p_k x x'``. The products are overwritten.
-    """
-    blocks = products.reshape(n_neurons, size, n_neurons, size)
-    totals = blocks.sum(axis=2)
-    np.negative(products, out=products)
-    for k, total in enumerate(totals):
-        blocks[k, :, k] += total
-    return products[None]

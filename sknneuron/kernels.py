@@ -15,7 +15,6 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
-from .block import softmax_hessian
 from .pairs import Pair
 
 
@@ -322,6 +321,20 @@ def _softmax_hessian(X, probability, sample_weight, center):
     # One product for all the blocks, with A = [p_1 X1, ..., p_K X1].
     A = ((root * probability)[:, :, None] * X1[:, None, :]).reshape(len(X1), n_neurons * size)
     return softmax_hessian(A.T @ A, n_neurons, size)
+
+
+def softmax_hessian(products, n_neurons: int, size: int):
+    """Blocks ``sum_i s p_k (delta_kl - p_l) x x'`` from the products ``sum_i s p_k p_l x x'``.
+
+    The probabilities of a row sum to one, so a row of blocks of the products does to
+    ``sum_i s p_k x x'``. The products are overwritten.
+    """
+    blocks = products.reshape(n_neurons, size, n_neurons, size)
+    totals = blocks.sum(axis=2)
+    np.negative(products, out=products)
+    for k, total in enumerate(totals):
+        blocks[k, :, k] += total
+    return products[None]
 
 
 @dataclass(frozen=True)

@@ -326,3 +326,10 @@ def test_pushes_count_from_the_bias_where_zero_is_a_case_like_others(low, baseli
     X = low + np.array([[0, 0], [0, 1], [1, 0], [1, 1]])
     neuron = NeuronClassifier(alpha=1e-3).fit(X, [0, 0, 0, 1])
     assert summarize(neuron, X)["baseline"] == baseline
+
+
+def test_the_lead_says_where_the_controls_are_a_steps_outputs():
+    X, y = np.array([[0, 0], [0, 1], [1, 0], [1, 1]]), [0, 1, 1, 0]
+    network = make_pipeline(NeuronLayer(2, random_state=0), NeuronClassifier(alpha=1e-3)).fit(X, y)
+    assert summarize(network, X)["lead"].startswith("A neuron on 2 outputs of an earlier step that")
+    assert summarize(network[:1], X)["lead"].startswith("A layer of 2 on 2 features:")

@@ -573,7 +573,9 @@ def _suits_classifier(activation: Activation, loss: Loss) -> bool:
 
 
 def _refusal(activation: Activation, loss: Loss, suits, classifier: bool) -> str:
-    task = "NeuronClassifier" if classifier else "NeuronRegressor"
+    task, other = "NeuronClassifier", "NeuronRegressor"
+    if not classifier:
+        task, other = other, task
     losses = [name for name, cls in LOSSES.items() if suits(activation, cls())]
     activations = [name for name, cls in ACTIVATIONS.items() if suits(cls(), loss)]
     low, high = activation.range
@@ -588,7 +590,7 @@ def _refusal(activation: Activation, loss: Loss, suits, classifier: bool) -> str
         reason += f" and the loss needs levels in {loss.level_range}"
     return (
         f"activation='{activation.name}' with loss='{loss.name}' makes no sense in {task}: "
-        f"{reason}. With activation='{activation.name}' use one of the losses "
-        f"{losses or 'of the other task'}; with loss='{loss.name}' use one of the activations "
-        f"{activations or 'of the other task'}."
+        f"{reason}. With activation='{activation.name}' use "
+        f"{f'one of the losses {losses}' if losses else other}; with loss='{loss.name}' use "
+        f"{f'one of the activations {activations}' if activations else other}."
     )

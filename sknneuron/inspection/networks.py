@@ -9,6 +9,7 @@ from sklearn.pipeline import Pipeline
 
 from ..losses import SquaredError
 from ..pairs import ChainRule, Pair
+from .tracer import steps_of
 
 
 def is_layer(estimator) -> bool:
@@ -32,7 +33,6 @@ def layers_before(steps) -> Iterator[tuple[Any, tuple]]:
 def _unrolled(steps) -> Iterator[Any]:
     for step in steps:
         if isinstance(step, Pipeline):
-            inner = (s for _, s in step.steps)
-            yield from _unrolled(s for s in inner if s is not None and not isinstance(s, str))
+            yield from _unrolled(steps_of(step))
         else:
             yield step

@@ -21,7 +21,8 @@ from sklearn.preprocessing import (
 from sklearn.utils.validation import check_is_fitted
 
 from .columns import Column, Target, raw_values, to_numpy
-from .wires import NAN, Tracer, UnfoldError, Wire, is_missing
+from .tracer import Tracer, steps_of
+from .wires import NAN, UnfoldError, Wire, is_missing
 
 
 @dataclass(frozen=True)
@@ -195,8 +196,7 @@ def _unfolded(estimator, neuron, steps: tuple, target: Target, X) -> Unfolded:
     tracer = Tracer(n_raw)
     wires = [Wire(source=j) for j in range(n_raw)]
     try:
-        for step in steps:
-            wires = tracer.through(step, wires)
+        wires = tracer.along(list(steps), wires, n_inputs)
     except UnfoldError as reason:
         wires = []
         tracer.notes.append(f"{reason}.")
@@ -227,8 +227,7 @@ def _take_apart(estimator):
         if hasattr(inner, "best_estimator_"):
             inner = inner.best_estimator_
         elif isinstance(inner, Pipeline):
-            before = [step for _, step in inner.steps[:-1]]
-            steps += [s for s in before if s is not None and not isinstance(s, str)]
+            steps += steps_of(inner)[:-1]
             inner = inner.steps[-1][1]
         elif isinstance(inner, TransformedTargetRegressor):
             check_is_fitted(inner, "regressor_")

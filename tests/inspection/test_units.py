@@ -170,6 +170,25 @@ def test_words_for_what_is_not_affine(step, word):
     assert sum(len(c.inputs) for c in inside.columns) == inside.coef.shape[1]
 
 
+def lengths(frame):
+    return pd.DataFrame({"n": frame["word"].str.len(), "twice": 2 * frame["word"].str.len()})
+
+
+@pytest.mark.parametrize("beside", [False, True])
+def test_a_function_of_words_without_names(beside):
+    # It cannot be tried out on numbers to see how many columns it gives.
+    X = pd.DataFrame({"word": ["a", "bb", "ccc", "dd"] * 5, "x": np.arange(20.0)})
+    y = np.arange(20.0)
+    step = FunctionTransformer(lengths)
+    if beside:
+        step = ColumnTransformer([("words", step, ["word"]), ("x", StandardScaler(), ["x"])])
+    inside = unfold(make_pipeline(step, StandardScaler(), NeuronRegressor()).fit(X, y))
+    derived = [c.name for c in inside.columns if c.kind == "derived"]
+    assert derived == ["functiontransformer0", "functiontransformer1"]
+    assert [len(c.inputs) for c in inside.columns] == [0, int(beside), 1, 1]
+    assert "FunctionTransformer(lengths)" in inside.not_unfolded[0]
+
+
 def test_texts():
     texts = ["a good house", "a bad house", "good street", "bad street"] * 5
     model = make_pipeline(TfidfVectorizer(), NeuronClassifier()).fit(texts, [1, 0, 1, 0] * 5)

@@ -44,9 +44,6 @@ class Collinear(Check):
         kept = np.flatnonzero(subject.scale > 0)
         if not 2 <= len(kept) <= MOST_COLUMNS:
             return
-        X = evidence.X[:, kept]
-        Z = ((X.toarray() if sparse.issparse(X) else X) - evidence.mean[kept]) / subject.scale[kept]
-        R = (Z * evidence.weight[:, None]).T @ Z / evidence.total_weight
         if evidence.n_rows <= len(kept):
             yield Finding(
                 self.code,
@@ -57,6 +54,7 @@ class Collinear(Check):
                 "Choose alpha by cross-validation; do not read single weights.",
             )
             return
+        R = evidence.correlation(kept)
         condition, inflation = self._inflation(R)
         repeated = self._repeated(R, inflation)
         # Dummies that sum to one are how levels are encoded, and no mistake.
@@ -289,7 +287,7 @@ class Leak(Check):
                 continue
             r2 = (Z.T @ ((y[:, k] - y[:, k].mean()) / deviation) / len(y)) ** 2
             j = int(r2.argmax())
-            if len(r2) > 1 and r2[j] > EXPLAINS_ALL:
+            if r2[j] > EXPLAINS_ALL:
                 yield j, float(r2[j]), f"explains {r2[j]:.1%} of y{subject.of_neuron(k)}"
 
     @staticmethod
@@ -305,5 +303,5 @@ class Leak(Check):
             area = (ranks[is_class].sum(axis=0) - n_in * (n_in + 1) / 2) / (n_in * (n - n_in))
             area = np.maximum(area, 1 - area)
             j = int(area.argmax())
-            if X.shape[1] > 1 and area[j] > TELLS_ALL:
+            if area[j] > TELLS_ALL:
                 yield j, float(area[j]), f"tells class '{classes[k]}' from the rest"

@@ -8,21 +8,16 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from scipy import sparse
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.pipeline import Pipeline
-from sklearn.preprocessing import (
-    FunctionTransformer,
-    MaxAbsScaler,
-    MinMaxScaler,
-    RobustScaler,
-    StandardScaler,
-)
+from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils.validation import check_is_fitted
 
 from .columns import Column, Target, raw_values, to_numpy
 from .tracer import Tracer, steps_of
-from .wires import NAN, UnfoldError, Wire, is_missing
+from .wires import NAN, SCALERS, UnfoldError, Wire, is_missing
 
 
 @dataclass(frozen=True)
@@ -101,7 +96,15 @@ class Unfolded:
             X = step.transform(X)
         if sparse.issparse(X):
             return sparse.csr_array(X)
-        return np.asarray(to_numpy(X), dtype=np.float64)
+        return to_numpy(X)
+
+    def named(self, inputs):
+        """Return inputs of the neuron with the names that it was fitted with, where it was."""
+        names = getattr(self.neuron, "feature_names_in_", None)
+        if names is None:
+            return inputs
+        rows = inputs.toarray() if sparse.issparse(inputs) else inputs
+        return pd.DataFrame(rows, columns=names)
 
     def raw_bias(self) -> np.ndarray:
         """Return each neuron's z where every number is 0 and every level adds nothing."""
@@ -249,9 +252,6 @@ def _take_apart(estimator):
     return inner, steps, target
 
 
-AFFINE_TARGETS = (StandardScaler, MinMaxScaler, MaxAbsScaler, RobustScaler)
-
-
 def _target(ttr) -> Target:
     transformer = ttr.transformer_
 
@@ -269,7 +269,7 @@ def _target(ttr) -> Target:
         if transformer.func is None and transformer.inverse_func is None:
             return Target()
         kind = {np.log: "log", np.log1p: "log1p"}.get(transformer.func, "other")
-    elif isinstance(transformer, AFFINE_TARGETS) and not getattr(transformer, "clip", False):
+    elif isinstance(transformer, SCALERS) and not getattr(transformer, "clip", False):
         at = inverse(np.zeros((1, transformer.n_features_in_))).ravel()
         step = inverse(np.ones((1, transformer.n_features_in_))).ravel() - at
         if len(at) == 1:

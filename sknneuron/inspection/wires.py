@@ -25,6 +25,8 @@ from sklearn.preprocessing import (
 )
 
 NAN = float("nan")
+# Affine in each column, for targets as for columns.
+SCALERS = (StandardScaler, MinMaxScaler, MaxAbsScaler, RobustScaler)
 
 
 class UnfoldError(Exception):

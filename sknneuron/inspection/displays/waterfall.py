@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+from sklearn.utils import indexable
+from sklearn.utils.validation import _num_samples
 
 from ..columns import raw_values
 from ..diagram import MINUS
@@ -24,6 +26,8 @@ class ContributionDisplay(Display):
     title : str, default="One row"
     prediction : float, default=None
         In the target's own unit, where that was transformed.
+    bias_name : str, default="bias"
+        "baseline" where the terms are taken against one.
 
     Examples
     --------
@@ -79,6 +83,7 @@ class ContributionDisplay(Display):
         -------
         display : ContributionDisplay
         """
+        (X,) = indexable(X)
         inside = unfold(estimator, X)
         k = neuron_numbers(inside, output)[0]
         if isinstance(baseline, str):
@@ -96,7 +101,7 @@ class ContributionDisplay(Display):
         order = np.argsort(-terms["contribution"].abs().to_numpy(), kind="stable")
         prediction = None
         if inside.target.is_transformed:
-            prediction = float(inside.target.inverse(np.array([[numbers[-1]]])).ravel()[0])
+            prediction = float(np.ravel(estimator.predict(_take(X, row)))[k])
         several = len(inside.neuron_names) > 1
         display = cls(
             terms.iloc[order].reset_index(drop=True),
@@ -192,8 +197,9 @@ class ContributionDisplay(Display):
 
 
 def _take(X, row: int):
-    if not 0 <= row < (X.shape[0] if hasattr(X, "shape") else len(X)):
-        raise ValueError(f"row={row} is not among the {X.shape[0]} rows of X.")
+    n_rows = _num_samples(X)
+    if not 0 <= row < n_rows:
+        raise ValueError(f"row={row} is not among the {n_rows} rows of X.")
     return X.iloc[[row]] if hasattr(X, "iloc") else X[row : row + 1]
 
 

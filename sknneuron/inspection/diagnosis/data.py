@@ -56,21 +56,13 @@ class Collinear(Check):
             return
         R = evidence.correlation(kept)
         condition, inflation = self._inflation(R)
-        repeated = self._repeated(R, inflation)
+        repeated = {
+            int(kept[j]): kept[others] for j, others in self._repeated(R, inflation).items()
+        }
         # Dummies that sum to one are how levels are encoded, and no mistake.
-        plain = [j for j in repeated if not subject.is_two_valued[kept[j]]]
+        plain = [j for j in repeated if not subject.is_two_valued[j]]
         if plain:
-            drop = tuple(subject.names[kept[j]] for j in plain)
-            yield Finding(
-                self.code,
-                "warning",
-                condition,
-                f"Other columns repeat {subject.named([kept[j] for j in plain])} ({drop[0]!r} goes "
-                f"with {subject.named(kept[repeated[plain[0]]])}; condition number "
-                f"{condition:.2g}): their weights are arbitrary, although predictions are not.",
-                f"Drop {', '.join(map(repr, drop[:5]))}{' ...' if len(drop) > 5 else ''}.",
-                features=drop,
-            )
+            yield self._exact(subject, plain, repeated[plain[0]], condition)
             return
         numbers = np.flatnonzero(~subject.is_two_valued[kept])
         if len(numbers) < 2:
@@ -86,6 +78,20 @@ class Collinear(Check):
                 f"{subject.named(worst)}: their weights share one effect arbitrarily.",
                 "Do not read their weights one by one; coef_table shows how unsure they are.",
             )
+
+    def _exact(self, subject, columns: list[int], others, condition: float) -> Finding:
+        """Columns that others determine, the first of them `others`."""
+        drop = tuple(subject.names[j] for j in columns)
+        return Finding(
+            self.code,
+            "warning",
+            condition,
+            f"Other columns repeat {subject.named(columns)} ({drop[0]!r} goes with "
+            f"{subject.named(others)}; condition number {condition:.2g}): their weights are "
+            "arbitrary, although predictions are not.",
+            f"Drop {', '.join(map(repr, drop[:5]))}{' ...' if len(drop) > 5 else ''}.",
+            features=drop,
+        )
 
     @staticmethod
     def _inflation(R) -> tuple[float, np.ndarray]:

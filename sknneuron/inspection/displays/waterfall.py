@@ -135,6 +135,35 @@ class ContributionDisplay(Display):
         display : ContributionDisplay
             Itself, with `ax_` and `figure_`.
         """
+        labels, values = self._bars(max_features)
+        ax = self._begin(ax, (7.5, 1.6 + 0.32 * (len(values) + 2)))
+        starts = self.bias + np.concatenate([[0.0], np.cumsum(values)])
+        at = np.arange(len(values), 0, -1)
+        self._draw_bars(ax, at, starts, values)
+        ax.plot([self.bias] * 2, [len(values) + 1.35, len(values) - 0.35], color=GREY, lw=0.7)
+        for height, x, text in (
+            (len(values) + 1, self.bias, f"{self.bias_name} {number(self.bias)}"),
+            (0, starts[-1], f"z = {number(starts[-1])}"),
+        ):
+            ax.plot(x, height, "D", color="black", markersize=6)
+            ax.annotate(
+                text,
+                (x, height),
+                xytext=(8, 0),
+                textcoords="offset points",
+                va="center",
+                weight="bold",
+            )
+        ax.set_yticks([len(values) + 1, *at, 0], [self.bias_name, *labels, "weighted sum"])
+        low, high = starts.min(), starts.max()
+        span = max(high - low, 1e-12)
+        ax.set_xlim(low - 0.08 * span, high + 0.4 * span)
+        ax.set(xlabel="weighted sum z", title=f"{self.title}: {self._outcome()}")
+        ax.grid(axis="x", alpha=0.3)
+        return self
+
+    def _bars(self, max_features: int):
+        """Labels and values of the bars: the first features, and the rest as one."""
         terms = self.terms
         labels = [
             short(f"{f} = {v}" if v else f, 40)
@@ -145,10 +174,10 @@ class ContributionDisplay(Display):
             rest = values[max_features:].sum()
             labels = [*labels[:max_features], f"{len(values) - max_features} others"]
             values = np.append(values[:max_features], rest)
-        ax = self._begin(ax, (7.5, 1.6 + 0.32 * (len(values) + 2)))
-        starts = self.bias + np.concatenate([[0.0], np.cumsum(values)])
-        at = np.arange(len(values), 0, -1)
-        span = max(np.ptp(np.append(starts, self.bias)), 1e-12)
+        return labels, values
+
+    @staticmethod
+    def _draw_bars(ax, at, starts, values) -> None:
         for y, start, value in zip(at, starts, values, strict=False):
             ax.barh(
                 y,
@@ -168,26 +197,6 @@ class ContributionDisplay(Display):
                 va="center",
                 fontsize="small",
             )
-        ax.plot([self.bias] * 2, [len(values) + 1.35, len(values) - 0.35], color=GREY, lw=0.7)
-        for height, x, text in (
-            (len(values) + 1, self.bias, f"{self.bias_name} {number(self.bias)}"),
-            (0, starts[-1], f"z = {number(starts[-1])}"),
-        ):
-            ax.plot(x, height, "D", color="black", markersize=6)
-            ax.annotate(
-                text,
-                (x, height),
-                xytext=(8, 0),
-                textcoords="offset points",
-                va="center",
-                weight="bold",
-            )
-        ax.set_yticks([len(values) + 1, *at, 0], [self.bias_name, *labels, "weighted sum"])
-        low, high = starts.min(), starts.max()
-        ax.set_xlim(low - 0.08 * span, high + 0.4 * span)
-        ax.set(xlabel="weighted sum z", title=f"{self.title}: {self._outcome()}")
-        ax.grid(axis="x", alpha=0.3)
-        return self
 
     def _outcome(self) -> str:
         words = f"activation {number(self.activation)}"

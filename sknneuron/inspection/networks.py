@@ -22,6 +22,15 @@ def hidden_pair(layer) -> Pair:
     return ChainRule(layer._hidden_activation(), SquaredError())
 
 
+def output_names(layer) -> list[str]:
+    """Names of a layer's output neurons: its classes, where there is a neuron for each."""
+    n_outputs = len(layer.output_coef_)
+    classes = getattr(layer, "output_classes_", ())
+    if len(classes) == n_outputs:
+        return [str(label) for label in classes]
+    return [f"output{k}" for k in range(n_outputs)]
+
+
 def layers_before(steps) -> Iterator[tuple[Any, tuple]]:
     """Yield each layer among these steps, and the steps before it, pipelines within unrolled."""
     flat = tuple(_unrolled(steps))

@@ -17,8 +17,7 @@ import numpy as np
 import pandas as pd
 from sklearn.exceptions import ConvergenceWarning
 
-from sknneuron import NeuronClassifier, NeuronRegressor
-from sknneuron.exceptions import NeuronWarning
+from sknneuron import NeuronClassifier, NeuronRegressor, NeuronWarning
 from sknneuron.inspection import ActivationDisplay, TrainingCurveDisplay, diagnose
 
 # `fit` itself warns of the worst; here we let the doctor speak.

@@ -104,12 +104,15 @@ def steps_of(pipeline: Pipeline) -> list:
 
 def _output_names(step, n_out: int | None) -> list[str]:
     try:
-        return [str(name) for name in step.get_feature_names_out()]
+        names = [str(name) for name in step.get_feature_names_out()]
     except (AttributeError, ValueError):
-        name = type(step).__name__
-        if n_out is None:
-            raise UnfoldError(f"{name} does not say how many columns it gives") from None
-        return [f"{name.lower()}{k}" for k in range(n_out)]
+        names = []
+    if names and n_out in (None, len(names)):
+        return names
+    kind = type(step).__name__
+    if n_out is None:
+        raise UnfoldError(f"{kind} does not say how many columns it gives")
+    return [f"{kind.lower()}{k}" for k in range(n_out)]
 
 
 def positions(step, columns) -> list[int]:

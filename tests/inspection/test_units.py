@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.base import clone
+from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.compose import ColumnTransformer, TransformedTargetRegressor
 from sklearn.decomposition import PCA
 from sklearn.exceptions import NotFittedError
@@ -187,6 +187,27 @@ def test_a_function_of_words_without_names(beside):
     assert derived == ["functiontransformer0", "functiontransformer1"]
     assert [len(c.inputs) for c in inside.columns] == [0, int(beside), 1, 1]
     assert "FunctionTransformer(lengths)" in inside.not_unfolded[0]
+
+
+class Misnamed(TransformerMixin, BaseEstimator):
+    """Names another column than it gives."""
+
+    def fit(self, X, y=None):
+        return self
+
+    def transform(self, X):
+        return np.asarray(X)
+
+    def get_feature_names_out(self, input_features=None):
+        return np.array(["word", "one too many"], dtype=object)
+
+
+def test_a_step_that_names_too_many_columns():
+    X = pd.DataFrame({"a": np.arange(20.0), "b": np.arange(20.0) ** 2})
+    ct = ColumnTransformer([("m", Misnamed(), ["a"]), ("s", StandardScaler(), ["b"])])
+    inside = unfold(make_pipeline(ct, NeuronRegressor()).fit(X, X["a"]))
+    assert [c.name for c in inside.columns] == ["a", "b", "misnamed0"]
+    assert [len(c.inputs) for c in inside.columns] == [0, 1, 1]
 
 
 def test_texts():

@@ -98,7 +98,7 @@ def test_parquet_files_are_sampled(tracked, rows, tmp_path):
     assert run.data.tags["sknneuron.training_metrics_from"] == expected
     assert run.data.metrics["training_accuracy_score"] == neuron.score(data, y)
     (dataset,) = run.inputs.dataset_inputs
-    assert dataset.dataset.profile in (None, "null")
+    assert "features_shape" not in str(dataset.dataset.profile)
     assert reason_to_stay(source) == "in parquet files"
     taken, targets, weight = sample(source, None, None)
     pd.testing.assert_frame_equal(taken, data)

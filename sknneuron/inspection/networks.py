@@ -31,6 +31,12 @@ def output_names(layer) -> list[str]:
     return [f"output{k}" for k in range(n_outputs)]
 
 
+def ends_in_layer(steps) -> bool:
+    """Whether what these steps give are the levels of a layer, pipelines within unrolled."""
+    flat = tuple(_unrolled(steps))
+    return bool(flat) and is_layer(flat[-1])
+
+
 def layers_before(steps) -> Iterator[tuple[Any, tuple]]:
     """Yield each layer among these steps, and the steps before it, pipelines within unrolled."""
     flat = tuple(_unrolled(steps))

@@ -186,6 +186,12 @@ def test_diagnosis_of_a_network_looks_at_its_layers_too(iris):
         layer.intercept_ = kept
 
 
+def test_a_layer_in_a_pipeline_of_its_own_is_diagnosed_alike(iris):
+    network, X, y = iris
+    nested = make_pipeline(network[:-1], network[-1])
+    assert diagnose(nested, X, y).codes == diagnose(network, X, y).codes
+
+
 def test_a_healthy_layer_gives_no_warning():
     for seed in range(5):
         X, y = make_moons(300, noise=0.2, random_state=seed)

@@ -6,7 +6,7 @@ from sklearn.utils import indexable
 from sklearn.utils.validation import _num_samples
 
 from ..evidence import gather
-from ..networks import is_layer, layers_before
+from ..networks import ends_in_layer, is_layer, layers_before
 from ..specialisation import Levels
 from ..units import unfold, unfold_layer
 from .activity import Dead, Saturated, TargetRange
@@ -98,7 +98,7 @@ def diagnose(estimator, X, y=None, sample_weight=None) -> Diagnosis:
     subject = Subject(gather(inside, X, y, sample_weight))
     of_layer = is_layer(inside.neuron)
     layers = list(layers_before((*inside.steps, inside.neuron)))
-    reads_layer = bool(inside.steps) and is_layer(inside.steps[-1])
+    reads_layer = ends_in_layer(inside.steps)
     findings = [
         finding
         for code, check in (LAYER_CHECKS if of_layer else CHECKS).items()

@@ -26,13 +26,20 @@ NO_LOSS = 1e-6
 
 def warn_of_bad_fit(estimator, objective: Objective, outcome: Outcome) -> None:
     """Warn of a training that did not end well and of a neuron that answers to nothing."""
+    # Of these the first explains the others.
+    of_penalty = next(
+        (
+            said
+            for check in (_penalty_on_small_units, _overpenalised, _constant)
+            if (said := check(estimator, objective, outcome))[0]
+        ),
+        ("", None),
+    )
     for message, category in (
         _not_converged(estimator, outcome),
         _separable(objective, outcome),
-        _penalty_on_small_units(estimator, objective, outcome),
-        _overpenalised(estimator, objective, outcome),
+        of_penalty,
         _dead(estimator, objective, outcome),
-        _constant(estimator, objective, outcome),
     ):
         if message:
             warn(message, category)
@@ -75,12 +82,14 @@ def _not_converged(estimator, outcome: Outcome):
         if "max_iter" in outcome.reason
         else "Scale the columns (StandardScaler), raise alpha, or use solver='auto'."
     )
+    kept = "The weights are the best found so far. "
     if "diverged" in outcome.reason:
         remedy = "Lower learning_rate_init or leave it at 'auto', or use solver='auto'."
+    if "would do" in outcome.reason:
+        kept, remedy = "", ""  # The solver has said both.
     return (
         f"{type(estimator).__name__} did not converge after {outcome.n_iter} iterations with "
-        f"solver='{estimator.solver_}': {outcome.reason}. The weights are the best found so far. "
-        f"{remedy}",
+        f"solver='{estimator.solver_}': {outcome.reason}. {kept}{remedy}".rstrip(),
         ConvergenceWarning,
     )
 
@@ -166,11 +175,20 @@ def _dead(estimator, objective: Objective, outcome: Outcome):
     if not suspects.any():
         return "", None
     names = ", ".join(str(k) for k in np.flatnonzero(suspects))
+    y = objective.watched.y.reshape(objective.watched.n_rows, -1)
+    if not np.any(y[:, suspects] > 0):
+        cause = (
+            "Targets at or below the activation's floor do that: shift y with "
+            "TransformedTargetRegressor, or use activation='leaky_relu' or 'identity'."
+        )
+    elif estimator.warm_start:
+        cause = "warm_start=True goes on from such weights: fit with warm_start=False."
+    else:
+        cause = "Use solver='auto', or activation='leaky_relu', which never falls silent."
     return (
         f"Dead neuron: {type(estimator).__name__} with activation="
         f"'{objective.pair.activation.name}' is inactive on every row (neuron {names}), so that no "
-        "row moves its weights. Targets at or below the activation's floor do that: shift y with "
-        "TransformedTargetRegressor, or use activation='leaky_relu' or 'identity'.",
+        f"row moves its weights. {cause}",
         NeuronWarning,
     )
 
@@ -237,6 +255,9 @@ def warn_of_other_scale(estimator, objective: Objective, validation) -> None:
     if len(far):
         warn(
             f"X_val is on another scale than X: the mean of {column_names(estimator, far)} is "
-            f"{distance[far].max():.0f} standard deviations from that of X. In a Pipeline, send it "
-            'through the same steps with Pipeline(..., transform_input=["X_val"]).',
+            f"{distance[far].max():.0f} standard deviations from that of X. Fit the steps before "
+            "the neuron first, and give it X and X_val as they transform them; or have a Pipeline "
+            "do so: sklearn.set_config(enable_metadata_routing=True), then "
+            "set_fit_request(X_val=True, y_val=True) on the neuron and "
+            'Pipeline(..., transform_input=["X_val"]).',
         )

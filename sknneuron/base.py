@@ -87,8 +87,10 @@ class BaseNeuron(
             Weights of the rows, not negative. A weight of k counts as k copies of the row.
         X_val, y_val, sample_weight_val : array-like, default=None
             Validation rows: their loss is recorded at each iterate, and with
-            ``early_stopping=True`` decides when to stop. In a Pipeline, send X_val through the same
-            steps with ``Pipeline(..., transform_input=["X_val"])``.
+            ``early_stopping=True`` decides when to stop. X_val has to come through the same steps
+            as X. A Pipeline does it after ``sklearn.set_config(enable_metadata_routing=True)``,
+            with ``set_fit_request(X_val=True, y_val=True)`` on the neuron and
+            ``Pipeline(..., transform_input=["X_val"])``.
 
         Returns
         -------

@@ -26,19 +26,10 @@ NO_LOSS = 1e-6
 
 def warn_of_bad_fit(estimator, objective: Objective, outcome: Outcome) -> None:
     """Warn of a training that did not end well and of a neuron that answers to nothing."""
-    # Of these the first explains the others.
-    of_penalty = next(
-        (
-            said
-            for check in (_penalty_on_small_units, _overpenalised, _constant)
-            if (said := check(estimator, objective, outcome))[0]
-        ),
-        ("", None),
-    )
     for message, category in (
         _not_converged(estimator, outcome),
         _separable(objective, outcome),
-        of_penalty,
+        _held_down_or_constant(estimator, objective, outcome),
         _dead(estimator, objective, outcome),
     ):
         if message:
@@ -108,6 +99,15 @@ def _separable(objective: Objective, outcome: Outcome):
         "ones, or look for a column that gives the class away.",
         NeuronWarning,
     )
+
+
+def _held_down_or_constant(estimator, objective: Objective, outcome: Outcome):
+    """What a penalty does, or why predictions are constant: the first explains the others."""
+    for check in (_penalty_on_small_units, _overpenalised, _constant):
+        message, category = check(estimator, objective, outcome)
+        if message:
+            return message, category
+    return "", None
 
 
 def _penalty_on_small_units(estimator, objective: Objective, outcome: Outcome):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import column_or_1d
@@ -180,6 +181,7 @@ def find_classes(y, name: str, classes=None):
     ValueError
         For continuous targets, several columns of classes, and a single class.
     """
+    _refuse_missing_labels(y)
     # Whole numbers, booleans and strings in a vector are classes without looking any closer.
     is_plain = isinstance(y, np.ndarray) and y.ndim == 1 and y.dtype.kind in "biuU"
     kind = "classes" if is_plain else type_of_target(y, input_name="y", raise_unknown=True)
@@ -192,14 +194,34 @@ def find_classes(y, name: str, classes=None):
         )
     if not is_plain:
         y = column_or_1d(y, warn=True)
+        if kind.startswith("continuous"):
+            numbers = np.asarray(y, dtype=np.float64)
+            broken = numbers[numbers != np.floor(numbers)]
+            raise ValueError(
+                f"Unknown label type: {kind}. y holds numbers, {broken[0]:.6g} for one, and a "
+                "classifier needs classes. For numbers there is NeuronRegressor; or make classes "
+                "of them, with y > threshold or numpy.digitize."
+            )
         check_classification_targets(y)
     classes = _distinct(y) if classes is None else np.unique(classes)
     if len(classes) < 2:
         raise ValueError(
             f"{name} needs samples of at least 2 classes in the data, but y contains only one "
-            f"class: {classes[0]!r}. With one class there is nothing to tell apart."
+            f"class: {np.asarray(classes).tolist()[0]!r}. With one class there is nothing to tell "
+            "apart; partial_fit can be told of others by classes=."
         )
     return classes, False
+
+
+def _refuse_missing_labels(y) -> None:
+    """Labels of any type may be missing; those that are floats have been looked at before."""
+    if getattr(getattr(y, "dtype", None), "kind", "") != "O" or not (gone := pd.isna(y)).any():
+        return
+    rows = np.flatnonzero(gone if gone.ndim == 1 else gone.any(axis=1))
+    raise ValueError(
+        f"Input y contains NaN: {len(rows)} labels are missing, the first in row {rows[0]}. Leave "
+        "those rows out, of X and y, or give them a label of their own."
+    )
 
 
 def are_classes(y) -> bool:

@@ -586,9 +586,11 @@ def _refusal(activation: Activation, loss: Loss, suits, classifier: bool) -> str
         reason += ", which makes them no probabilities" if np.isinf(high) else ""
     else:
         reason += f" and the loss needs levels in {loss.level_range}"
+    other = "NeuronRegressor" if classifier else "NeuronClassifier"
+    with_activation = f"use one of the losses {losses}" if losses else f"there is {other} alone"
+    with_loss = f"use one of the activations {activations}" if activations else f"there is {other}"
     return (
         f"activation='{activation.name}' with loss='{loss.name}' makes no sense in {task}: "
-        f"{reason}. With activation='{activation.name}' use one of the losses "
-        f"{losses or 'of the other task'}; with loss='{loss.name}' use one of the activations "
-        f"{activations or 'of the other task'}."
+        f"{reason}. With activation='{activation.name}' {with_activation}; with loss="
+        f"'{loss.name}' {with_loss}{'' if activations else ' alone'}."
     )

@@ -197,7 +197,7 @@ def _constant(estimator, objective: Objective, outcome: Outcome):
     """The same prediction for every row, though rows and targets differ."""
     rows = objective.watched
     said_already = objective.pair.activation.flat == "dead" or "diverged" in outcome.reason
-    if rows.n_rows < 2 or said_already:
+    if rows.n_rows < 2 or said_already or _beats_any_constant(objective, outcome):
         return "", None
     z = objective.pre_activation(objective.from_weights(outcome.coef, outcome.intercept))
     low, high = z.min(axis=0), z.max(axis=0)
@@ -230,6 +230,13 @@ def _constant(estimator, objective: Objective, outcome: Outcome):
         f"differ; {cause}.",
         NeuronWarning,
     )
+
+
+def _beats_any_constant(objective: Objective, outcome: Outcome) -> bool:
+    """Whether the objective of a single loss is below that of the best constant level."""
+    one_loss = objective.n_neurons == 1 or objective.pair.coupled
+    gain = objective.null_value - outcome.objective
+    return one_loss and objective.fit_intercept and gain > 1e-6 * abs(objective.null_value)
 
 
 def _rows_equal(X) -> bool:

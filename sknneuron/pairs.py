@@ -231,7 +231,7 @@ class SigmoidLogLoss(Pair):
             return super().sums(y, z, sample_weight, order)
         e = _exp_of_minus_abs(z)
         loss = _sum_of_log1p(e)
-        loss += np.maximum(z, 0).sum(axis=0)
+        loss += np.add.reduce(np.maximum(z, 0), axis=0)
         loss -= np.einsum("ik,ik->k", y, z)
         return loss, *self._slopes(y, z, e, order)
 
@@ -446,7 +446,7 @@ def _sum_of_log1p(e):
     A logarithm costs five products, and 512 factors up to 2 cannot overflow.
     """
     if len(e) < 2048:
-        return np.log1p(e).sum(axis=0)
+        return np.add.reduce(np.log1p(e), axis=0)
     factors = e + 1
     n_even = len(e) - len(e) % 512
     products = factors[:n_even].reshape(-1, 512, e.shape[1]).prod(axis=1)

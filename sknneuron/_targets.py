@@ -181,7 +181,7 @@ def find_classes(y, name: str, classes=None):
     ValueError
         For continuous targets, several columns of classes, and a single class.
     """
-    _refuse_missing_labels(y)
+    _refuse_odd_labels(y)
     # Whole numbers, booleans and strings in a vector are classes without looking any closer.
     is_plain = isinstance(y, np.ndarray) and y.ndim == 1 and y.dtype.kind in "biuU"
     kind = "classes" if is_plain else type_of_target(y, input_name="y", raise_unknown=True)
@@ -213,9 +213,18 @@ def find_classes(y, name: str, classes=None):
     return classes, False
 
 
-def _refuse_missing_labels(y) -> None:
-    """Labels of any type may be missing; those that are floats have been looked at before."""
-    if getattr(getattr(y, "dtype", None), "kind", "") != "O" or not (gone := pd.isna(y)).any():
+def _refuse_odd_labels(y) -> None:
+    """Refuse objects among which some are missing, or of types that have no order."""
+    if getattr(getattr(y, "dtype", None), "kind", "") != "O":
+        return
+    gone = pd.isna(y)
+    if not gone.any():
+        labels = {isinstance(label, str): label for label in np.ravel(y)}
+        if len(labels) == 2:
+            raise ValueError(
+                f"y holds words, {labels[True]!r} for one, and other things, {labels[False]!r} for "
+                "one. Make all labels words, with y.astype(str), or all numbers."
+            )
         return
     rows = np.flatnonzero(gone if gone.ndim == 1 else gone.any(axis=1))
     raise ValueError(
@@ -294,9 +303,19 @@ def numeric(y, name="y"):
         If y holds something else than numbers.
     """
     y = y.toarray() if hasattr(y, "toarray") else y if hasattr(y, "dtype") else np.asarray(y)
+    is_object = y.dtype.kind == "O"
     try:
-        return y.astype(np.float64, copy=False)
-    except (TypeError, ValueError):
+        values = y.astype(np.float64, copy=False)
+        if is_object and np.isnan(values).any():
+            row = int(np.argwhere(np.isnan(values))[0][0])
+            raise ValueError(
+                f"Input {name} contains NaN, first in row {row}. Leave such rows out, of X and "
+                f"{name}."
+            )
+        return values
+    except (TypeError, ValueError) as error:
+        if "contains NaN" in str(error):
+            raise
         raise ValueError(
             f"{name} holds values that are not numbers, {y.ravel()[0]!r} for one. A "
             "regressor needs numbers; for labels there is NeuronClassifier."

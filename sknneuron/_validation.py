@@ -30,7 +30,8 @@ def checked(estimator, X, y="no_validation", **options):
         if "contains NaN" not in said and "contains infinity" not in said:
             raise
         is_missing = "contains NaN" in said
-        name, values = ("y", y) if said.startswith("Input y") else ("X", X)
+        # Of labels that are words scikit-learn does not say that they are y.
+        name, values = ("X", X) if said.startswith("Input X") else ("y", y)
         where = _where(values, name, is_missing)
         if not where:
             raise

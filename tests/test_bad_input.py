@@ -205,6 +205,27 @@ CASES = [
     ("a number as a label", classifier(), fit(), ValueError, f"{Z[0]:.6g} .*NeuronRegressor"),
     ("one word", classifier(), fit_labels(y=np.array(["a"] * 40)), ValueError, "class: 'a'"),
     (
+        "words and numbers as labels",
+        classifier(),
+        fit_labels(y=np.array(["a", 1] * 20, dtype=object)),
+        ValueError,
+        "words, 'a' for one, and other things, 1 for one",
+    ),
+    (
+        "missing words",
+        classifier(),
+        fit_labels(y=pd.Series(["a", "b", None, "b"] * 10, dtype="str")),
+        ValueError,
+        "y contains NaN.* first in row 2",
+    ),
+    (
+        "missing target in a list",
+        regressor(),
+        fit(y=[None, *Z[1:]]),
+        ValueError,
+        "y contains NaN, first in row 0",
+    ),
+    (
         "missing labels",
         classifier(),
         fit_labels(y=np.array(["a", "b", None, "b"] * 10, dtype=object)),

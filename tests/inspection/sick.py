@@ -19,6 +19,7 @@ from sklearn.preprocessing import (
 )
 
 from sknneuron import NeuronClassifier, NeuronRegressor
+from sknneuron.losses import Quantile
 
 from .healthy import ames, sacramento, scaled
 
@@ -244,6 +245,10 @@ def not_converged():
             made,
         ),
         "softmax": (NeuronClassifier(max_iter=1), bundled(load_iris)),
+        "huber of prices": (
+            NeuronRegressor(loss="huber", max_iter=1),
+            lambda: (made()[0], 1e5 * made()[1]),
+        ),
     }.items():
         yield name, Sick("NOT_CONVERGED", lambda neuron=neuron: scaled(neuron), data, change_params)
 
@@ -334,6 +339,16 @@ def overpenalised():
         "median": (NeuronRegressor(alpha=1e3, l1_ratio=1, loss="absolute_error"), diabetes),
     }.items():
         yield name, Sick("OVERPENALISED", lambda neuron=neuron: scaled(neuron), data, change_params)
+    for loss in ("absolute_error", Quantile(0.9)):
+        yield (
+            f"prices, {getattr(loss, 'name', loss)}",
+            Sick(
+                "OVERPENALISED",
+                lambda loss=loss: scaled(NeuronRegressor(loss=clone(loss, safe=False))),
+                lambda: (made()[0], 1e5 * made()[1]),
+                change_params,
+            ),
+        )
     for name, neuron in {
         "small units": NeuronRegressor(),
         "small units, tanh": NeuronRegressor("tanh", random_state=0),

@@ -347,3 +347,21 @@ def test_early_stopping_at_the_start_is_not_the_penalty():
     (finding,) = diagnose(neuron, X, y)
     assert "X_val" in finding.advice
     assert finding.params == {"early_stopping": False}
+
+
+def test_levels_without_a_class_are_said_together():
+    X, y = made(300)
+    labels = y > 0
+    for name in "efg":
+        X[name] = (np.random.default_rng(ord(name)).random(300) < 0.05) & labels
+    (finding,) = diagnose(refit(NeuronClassifier(alpha=0), X, labels), X, labels)
+    assert (finding.code, finding.features) == ("SEPARABLE", ("e", "f", "g"))
+    assert "with 1 in column 'e' is of class 'False' (and 2 more columns" in finding.message
+
+
+def test_one_constant_target_of_several_is_named():
+    X, y = made(300)
+    Y = np.column_stack([y, np.full(300, 7.0)])
+    (finding,) = diagnose(NeuronRegressor().fit(X, Y), X, Y)
+    assert finding.severity == "info"
+    assert finding.message.startswith("All 300 targets (neuron 'neuron1') are 7")

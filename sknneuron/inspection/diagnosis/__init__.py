@@ -52,7 +52,15 @@ LAYER_CHECKS: dict[str, type[Check]] = {
 OF_COLUMNS = {"LEAK", "COLLINEAR", "UNSCALED", "CONSTANT_FEATURE"}
 # Findings that others among them explain: one cause is said once.
 CONSEQUENCES = {
-    "UNDERFIT": {"DEAD", "DIVERGED", "STUCK", "SATURATED", "OVERPENALISED", "OUTLIERS"},
+    "UNDERFIT": {
+        "DEAD",
+        "DIVERGED",
+        "STUCK",
+        "SATURATED",
+        "OVERPENALISED",
+        "OUTLIERS",
+        "NOT_CONVERGED",
+    },
     "OVERPENALISED": {"UNSCALED"},
     "NOT_CONVERGED": {"DIVERGED"},
     "OUTLIERS": {"DIVERGED", "STUCK"},

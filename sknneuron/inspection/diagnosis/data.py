@@ -277,10 +277,7 @@ class Outliers(Check):
             look = f"Look at row {rows}: correct or drop it"
         if subject.pair.loss.name != "squared_error":
             return f"{look}.", {}
-        y, level = subject.evidence.y[:, k], subject.evidence.level[:, k]
-        # A fit that such rows have bent may be further from the others than a constant is.
-        spread = 1.4826 * min(np.median(np.abs(v - np.median(v))) or np.inf for v in (y - level, y))
-        delta = float(f"{1.35 * spread if np.isfinite(spread) else 1.0:.2g}")
+        delta = subject.robust_delta(k)
         return f"{look}, or use loss=Huber(delta={delta:g}).", {"loss": Huber(delta)}
 
 

@@ -26,6 +26,8 @@ SMALL_UNITS = 0.5
 SCALES_APART = 1e2
 # Share of the curvature at which a penalty is moderate.
 MODERATE = 1e-3
+# Losses that grow with the error, not with its square.
+LINEAR = ("absolute_error", "quantile", "huber")
 # Share of the curvature at which a penalty is hardly felt.
 HARDLY_FELT = 0.02
 
@@ -74,15 +76,18 @@ class Underfit(Check):
     def _of_constant_target(subject) -> Iterator[Finding]:
         """Targets that are all the same."""
         y = subject.evidence.y
-        if subject.is_classifier or len(y) < FEW_ROWS or np.any(np.ptp(y, axis=0) > 0):
+        if subject.is_classifier or len(y) < FEW_ROWS:
             return
-        yield Finding(
-            "UNDERFIT",
-            "warning",
-            0.0,
-            f"All {len(y)} targets are {y[0, 0]:.6g}: there is nothing to explain.",
-            "Check how y was made: a filter, a join or a default may have left one value.",
-        )
+        constant = np.flatnonzero(np.ptp(y, axis=0) == 0)
+        for k in constant:
+            yield Finding(
+                "UNDERFIT",
+                "warning" if len(constant) == y.shape[1] else "info",
+                0.0,
+                f"All {len(y)} targets{subject.of_neuron(k)} are {y[0, k]:.6g}: there is nothing "
+                "to explain.",
+                "Check how y was made: a filter, a join or a default may have left one value.",
+            )
 
     @staticmethod
     def _without_largest(subject) -> float:
@@ -140,9 +145,9 @@ class Overpenalised(Check):
     def __call__(self, subject) -> Iterator[Finding]:
         if subject.neuron.alpha == 0:
             return
-        if not subject.has_curvature:
-            if not np.any(subject.evidence.inside.coef):
-                yield self._finding(subject, 1.0)
+        grows_linearly = subject.pair.loss.name in LINEAR
+        if grows_linearly or not subject.has_curvature:
+            yield from self._by_larger_weights(subject, grows_linearly)
             return
         # What a step would win knows nothing of an L1 penalty, for which convergence has to do.
         is_optimum = subject.evidence.penalty[0] > 0 and subject.neuron.converged_
@@ -156,6 +161,22 @@ class Overpenalised(Check):
         n_weights = subject.evidence.X.shape[1] * subject.n_neurons
         units = 2 * subject.evidence.total_weight * lost / max(self._noise(subject, lost), 1e-300)
         if units > 3 * n_weights and subject.evidence.n_rows > 2 * subject.evidence.X.shape[1]:
+            yield self._finding(subject, lost / total)
+
+    def _by_larger_weights(self, subject, grows_linearly: bool) -> Iterator[Finding]:
+        """Where there is no curvature to go by: whether the same weights, only larger, win."""
+        if not np.any(subject.evidence.inside.coef):
+            yield self._finding(subject, 1.0)
+            return
+        n_rows, n_inputs = subject.evidence.X.shape
+        # Classes that can be told apart always gain by larger weights.
+        if not grows_linearly or subject.is_classifier or n_rows <= 2 * n_inputs:
+            return
+        if not subject.neuron.converged_:
+            return  # The training may be why.
+        lost = subject.gain_of_larger_weights
+        total = lost + max(subject.gain, 0.0)
+        if total > 0 and lost >= COSTS * total:
             yield self._finding(subject, lost / total)
 
     @staticmethod
@@ -195,10 +216,13 @@ def too_strong(subject) -> tuple[str, dict]:
     else:
         alpha = min(alpha, MODERATE * float(np.abs(subject.weight_gradient).max()))
     alpha = float(f"{alpha:.0e}")
-    return (
-        f"Lower alpha to {alpha:g}, or choose it by cross-validation (GridSearchCV).",
-        {"alpha": alpha},
-    )
+    advice = f"Lower alpha to {alpha:g}, or choose it by cross-validation (GridSearchCV)."
+    if not subject.is_classifier and subject.pair.loss.name in LINEAR:
+        advice += (
+            f" loss='{subject.pair.loss.name}' counts units of y and the penalty their squares: "
+            "where y is large, scale it with TransformedTargetRegressor."
+        )
+    return advice, {"alpha": alpha}
 
 
 def _units_are_why(subject) -> bool:
@@ -310,6 +334,8 @@ class Separable(Check):
             return
         evidence, counted = subject.evidence, subject.evidence.weight > 0
         is_class, names = _class_masks(subject, members)
+        found: list[int] = []
+        said = ""
         for j in np.flatnonzero(subject.is_two_valued & (subject.scale > 0))[:MOST_COLUMNS]:
             x = evidence.X[:, [j]]
             x = x.toarray().ravel() if sparse.issparse(x) else x.ravel()
@@ -321,18 +347,26 @@ class Separable(Check):
                 if there.sum() < 2 or not len(absent):
                     continue
                 raw = subject.raw_value(int(np.flatnonzero(there)[0]), j)
-                yield Finding(
-                    "SEPARABLE",
-                    "warning",
-                    float(there.sum()),
+                said = said or (
                     f"None of the {there.sum()} rows with {raw:g} in column {subject.names[j]!r} "
-                    f"is of class '{names[absent[0]]}', so with alpha=0 its weight has no best "
-                    "value: it grows until the training ends.",
-                    "Set alpha=0.0001, or merge that level with others.",
-                    params={"alpha": 1e-4},
-                    features=(subject.names[j],),
+                    f"is of class '{names[absent[0]]}'"
                 )
+                found.append(int(j))
                 break
+        if not found:
+            return
+        more, its = "", "its weight has"
+        if len(found) > 1:
+            more, its = f" (and {len(found) - 1} more columns are like it)", "their weights have"
+        yield Finding(
+            "SEPARABLE",
+            "warning",
+            float(len(found)),
+            f"{said}{more}, so with alpha=0 {its} no best value: growth ends with the training.",
+            "Set alpha=0.0001, or merge such levels with others.",
+            params={"alpha": 1e-4},
+            features=tuple(subject.names[j] for j in found),
+        )
 
 
 def _class_masks(subject, members):

@@ -24,6 +24,8 @@ MOST_PARAMETERS = 1500
 RIDGE = 1e-9
 # Shares of a Newton step that are tried out.
 STEPS = (1.0, 0.5, 0.2, 0.05, 0.01)
+# Factors that weights are tried with.
+LARGER = (1.2, 1.5, 2.0, 3.0, 5.0, 10.0, 30.0, 100.0, 1000.0, 10_000.0)
 
 
 @dataclass
@@ -211,6 +213,21 @@ class Subject:
             return 1.0
         value = loss.dispersion(self.evidence.y, self.evidence.level, self.evidence.weight)
         return float(np.mean(value))
+
+    @cached_property
+    def gain_of_larger_weights(self) -> float:
+        """What all weights together would win if they were larger, the mean of z kept."""
+        z, weight = self.evidence.z, self.evidence.weight
+        mean = weight @ z / self.evidence.total_weight
+        losses = [self.mean_loss(mean + t * (z - mean)).sum() for t in LARGER]
+        return float(max(self.loss.sum() - min(losses), 0.0))
+
+    def robust_delta(self, k: int) -> float:
+        """Delta of a Huber loss for which few rows of this neuron are outliers."""
+        y, level = self.evidence.y[:, k], self.evidence.level[:, k]
+        # A fit that outliers have bent may be further from the others than a constant is.
+        spread = min(np.median(np.abs(v - np.median(v))) or np.inf for v in (y - level, y))
+        return float(f"{1.35 * 1.4826 * spread:.2g}") if np.isfinite(spread) else 1.0
 
     # -- curvature ---------------------------------------------------------------------------------
 

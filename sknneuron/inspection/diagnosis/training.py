@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from ...losses import Huber
 from .base import Check
 from .finding import Finding
 
@@ -18,6 +19,8 @@ WORSE = -10.0
 LEFT = 0.1
 # Ups of the objective, as a share of its fall, past which it goes to and fro.
 RESTLESS = 0.5
+# Part of the usual delta of a Huber loss below which nearly every row is an outlier to it.
+TINY_DELTA = 0.01
 # Rows for each column from which what is left to gain is not their noise alone.
 ROWS_A_COLUMN = 10
 
@@ -71,10 +74,17 @@ class NotConverged(Check):
         if subject.in_parts:
             yield self._in_parts(subject)
             return
-        if neuron.n_iter_ >= neuron.max_iter:
+        max_iter = max(1000, 10 * neuron.max_iter)
+        params: dict[str, object]
+        if self._delta_is_tiny(subject):
+            delta = subject.robust_delta(0)
+            reason = f"delta={subject.pair.loss.delta:g} is tiny beside the spread of y"
+            advice = f"Use loss=Huber(delta={delta:g}), or scale y with TransformedTargetRegressor."
+            params = {"loss": Huber(delta), "max_iter": max(1000, neuron.max_iter)}
+        elif neuron.n_iter_ >= neuron.max_iter:
             reason = f"max_iter={neuron.max_iter} was reached"
-            advice = f"Use solver='auto' and max_iter={max(1000, 10 * neuron.max_iter)}."
-            params = {**AUTO, "max_iter": max(1000, 10 * neuron.max_iter)}
+            advice = f"Use solver='auto' and max_iter={max_iter}."
+            params = {**AUTO, "max_iter": max_iter}
         else:
             reason = "the solver could do no better, diverged, or was interrupted"
             advice = "Scale the columns (StandardScaler), set alpha > 0, and use solver='auto'."
@@ -88,6 +98,12 @@ class NotConverged(Check):
             advice,
             params=params,
         )
+
+    @staticmethod
+    def _delta_is_tiny(subject) -> bool:
+        if not subject.has_targets or subject.pair.loss.name != "huber":
+            return False
+        return subject.pair.loss.delta < TINY_DELTA * subject.robust_delta(0)
 
     def _in_parts(self, subject) -> Finding:
         n_calls = subject.neuron.n_iter_

@@ -127,8 +127,10 @@ def _passes(kind: int, name: str, of_type: type, value) -> bool:
 
 
 def _suggestion(estimator, constraints) -> str:
-    """ " Did you mean ...?" for the first misspelt name, else nothing."""
+    """ " Did you mean ...?" for the first misspelt name or class given for its instance."""
     for name, value in estimator.get_params(deep=False).items():
+        if isinstance(value, type) and issubclass(value, (Activation, Loss)):
+            return f" Did you mean {value.__name__}()?"
         options = {
             option
             for constraint in constraints.get(name, ())

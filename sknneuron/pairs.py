@@ -573,7 +573,9 @@ def _suits_classifier(activation: Activation, loss: Loss) -> bool:
 
 
 def _refusal(activation: Activation, loss: Loss, suits, classifier: bool) -> str:
-    task = "NeuronClassifier" if classifier else "NeuronRegressor"
+    task, other = "NeuronClassifier", "NeuronRegressor"
+    if not classifier:
+        task, other = other, task
     losses = [name for name, cls in LOSSES.items() if suits(activation, cls())]
     activations = [name for name, cls in ACTIVATIONS.items() if suits(cls(), loss)]
     low, high = activation.range
@@ -586,11 +588,9 @@ def _refusal(activation: Activation, loss: Loss, suits, classifier: bool) -> str
         reason += ", which makes them no probabilities" if np.isinf(high) else ""
     else:
         reason += f" and the loss needs levels in {loss.level_range}"
-    other = "NeuronRegressor" if classifier else "NeuronClassifier"
-    with_activation = f"use one of the losses {losses}" if losses else f"there is {other} alone"
-    with_loss = f"use one of the activations {activations}" if activations else f"there is {other}"
     return (
         f"activation='{activation.name}' with loss='{loss.name}' makes no sense in {task}: "
-        f"{reason}. With activation='{activation.name}' {with_activation}; with loss="
-        f"'{loss.name}' {with_loss}{'' if activations else ' alone'}."
+        f"{reason}. With activation='{activation.name}' use "
+        f"{f'one of the losses {losses}' if losses else other}; with loss='{loss.name}' use "
+        f"{f'one of the activations {activations}' if activations else other}."
     )

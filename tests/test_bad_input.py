@@ -9,6 +9,7 @@ import pytest
 from scipy import sparse
 
 from sknneuron import NeuronClassifier, NeuronRegressor, NeuronWarning
+from sknneuron.activations import Sigmoid
 from sknneuron.losses import Quantile
 
 RNG = np.random.default_rng(0)
@@ -200,7 +201,7 @@ CASES = [
     ),
     ("tiny named X", regressor(), fit(X=FRAME * 1e-300), ValueError, "too small.*'sqft'"),
     ("huge y", regressor(), fit(y=Z * 1e300), ValueError, "too large.*TransformedTargetRegressor"),
-    ("one class", classifier(), fit_labels(y=np.ones(40)), ValueError, "only one class: .*1"),
+    ("one class", classifier(), fit_labels(y=np.ones(40)), ValueError, r"only one class: 1\.0\."),
     ("continuous labels", classifier(), fit(), ValueError, "[Uu]nknown label type.*continuous"),
     ("a number as a label", classifier(), fit(), ValueError, f"{Z[0]:.6g} .*NeuronRegressor"),
     ("one word", classifier(), fit_labels(y=np.array(["a"] * 40)), ValueError, "class: 'a'"),
@@ -288,6 +289,13 @@ CASES = [
         fit(),
         ValueError,
         r"'activation' parameter of NeuronRegressor must be.*Got 'rellu'.*Did you mean 'relu'\?",
+    ),
+    (
+        "a class for its instance",
+        regressor(activation=Sigmoid),
+        fit(),
+        ValueError,
+        r"Did you mean Sigmoid\(\)\?",
     ),
     (
         "misspelt loss",
@@ -382,14 +390,14 @@ CASES = [
         classifier(activation="relu"),
         fit_labels(),
         ValueError,
-        "With activation='relu' there is NeuronRegressor alone",
+        "With activation='relu' use NeuronRegressor",
     ),
     (
         "a classifier of counts",
         classifier(activation="exp", loss="poisson"),
         fit_labels(),
         ValueError,
-        "with loss='poisson' there is NeuronRegressor alone",
+        "with loss='poisson' use NeuronRegressor",
     ),
     ("mse", regressor(loss="mse"), fit(), ValueError, "'mse' elsewhere is 'squared_error' here"),
     ("linear", regressor(activation="linear"), fit(), ValueError, "is 'identity' here"),

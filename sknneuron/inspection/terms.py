@@ -79,7 +79,7 @@ def contributions(estimator, X, *, output=None, baseline=None) -> pd.DataFrame:
     inside = unfold(estimator, X)
     chosen = neuron_numbers(inside, output)
     inputs = inside.inputs(X)
-    bias, reference = _baseline(inside, inputs, baseline)
+    bias, reference = _baseline(inside, X, inputs, baseline)
     used = [column for column in inside.columns if len(column.inputs)]
     if inputs.shape[0] * len(used) * len(chosen) > MOST_ENTRIES:
         raise ValueError(
@@ -88,13 +88,14 @@ def contributions(estimator, X, *, output=None, baseline=None) -> pd.DataFrame:
         )
     names = _unique([column.name for column in used])
     own = [_free(name, names) for name in OWN_NAMES]
-    levels = inside.neuron.transform(_as_fitted(inside, inputs))
-    z = to_numpy(inside.neuron.pre_activation(_as_fitted(inside, inputs)))
+    named = inside.named(inputs)
+    levels = to_numpy(inside.neuron.transform(named))
+    z = to_numpy(inside.neuron.pre_activation(named))
     index = X.index if isinstance(X, pd.DataFrame) else None
     tables = {}
     for k in chosen:
         terms = _terms(inputs, inside.coef[k], used, reference)
-        extra = np.full(len(z), bias[k]), z[:, k], to_numpy(levels)[:, k]
+        extra = np.full(len(z), bias[k]), z[:, k], levels[:, k]
         tables[inside.neuron_names[k]] = pd.DataFrame(
             np.column_stack([terms, *extra]), index=index, columns=[*names, *own]
         )
@@ -124,14 +125,6 @@ def neuron_numbers(inside: Unfolded, output) -> list[int]:
     )
 
 
-def _as_fitted(inside: Unfolded, inputs):
-    """The neuron's inputs with the names that it has been fitted with."""
-    names = getattr(inside.neuron, "feature_names_in_", None)
-    if names is None or sparse.issparse(inputs):
-        return inputs
-    return pd.DataFrame(inputs, columns=names)
-
-
 def _terms(inputs, weights, used, reference):
     """Terms of z summed by column, (n_samples, n_columns)."""
     rows = np.concatenate([column.inputs for column in used]) if used else np.zeros(0, dtype=int)
@@ -142,7 +135,7 @@ def _terms(inputs, weights, used, reference):
     return terms if reference is None else terms - reference[None] @ by_column
 
 
-def _baseline(inside: Unfolded, inputs, baseline):
+def _baseline(inside: Unfolded, X, inputs, baseline):
     """Return what stands for the bias, and the inputs that the terms are taken against."""
     if baseline is None:
         return inside.intercept, None
@@ -151,7 +144,7 @@ def _baseline(inside: Unfolded, inputs, baseline):
             raise ValueError(f"baseline must be None, 'mean' or a row of X; got {baseline!r}.")
         reference = np.asarray(inputs.mean(axis=0)).ravel()
     else:
-        reference = inside.inputs(_one_row(inside, baseline))
+        reference = inside.inputs(_one_row(inside, X, baseline))
         reference = reference.toarray() if sparse.issparse(reference) else reference
         if len(reference) != 1:
             raise ValueError(f"baseline must be one row; got {len(reference)}.")
@@ -159,8 +152,8 @@ def _baseline(inside: Unfolded, inputs, baseline):
     return inside.intercept + inside.coef @ reference, reference
 
 
-def _one_row(inside: Unfolded, row):
-    """One row in the form that the first step takes."""
+def _one_row(inside: Unfolded, X, row):
+    """One row in the form that the first step takes, with the types of X's columns."""
     first = inside.steps[0] if inside.steps else inside.neuron
     names = getattr(first, "feature_names_in_", None)
     if isinstance(row, pd.DataFrame) or sparse.issparse(row):
@@ -177,7 +170,11 @@ def _one_row(inside: Unfolded, row):
         raise ValueError(f"The baseline has {row.shape[1]} values, but X has {expected} columns.")
     if names is None:
         return row if inside.steps else row.astype(float)
-    return pd.DataFrame({name: [value] for name, value in zip(names, row[0], strict=True)})
+    frame = pd.DataFrame({name: [value] for name, value in zip(names, row[0], strict=True)})
+    # A missing word alone would make a column of numbers.
+    is_frame = isinstance(X, pd.DataFrame)
+    words = X.select_dtypes(exclude=["number", "bool"]).dtypes if is_frame else {}
+    return frame.astype({name: words[name] for name in names if name in words})
 
 
 def _imputed(inside: Unfolded, X, names: dict) -> dict:

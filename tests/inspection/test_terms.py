@@ -154,6 +154,11 @@ def test_baselines_of_many_forms():
     ):
         with pytest.raises(ValueError, match=words):
             contributions(model, X, baseline=row)
+    # A missing word stays a word.
+    model = make_pipeline(clone(PIPELINES["standard, one-hot"]), NeuronRegressor())
+    X.loc[3, "kind"] = np.nan
+    expected = contributions(model.fit(X, y), X, baseline=X[3:4])
+    pd.testing.assert_frame_equal(contributions(model, X, baseline=X.iloc[3]), expected)
     plain = NeuronRegressor().fit(X[["sqft", "age"]].to_numpy(), y)
     result = contributions(plain, X[["sqft", "age"]].to_numpy(), baseline=[1000, 10])
     assert_sums_to_z(result)
@@ -164,3 +169,12 @@ def test_too_large_a_table(monkeypatch):
     X, y = load_breast_cancer(return_X_y=True)
     with pytest.raises(ValueError, match="fewer rows"):
         contributions(NeuronRegressor().fit(X[:, :3], y), X[:, :3])
+
+
+def test_a_row_that_is_no_table():
+    X = pd.DataFrame({"left": [0, 0, 1, 1], "right": [0, 1, 0, 1]})
+    neuron = NeuronClassifier().fit(X, [0, 0, 0, 1])
+    for row in ([1, 0], X.iloc[0], [[1]]):
+        with pytest.raises(ValueError, match=r"table with 2 columns.*X\.iloc\[\[0\]\]"):
+            contributions(neuron, row)
+    assert len(contributions(neuron, [[1, 0]])) == 1

@@ -224,6 +224,10 @@ def test_weights_can_be_edited_and_come_back(pages, name):
     coef[k, own] = 0.75 * per_unit
     agree(page, outputs(changed, X[20:21]))
     assert "edited weights" in page.inner_text("#state")
+    fitted = page.input_value("#bias")
+    page.fill("#bias", "")
+    page.press("#bias", "Enter")
+    assert page.input_value("#bias") == fitted
     page.fill("#bias", "0.5")
     page.press("#bias", "Enter")
     intercept = np.atleast_1d(neuron.intercept_).copy()
@@ -534,3 +538,20 @@ def test_the_policy_admits_no_other_script(browser, tmp_path):
     assert sorted(refused) == ["connect-src", "img-src", "script-src-elem"]
     assert page.evaluate("window.intruder") is None
     page.close()
+
+
+def test_levels_alike_but_for_rounding_stand_in_one_bar(pages):
+    X = np.linspace(0, 1, 40)[:, None]
+    page = pages.open(to_html(NeuronClassifier().fit(X, X[:, 0] > 0.5), X))
+    page.fill("#bias", "40")
+    page.press("#bias", "Enter")
+    assert page.locator(".histogram-bar").count() == 1
+    ticks = page.locator("#histogram .tick[text-anchor=middle]").all_text_contents()
+    assert len(set(ticks)) == len(ticks) > 1
+
+
+def test_ticks_close_together_differ(pages):
+    X = np.linspace(0, 1, 40)[:, None]
+    page = pages.open(to_html(NeuronRegressor(alpha=0).fit(X, 5 + 1e-5 * X[:, 0]), X))
+    ticks = page.locator("#histogram .tick[text-anchor=middle]").all_text_contents()
+    assert len(set(ticks)) == len(ticks) > 1

@@ -13,7 +13,13 @@ from sklearn.decomposition import PCA
 from sklearn.impute import SimpleImputer
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import MinMaxScaler, PowerTransformer, StandardScaler
+from sklearn.preprocessing import (
+    KBinsDiscretizer,
+    MinMaxScaler,
+    OneHotEncoder,
+    PowerTransformer,
+    StandardScaler,
+)
 
 from sknneuron import NeuronClassifier, NeuronLayer, NeuronRegressor
 from sknneuron.activations import Sigmoid
@@ -90,6 +96,24 @@ def test_every_kind_of_pipeline_is_followed(name):
     summary = summarize(estimator, X, y)
     np.testing.assert_allclose(weighted_sums(summary)[:, 0], estimator.predict(X), rtol=1e-9)
     assert summarize(estimator)["features"]
+
+
+def test_levels_of_a_derived_column_are_known_by_the_inputs(table):
+    X, y = table
+    bins = KBinsDiscretizer(4, encode="ordinal", quantile_method="averaged_inverted_cdf")
+    estimator = make_pipeline(bins, OneHotEncoder(), NeuronRegressor()).fit(X, y)
+    summary = summarize(estimator, X, y)
+    np.testing.assert_allclose(weighted_sums(summary)[:, 0], estimator.predict(X), rtol=1e-9)
+    np.testing.assert_array_equal(np.transpose(summary["rows"]["columns"]), bins.transform(X))
+
+
+@pytest.mark.parametrize("make", [sparse.coo_matrix, sparse.dia_array])
+def test_sparse_rows_of_any_format(table, make):
+    X, y = table
+    neuron = NeuronRegressor().fit(X.to_numpy(), y)
+    assert (
+        summarize(neuron, make(X), y)["rows"] == summarize(neuron, sparse.csr_array(X), y)["rows"]
+    )
 
 
 def inputs(summary, values):
@@ -311,6 +335,7 @@ def test_notes_on_weights_name_what_blurs_them():
     [
         (["some words here", "other words"], ["row 0: some words here", "row 1: other words"]),
         (pd.DataFrame({"a": [1.0, 2.0]}, index=["p", "q"]), ["row 0: p", "row 1: q"]),
+        (pd.DataFrame({"a": [1.0, 2.0]}, index=[7, 9]), ["row 0 (index 7)", "row 1 (index 9)"]),
         (np.ones((2, 1)), ["row 0", "row 1"]),
     ],
 )
@@ -318,3 +343,17 @@ def test_rows_are_called_by_number_and_label(rows, named):
     from sknneuron.inspection.page.rows import _row_names
 
     assert _row_names(rows, np.array([0, 1])) == named
+
+
+@pytest.mark.parametrize(("low", "baseline"), [(0, "bias"), (1, "average")])
+def test_pushes_count_from_the_bias_where_zero_is_a_case_like_others(low, baseline):
+    X = low + np.array([[0, 0], [0, 1], [1, 0], [1, 1]])
+    neuron = NeuronClassifier(alpha=1e-3).fit(X, [0, 0, 0, 1])
+    assert summarize(neuron, X)["baseline"] == baseline
+
+
+def test_the_lead_says_where_the_controls_are_a_steps_outputs():
+    X, y = np.array([[0, 0], [0, 1], [1, 0], [1, 1]]), [0, 1, 1, 0]
+    network = make_pipeline(NeuronLayer(2, random_state=0), NeuronClassifier(alpha=1e-3)).fit(X, y)
+    assert summarize(network, X)["lead"].startswith("A neuron on 2 outputs of an earlier step that")
+    assert summarize(network[:1], X)["lead"].startswith("A layer of 2 on 2 features:")

@@ -184,6 +184,8 @@ def _row_names(X, chosen: np.ndarray) -> list[str]:
         labels = [text[:SNIPPET] for text in X]
     elif isinstance(X, pd.DataFrame) and not np.array_equal(X.index, chosen):
         labels = [str(label) for label in X.index]
+        if X.index.inferred_type == "integer":  # two numbers in a row: say which is which
+            labels = [f"index {label}" for label in labels]
     else:
         return names
     return [f"{name}: {label}" for name, label in zip(names, labels, strict=True)]

@@ -306,11 +306,19 @@ def test_notes_on_weights_name_what_blurs_them():
     assert "small and double vary together" in notes
 
 
+def test_inputs_beside_an_indicator_have_the_names_of_raw_columns():
+    X, y = pipelines.table()
+    steps = SimpleImputer(add_indicator=True), StandardScaler(), NeuronRegressor(alpha=0.001)
+    summary = summarize(make_pipeline(*steps).fit(X[["sqft", "beds"]], y))
+    assert summary["inputs"] == ["sqft", "sqft is missing", "beds"]
+
+
 @pytest.mark.parametrize(
     ("rows", "named"),
     [
         (["some words here", "other words"], ["row 0: some words here", "row 1: other words"]),
         (pd.DataFrame({"a": [1.0, 2.0]}, index=["p", "q"]), ["row 0: p", "row 1: q"]),
+        (pd.DataFrame({"a": [1.0, 2.0]}, index=[8, 3]), ["row 0: index 8", "row 1: index 3"]),
         (np.ones((2, 1)), ["row 0", "row 1"]),
     ],
 )

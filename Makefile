@@ -42,6 +42,7 @@ types: $(VENV)/made-lint ## Check types
 
 docs: $(VENV)/made-docs ## Build the documentation into docs/_build/html
 	$(PY) -m sphinx -W --keep-going -q -b html docs docs/_build/html
+	@echo "Open in a browser: docs/_build/html/index.html"
 
 bench-quick: $(VENV)/made-bench ## Run a part of the benchmarks, in under five minutes
 	$(PY) -m tests.benchmarks.run --quick

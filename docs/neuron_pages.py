@@ -64,7 +64,16 @@ def flower(path: Path) -> None:
     to_html(neuron.fit(X, virginica), X, virginica, path, title="Is this iris a virginica?")
 
 
-PAGES = {"housing": housing, "digits": digits, "flower": flower}
+def switches(path: Path) -> None:
+    """A neuron that lights up if both of two switches are on."""
+    X = pd.DataFrame({"left": [0, 0, 1, 1], "right": [0, 1, 0, 1]})
+    y = pd.Series([0, 0, 0, 1], name="light")
+    neuron = NeuronClassifier(alpha=1e-3)
+    to_html(neuron.fit(X, y), X, y, path, title="Are both switches on?")
+
+
+PAGES = {"housing": housing, "digits": digits, "flower": flower, "switches": switches}
+PICTURED = ["housing", "digits"]
 
 
 def write_pages(folder: Path) -> None:
@@ -82,7 +91,7 @@ def take_pictures(pages: Path, pictures: Path) -> None:
         browser = playwright.chromium.launch(
             executable_path=chromium, args=["--no-sandbox", "--disable-gpu"]
         )
-        for name in PAGES:
+        for name in PICTURED:
             for size, (width, height) in SIZES.items():
                 for scheme in ("light", "dark"):
                     page = browser.new_page(

@@ -70,17 +70,20 @@ def _not_converged(estimator, outcome: Outcome):
     asked_to_stop = "callback" in outcome.reason or outcome.interrupted
     if outcome.converged or asked_to_stop:
         return "", None
-    remedy = (
-        "Raise max_iter, or use solver='auto'."
-        if "max_iter" in outcome.reason
-        else "Scale the columns (StandardScaler), raise alpha, or use solver='auto'."
-    )
     if "diverged" in outcome.reason:
-        remedy = "Lower learning_rate_init or leave it at 'auto', or use solver='auto'."
+        by_hand = estimator.learning_rate_init != "auto"
+        remedies = ["lower learning_rate_init or leave it at 'auto'"] if by_hand else []
+    elif "max_iter" in outcome.reason:
+        remedies = ["raise max_iter"]
+    else:
+        remedies = ["scale the columns (StandardScaler)", "raise alpha"]
+    if estimator.solver != "auto":
+        remedies.append("use solver='auto'")
+    remedy = ", or ".join(remedies)
     return (
         f"{type(estimator).__name__} did not converge after {outcome.n_iter} iterations with "
         f"solver='{estimator.solver_}': {outcome.reason}. The weights are the best found so far. "
-        f"{remedy}",
+        f"{remedy[0].upper()}{remedy[1:]}.",
         ConvergenceWarning,
     )
 
@@ -178,12 +181,17 @@ def _dead(estimator, objective: Objective, outcome: Outcome):
 def _constant(estimator, objective: Objective, outcome: Outcome):
     """The same prediction for every row, though rows and targets differ."""
     rows = objective.watched
-    said_already = objective.pair.activation.flat == "dead" or "diverged" in outcome.reason
-    if rows.n_rows < 2 or said_already:
+    rate_to_blame = "diverged" in outcome.reason and estimator.learning_rate_init != "auto"
+    if rows.n_rows < 2 or rate_to_blame or _beats_any_constant(objective, outcome):
         return "", None
-    z = objective.pre_activation(objective.from_weights(outcome.coef, outcome.intercept))
+    theta = objective.from_weights(outcome.coef, outcome.intercept)
+    z = objective.pre_activation(theta)
     low, high = z.min(axis=0), z.max(axis=0)
-    silent = high - low <= 1e-10 * np.maximum(np.maximum(high, -low), 1e-300)
+    # Between two limits z has a scale of its own, and near zero it is noise that differs.
+    scale = 100.0 if np.all(np.isfinite(objective.pair.activation.range)) else 1e-300
+    silent = high - low <= 1e-10 * np.maximum(np.maximum(high, -low), scale)
+    if objective.pair.activation.flat == "dead":
+        silent &= objective.flat_fraction(theta) < 1  # that is a warning of its own
     if objective.pair.coupled:
         silent = np.array([silent.all()])
     if not silent.any():
@@ -212,6 +220,13 @@ def _constant(estimator, objective: Objective, outcome: Outcome):
         f"differ; {cause}.",
         NeuronWarning,
     )
+
+
+def _beats_any_constant(objective: Objective, outcome: Outcome) -> bool:
+    """Whether the objective of a single loss is below that of the best constant level."""
+    one_loss = objective.n_neurons == 1 or objective.pair.coupled
+    gain = objective.null_value - outcome.objective
+    return one_loss and objective.fit_intercept and gain > 1e-6 * abs(objective.null_value)
 
 
 def _rows_equal(X) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from functools import lru_cache
+from functools import lru_cache, partial
 from numbers import Integral, Real
 
 from ._sklearn_compat import (
@@ -17,7 +17,7 @@ from .losses import LOSSES, Loss
 from .solvers import SOLVERS
 from .solvers.choose_layer import LAYER_SOLVERS
 
-PLAIN_TYPES = (str, int, float, bool, type(None))
+PLAIN_TYPES = {str, int, float, bool, type(None)}
 AUTO_OR_POSITIVE = [StrOptions({"auto"}), Interval(Real, 0, None, closed="neither")]
 
 CONSTRAINTS: dict[str, list] = {
@@ -65,8 +65,12 @@ def check_parameters(estimator, constraints: dict[str, list]) -> None:
     InvalidParameterError
         A ValueError and TypeError both, as scikit-learn's own.
     """
-    if all(_is_known(constraints, name, getattr(estimator, name)) for name in constraints):
-        return
+    values = [getattr(estimator, name) for name in constraints]
+    types = [type(value) for value in values]
+    if PLAIN_TYPES.issuperset(types):
+        kind = next(kind for kind, table in enumerate(TABLES) if table is constraints)
+        if _pass(kind, tuple(types), tuple(values)):
+            return
     try:
         validate_parameter_constraints(
             constraints, estimator.get_params(deep=False), type(estimator).__name__
@@ -75,21 +79,17 @@ def check_parameters(estimator, constraints: dict[str, list]) -> None:
         raise InvalidParameterError(f"{error}{_suggestion(estimator, constraints)}") from None
 
 
-def _is_known(constraints: dict[str, list], name: str, value) -> bool:
-    """Whether this value is a plain one that passed before, or passes now.
+# The full check takes as long as a step of a small training, and a grid repeats it for values that
+# hardly change. Types are part of the keys because True == 1 == 1.0.
 
-    The full check takes as long as a step of a small training, and a grid repeats it for values
-    that hardly change.
-    """
-    if type(value) not in PLAIN_TYPES:
-        return False
-    kind = next(kind for kind, table in enumerate(TABLES) if table is constraints)
-    return _passes(kind, name, type(value).__name__, value)
+
+@lru_cache(maxsize=1024)
+def _pass(kind: int, types: tuple[type, ...], values: tuple) -> bool:
+    return all(map(partial(_passes, kind), TABLES[kind], types, values))
 
 
 @lru_cache(maxsize=4096)
-def _passes(kind: int, name: str, of_type: str, value) -> bool:
-    # The type is part of the key because True == 1 == 1.0.
+def _passes(kind: int, name: str, of_type: type, value) -> bool:
     try:
         validate_parameter_constraints({name: TABLES[kind][name]}, {name: value}, "")
     except InvalidParameterError:
@@ -98,8 +98,10 @@ def _passes(kind: int, name: str, of_type: str, value) -> bool:
 
 
 def _suggestion(estimator, constraints) -> str:
-    """ " Did you mean ...?" for the first misspelt name, else nothing."""
+    """ " Did you mean ...?" for the first misspelt name or class given for its instance."""
     for name, value in estimator.get_params(deep=False).items():
+        if isinstance(value, type) and issubclass(value, (Activation, Loss)):
+            return f" Did you mean {value.__name__}()?"
         options = {
             option
             for constraint in constraints.get(name, ())

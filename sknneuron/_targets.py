@@ -197,7 +197,7 @@ def find_classes(y, name: str, classes=None):
     if len(classes) < 2:
         raise ValueError(
             f"{name} needs samples of at least 2 classes in the data, but y contains only one "
-            f"class: {classes[0]!r}. With one class there is nothing to tell apart."
+            f"class: {classes.tolist()[0]!r}. With one class there is nothing to tell apart."
         )
     return classes, False
 

@@ -32,7 +32,7 @@ from .solvers.stochastic import Stochastic
 from .sources import ArraySource
 from .sources._blas import available_threads, single_threaded_blas
 from .sources.device_array import DeviceArray, to_host
-from .training import Outcome, Stopping, Training, describe
+from .training import Measured, Outcome, Stopping, Training, columns_of
 
 # Entries of X below which threads cost more than they bring.
 SMALL = 1 << 19
@@ -206,10 +206,11 @@ class BaseNeuron(
         history = History(self.record, getattr(self, "history_", None))
         value, gradient = objective.value_and_gradient(theta)
         norm = objective.weight_gradient_norm(gradient)
-        entry = describe(Iterate(theta, float(value.sum()), norm, objective))
-        history.append({**entry, "iteration": 0, "elapsed": time.perf_counter() - began})
+        reached = Iterate(theta, float(value.sum()), norm, objective)
+        columns = columns_of([Measured(reached, 0, time.perf_counter() - began)])
+        history.extend(columns)
         weights = objective.to_weights(theta)
-        outcome = Outcome(weights, entry["objective"], n_epochs + 1, False, "")
+        outcome = Outcome(weights, float(columns["objective"][0]), n_epochs + 1, False, "")
         self._store(outcome, history, targets, name)
         return self
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from .kernels import softmax_hessian
 from .pairs import Pair
 
 # Entries of X up to which a copy of it is no matter.
@@ -38,6 +39,8 @@ class StandardBlock:
         np.subtract(X.T, coordinates.center[:, None], out=self.columns[:n_features])
         self.columns[:n_features] /= coordinates.scale[:, None]
         self.columns[n_features:] = 1
+        # One for all Hessians: fresh memory each time would come from the system and go back.
+        self._scaled: np.ndarray | None = None
 
     @classmethod
     def of(cls, objective) -> StandardBlock | None:
@@ -61,8 +64,8 @@ class StandardBlock:
         )
 
     def pre_activation(self, theta):
-        """z of all rows, (n_rows, n_neurons)."""
-        return (theta.reshape(self.n_neurons, -1) @ self.columns).T
+        """z of all rows, (n_rows, n_neurons); neurons of several thetas side by side."""
+        return (theta.reshape(-1, len(self.columns)) @ self.columns).T
 
     def means(self, theta, order: int, gauss_newton: bool = False) -> tuple:
         """Loss and, by `order`, its gradient and Hessian in theta: means over the rows."""
@@ -81,17 +84,18 @@ class StandardBlock:
 
     def _hessians(self, d):
         """One matrix per neuron."""
-        return (self.columns * d.T[:, None, :]) @ self.columns.T
+        return self._columns_times(d) @ self.columns.T
+
+    def _columns_times(self, d):
+        """Each column times a number per row, once for each neuron."""
+        if self._scaled is None:
+            self._scaled = np.empty((self.n_neurons, *self.columns.shape))
+        return np.multiply(self.columns, d.T[:, None, :], out=self._scaled)
 
     def _softmax_hessian(self, probability):
         """Blocks ``sum_i s p_k (delta_kl - p_l) x x'`` as one matrix, neuron by neuron."""
-        size = len(self.columns)
-        scaled = self.columns * probability.T[:, None, :]
+        scaled = self._columns_times(probability)
         weighted = scaled if self.sample_weight is None else scaled * self.sample_weight
         flat = scaled.reshape(-1, scaled.shape[-1])
         hessian = flat @ weighted.reshape(flat.shape).T
-        np.negative(hessian, out=hessian)
-        for k, block in enumerate(weighted @ self.columns.T):
-            own = slice(k * size, (k + 1) * size)
-            hessian[own, own] += block
-        return hessian[None]
+        return softmax_hessian(hessian, self.n_neurons, len(self.columns))

@@ -10,6 +10,9 @@ import numpy as np
 WEIGHT_BYTES = 2 << 20
 WEIGHTS = ("coef", "intercept", "output_coef", "output_intercept")
 
+# Some iterates: an array for each thing that is kept of them, with an entry per iterate.
+Columns = Mapping[str, np.ndarray]
+
 
 class History:
     """A growing record of iterates.
@@ -23,67 +26,77 @@ class History:
         A ``history_`` to go on from.
     """
 
-    def __init__(self, record: str | bool, previous: Mapping | None = None):
+    def __init__(self, record: str | bool, previous: Columns | None = None):
         self.record = record
-        self._kept: list[dict] = []
-        self._last: dict | None = None
+        self._kept: list[Columns] = []
+        self._last: Columns | None = None
+        self._n_kept = 0
         self._count = 0
         self._stride = 1
         self._first_iteration = 0
         self._first_elapsed = 0.0
         if record is not False and previous:
-            for i in range(len(previous["iteration"])):
-                self._keep({key: values[i] for key, values in previous.items()})
-            if self._last is not None:
-                self._first_iteration = int(self._last["iteration"]) + 1
-                self._first_elapsed = float(self._last["elapsed"])
+            self._keep(previous)
+            self._first_iteration = int(previous["iteration"][-1]) + 1
+            self._first_elapsed = float(previous["elapsed"][-1])
 
-    def append(self, entry: Mapping) -> None:
-        """Add an iterate, its `iteration` and `elapsed` counted from the start of this training."""
+    def extend(self, iterates: Columns) -> None:
+        """Add iterates, their `iteration` and `elapsed` counted from the start of this training."""
         if self.record is False:
             return
-        self._keep(
-            {
-                **entry,
-                "iteration": entry["iteration"] + self._first_iteration,
-                "elapsed": entry["elapsed"] + self._first_elapsed,
+        if self._first_iteration:
+            iterates = {
+                **iterates,
+                "iteration": iterates["iteration"] + self._first_iteration,
+                "elapsed": iterates["elapsed"] + self._first_elapsed,
             }
-        )
+        self._keep(iterates)
 
-    def _keep(self, entry: dict) -> None:
+    def _keep(self, iterates: Columns) -> None:
         if self.record == "loss":
-            entry = {key: value for key, value in entry.items() if key not in WEIGHTS}
-        if self._count % self._stride == 0:
-            self._kept.append(entry)
-        self._last = entry
-        self._count += 1
+            iterates = {key: values for key, values in iterates.items() if key not in WEIGHTS}
+        n = len(iterates["iteration"])
+        kept = _every(iterates, self._stride, -self._count % self._stride)
+        self._kept.append(kept)
+        self._n_kept += len(kept["iteration"])
+        self._last = {key: values[-1:] for key, values in iterates.items()}
+        self._count += n
         if self.record == "auto":
             self._thin()
 
     def _thin(self) -> None:
         # A history recorded with "loss" that is now continued has entries without weights.
         assert self._last is not None
-        size: int = sum(np.asarray(self._last[key]).nbytes for key in WEIGHTS if key in self._last)
-        while len(self._kept) > 1 and (len(self._kept) + 1) * size > WEIGHT_BYTES:
+        size: int = sum(self._last[key].nbytes for key in WEIGHTS if key in self._last)
+        while self._n_kept > 1 and (self._n_kept + 1) * size > WEIGHT_BYTES:
             self._stride *= 2
-            self._kept = self._kept[::2]
+            self._kept = [_every(_joined(self._kept), 2)]
+            self._n_kept = len(self._kept[0]["iteration"])
 
     def to_dict(self) -> dict[str, np.ndarray]:
         """Return ``history_``: a dict of arrays with one entry per iterate kept."""
-        entries = list(self._kept)
-        if self._last is not None and (not entries or entries[-1] is not self._last):
-            entries.append(self._last)
-        if not entries:
+        if self._last is None:
             return {}
-        if all(entry.keys() == entries[0].keys() for entry in entries):
-            return {key: np.array([entry[key] for entry in entries]) for key in entries[0]}
-        # Weights of a resumed history may be missing at its start, as may a validation loss.
-        keys = list(dict.fromkeys(key for entry in entries for key in entry))
-        return {key: np.array([_value(entry, key, entries) for entry in entries]) for key in keys}
+        last_is_kept = (self._count - 1) % self._stride == 0
+        return _joined(self._kept if last_is_kept else [*self._kept, self._last])
 
 
-def _value(entry: dict, key: str, entries: list[dict]):
-    if key in entry:
-        return entry[key]
-    example = next(other[key] for other in entries if key in other)
-    return np.full(np.shape(example), np.nan)
+def _every(iterates: Columns, stride: int, start: int = 0) -> Columns:
+    """Every second, fourth, ... of some iterates, without a hold on the memory of the others."""
+    if stride == 1:
+        return iterates
+    return {key: values[start::stride].copy() for key, values in iterates.items()}
+
+
+def _joined(parts: list[Columns]) -> dict[str, np.ndarray]:
+    """One after the other; nan where a part lacks what another has."""
+    keys = dict.fromkeys(key for part in parts for key in part)
+    return {key: np.concatenate([_column(part, key, parts) for part in parts]) for key in keys}
+
+
+def _column(part: Columns, key: str, parts: list[Columns]) -> np.ndarray:
+    # Weights of a resumed history may be missing at its start, as may a validation loss.
+    if key in part:
+        return part[key]
+    example = next(other[key] for other in parts if key in other)
+    return np.full((len(part["iteration"]), *example.shape[1:]), np.nan)

@@ -193,11 +193,12 @@ class NullLoss:
     pair: Pair
 
     def __call__(self, X, y, sample_weight, bias):
-        z = np.broadcast_to(bias, (X.shape[0], len(bias)))
+        z = np.full((X.shape[0], len(bias)), bias)
         terms = self.pair.derivatives(y, z, 0)[0]
-        if sample_weight is None:
-            return terms.sum(axis=0), np.abs(terms).sum(axis=0)
-        return sample_weight @ terms, sample_weight @ np.abs(terms)
+        loss = _sum_of_rows(terms, sample_weight)
+        if self.pair.loss.nonnegative:
+            return loss, loss.copy()
+        return loss, _sum_of_rows(np.abs(terms), sample_weight)
 
 
 @dataclass(frozen=True)
@@ -232,6 +233,10 @@ def column_moments(X, about_mean: bool, weight=None):
         X = X - mean
     square = np.einsum("ij,ij->j", X, X) if weight is None else weight @ (X * X)
     return mean, square / total
+
+
+def _sum_of_rows(terms, sample_weight):
+    return np.add.reduce(terms, axis=0) if sample_weight is None else sample_weight @ terms
 
 
 def _weighted_sum(X, weights, bias):
@@ -313,15 +318,23 @@ def _softmax_hessian(X, probability, sample_weight, center):
     X1[:, -1] = 1
     root = np.ones(1) if sample_weight is None else np.sqrt(sample_weight)[:, None]
     size = X1.shape[1]
-    # One product for all the blocks: -A.T @ A with A = [p_1 X1, ..., p_K X1].
+    # One product for all the blocks, with A = [p_1 X1, ..., p_K X1].
     A = ((root * probability)[:, :, None] * X1[:, None, :]).reshape(len(X1), n_neurons * size)
-    hessian = A.T @ A
-    np.negative(hessian, out=hessian)
-    for k in range(n_neurons):
-        scaled = X1 * (root * np.sqrt(probability[:, k : k + 1]))
-        block = slice(k * size, (k + 1) * size)
-        hessian[block, block] += scaled.T @ scaled
-    return hessian[None]
+    return softmax_hessian(A.T @ A, n_neurons, size)
+
+
+def softmax_hessian(products, n_neurons: int, size: int):
+    """Blocks ``sum_i s p_k (delta_kl - p_l) x x'`` from the products ``sum_i s p_k p_l x x'``.
+
+    The probabilities of a row sum to one, so a row of blocks of the products does to
+    ``sum_i s p_k x x'``. The products are overwritten.
+    """
+    blocks = products.reshape(n_neurons, size, n_neurons, size)
+    totals = blocks.sum(axis=2)
+    np.negative(products, out=products)
+    for k, total in enumerate(totals):
+        blocks[k, :, k] += total
+    return products[None]
 
 
 @dataclass(frozen=True)

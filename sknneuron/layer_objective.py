@@ -143,30 +143,32 @@ class LayerObjective(Objective):
 
     def split(self, theta):
         """Views (n_neurons, n_features + 1) and (n_outputs, n_neurons + 1) of theta."""
-        theta = theta.reshape(-1)
-        hidden = theta[: self.n_hidden].reshape(self.n_neurons, self.neuron_size)
-        return hidden, theta[self.n_hidden :].reshape(self.n_outputs, self.n_neurons + 1)
+        several = theta.shape[:-2]
+        theta = theta.reshape(*several, -1)
+        hidden = theta[..., : self.n_hidden].reshape(*several, self.n_neurons, self.neuron_size)
+        output = theta[..., self.n_hidden :]
+        return hidden, output.reshape(*several, self.n_outputs, self.n_neurons + 1)
 
     def to_weights(self, theta):
         """Return coef, intercept, output_coef and output_intercept of `theta`."""
         hidden, output = self.split(theta)
         coordinates = self.coordinates
-        coef = hidden[:, :-1] / coordinates.scale
+        coef = hidden[..., :-1] / coordinates.scale
         output = output * coordinates.output_scale[:, None]
         return (
             coef,
-            hidden[:, -1] - coef @ coordinates.center,
-            output[:, :-1],
-            output[:, -1] + coordinates.output_center,
+            hidden[..., -1] - coef @ coordinates.center,
+            output[..., :-1],
+            output[..., -1] + coordinates.output_center,
         )
 
     def settled_weights(self, theta):
         """`to_weights`, a softmax layer's output biases with a sum of zero over classes."""
         coef, intercept, output_coef, output_intercept = self.to_weights(theta)
         if self.pair.coupled:
-            output_intercept = output_intercept - output_intercept.mean()
+            output_intercept = output_intercept - output_intercept.mean(axis=-1, keepdims=True)
             if self.penalty.alpha == 0:
-                output_coef = output_coef - output_coef.mean(axis=0)
+                output_coef = output_coef - output_coef.mean(axis=-2, keepdims=True)
         return coef, intercept, output_coef, output_intercept
 
     @property
@@ -294,11 +296,3 @@ class LayerObjective(Objective):
             self.n_outputs,
             coordinates=self.coordinates,
         )
-
-    def pre_activation(self, theta):
-        """z of the hidden neurons on the watched rows, (n_rows, n_neurons)."""
-        coef, intercept = self.to_weights(theta)[:2]
-        return self.watched.X @ coef.T + intercept
-
-    def flat_fraction(self, theta):
-        return self.activation.is_flat(self.pre_activation(theta)).mean(axis=0)

@@ -115,7 +115,7 @@ class Objective:
         )
         per_neuron = np.zeros(self.neuron_size)
         per_neuron[: self.n_features] = 1 / self.coordinates.scale
-        per_group = np.tile(per_neuron, self.shape[1] // self.neuron_size)
+        per_group = np.tile(per_neuron, n_neurons) if pair.coupled else per_neuron
         self.l1 = penalty.l1 * per_group
         self.l2 = penalty.l2 * per_group**2
 
@@ -137,12 +137,15 @@ class Objective:
     # -- parameters ------------------------------------------------------------------------------
 
     def to_weights(self, theta):
-        """Return coef (n_neurons, n_features) and intercept (n_neurons,) of `theta`."""
-        theta = theta.reshape(self.n_neurons, self.neuron_size)
-        coef = theta[:, : self.n_features] / self.coordinates.scale
+        """Return coef (n_neurons, n_features) and intercept (n_neurons,) of `theta`.
+
+        Of several thetas at once: axes before the last two stay in front.
+        """
+        theta = theta.reshape(*theta.shape[:-2], self.n_neurons, self.neuron_size)
+        coef = theta[..., : self.n_features] / self.coordinates.scale
         if not self.fit_intercept:
-            return coef, np.zeros(self.n_neurons)
-        return coef, theta[:, -1] - coef @ self.coordinates.center
+            return coef, np.zeros(coef.shape[:-1])
+        return coef, theta[..., -1] - coef @ self.coordinates.center
 
     def settled_weights(self, theta):
         """`to_weights`, with what a softmax layer leaves open settled: sums of zero over classes.
@@ -154,8 +157,8 @@ class Objective:
         if not self.pair.coupled:
             return coef, intercept
         if self.penalty.alpha == 0:
-            coef = coef - coef.mean(axis=0)
-        return coef, intercept - intercept.mean()
+            coef = coef - coef.mean(axis=-2, keepdims=True)
+        return coef, intercept - intercept.mean(axis=-1, keepdims=True)
 
     def from_weights(self, coef, intercept):
         """Return the `theta` of these weights and biases."""
@@ -217,7 +220,8 @@ class Objective:
         """Smooth part, its gradient and its Hessian (of convex type with `gauss_newton`)."""
         loss, gradient, hessian = self._means(theta, 2, gauss_newton)
         slope = self.l2 * theta
-        np.einsum("gii->gi", hessian)[:] += self.l2
+        n_groups, size = self.shape
+        hessian.reshape(n_groups, -1)[:, :: size + 1] += self.l2
         return loss + 0.5 * dot(slope, theta), gradient + slope, hessian
 
     def _means(self, theta, order, gauss_newton=False):
@@ -433,11 +437,11 @@ class Objective:
         return float(np.abs(self.pre_activation(step)).max(initial=0.0))
 
     def pre_activation(self, theta):
-        """z of the watched rows, (n_rows, n_neurons)."""
+        """z of the watched rows, (n_rows, n_neurons); neurons of several thetas side by side."""
         if self._block is not None and self.watched is self.source:
             return self._block.pre_activation(theta)
-        coef, intercept = self.to_weights(theta)
-        return self.watched.X @ coef.T + intercept
+        coef, intercept = self.to_weights(theta)[:2]
+        return self.watched.X @ coef.reshape(-1, self.n_features).T + intercept.ravel()
 
     def row_curvature(self, theta):
         """Weighted curvature of each row's loss in z, summed over neurons. Dense rows only."""
@@ -454,10 +458,11 @@ class Objective:
 
     def flat_fraction(self, theta):
         """Share of (at most `N_WATCHED_ROWS`) rows on which each neuron's derivative vanishes."""
-        flat = self.pair.activation.is_flat(self.pre_activation(theta))
-        return np.add.reduce(flat, axis=0, dtype=np.intp) / len(flat)
+        flat = self.activation.is_flat(self.pre_activation(theta))
+        share = np.add.reduce(flat, axis=0, dtype=np.intp) / len(flat)
+        return share.reshape(*theta.shape[:-2], self.n_neurons)
 
 
 def dot(a, b):
     """Scalar product per group."""
-    return np.einsum("gi,gi->g", a, b)
+    return np.einsum("...i,...i->...", a, b)

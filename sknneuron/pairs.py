@@ -231,7 +231,7 @@ class SigmoidLogLoss(Pair):
             return super().sums(y, z, sample_weight, order)
         e = _exp_of_minus_abs(z)
         loss = _sum_of_log1p(e)
-        loss += np.maximum(z, 0).sum(axis=0)
+        loss += np.add.reduce(np.maximum(z, 0), axis=0)
         loss -= np.einsum("ik,ik->k", y, z)
         return loss, *self._slopes(y, z, e, order)
 
@@ -446,7 +446,7 @@ def _sum_of_log1p(e):
     A logarithm costs five products, and 512 factors up to 2 cannot overflow.
     """
     if len(e) < 2048:
-        return np.log1p(e).sum(axis=0)
+        return np.add.reduce(np.log1p(e), axis=0)
     factors = e + 1
     n_even = len(e) - len(e) % 512
     products = factors[:n_even].reshape(-1, 512, e.shape[1]).prod(axis=1)
@@ -573,7 +573,9 @@ def _suits_classifier(activation: Activation, loss: Loss) -> bool:
 
 
 def _refusal(activation: Activation, loss: Loss, suits, classifier: bool) -> str:
-    task = "NeuronClassifier" if classifier else "NeuronRegressor"
+    task, other = "NeuronClassifier", "NeuronRegressor"
+    if not classifier:
+        task, other = other, task
     losses = [name for name, cls in LOSSES.items() if suits(activation, cls())]
     activations = [name for name, cls in ACTIVATIONS.items() if suits(cls(), loss)]
     low, high = activation.range
@@ -588,7 +590,7 @@ def _refusal(activation: Activation, loss: Loss, suits, classifier: bool) -> str
         reason += f" and the loss needs levels in {loss.level_range}"
     return (
         f"activation='{activation.name}' with loss='{loss.name}' makes no sense in {task}: "
-        f"{reason}. With activation='{activation.name}' use one of the losses "
-        f"{losses or 'of the other task'}; with loss='{loss.name}' use one of the activations "
-        f"{activations or 'of the other task'}."
+        f"{reason}. With activation='{activation.name}' use "
+        f"{f'one of the losses {losses}' if losses else other}; with loss='{loss.name}' use "
+        f"{f'one of the activations {activations}' if activations else other}."
     )

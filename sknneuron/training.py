@@ -14,6 +14,11 @@ from .objective import Objective
 from .solvers.base import Goal, Iterate, Solver
 
 STOCHASTIC_TOL = 1e-4
+# Iterates are written into the history together, in parts of at most so many or of this size.
+UNWRITTEN = 64
+UNWRITTEN_BYTES = 1 << 16
+# What history calls the share of rows on which a neuron's derivative vanishes.
+FLAT_COLUMNS = {"dead": "dead_fraction", "saturated": "saturated_fraction"}
 
 
 @dataclass
@@ -141,9 +146,7 @@ class Training:
         self.on_iterate = on_iterate
         self.verbose = verbose
         self.name = name
-        self._flat_key = {"dead": "dead_fraction", "saturated": "saturated_fraction"}.get(
-            objective.activation.flat or ""
-        )
+        self._unwritten: list[Measured] = []
         self._best: tuple[float, Iterate] | None = None
 
     def run(
@@ -163,7 +166,9 @@ class Training:
                 on_all_rows = iterate.objective is self.objective
                 if is_new:
                     n_iter += 1
-                    stop, validation_loss = self._record(iterate, n_iter, began)
+                    stop, validation_loss = self._record(
+                        iterate, n_iter, time.perf_counter() - began
+                    )
                     if stop:
                         reason = "a callback asked to stop"
                         break
@@ -183,6 +188,7 @@ class Training:
             if last is None:
                 raise
             interrupted, reason = True, "the training was interrupted"
+        self._write()
         final = self._best[1] if self._best is not None else last
         assert final is not None
         weights = final.objective.settled_weights(final.theta)
@@ -200,8 +206,11 @@ class Training:
         if solver.tol_is_progress:
             if progress.runs_out(value) and not self.stopping.early_stopping:
                 return True, "the objective no longer falls"
-        elif self._left(iterate, value) <= goal.target(value, iterate.theta):
-            return True, "the optimum is reached"
+        else:
+            left = self._left(iterate, value)
+            # Without theta the target may be too large, and costs no look at the rows.
+            if left <= goal.target(value) and left <= goal.target(value, iterate.theta):
+                return True, "the optimum is reached"
         if iterate.last:
             reached = not iterate.message and (solver.tol_is_progress or not np.isnan(iterate.gap))
             return reached, iterate.message or "the solver can do no better"
@@ -209,7 +218,10 @@ class Training:
 
     def _left(self, iterate: Iterate, value: float) -> float:
         """What is left to the optimum: no more than all of it, where the loss ends at zero."""
-        return np.fmin(iterate.gap, value) if self.objective.pair.loss.nonnegative else iterate.gap
+        gap = iterate.gap
+        if not self.objective.pair.loss.nonnegative:
+            return gap
+        return value if math.isnan(gap) else min(gap, value)
 
     def _stops_early(self, iterate, validation_loss, patience) -> bool:
         if not self.stopping.early_stopping or validation_loss is None:
@@ -218,60 +230,93 @@ class Training:
             self._best = (validation_loss, iterate)
         return patience.runs_out(validation_loss)
 
-    def _record(self, iterate: Iterate, n_iter: int, began: float) -> tuple[bool, float | None]:
+    def _record(self, iterate: Iterate, n_iter: int, elapsed: float) -> tuple[bool, float | None]:
         """Keep, print and hand on one iterate; return (asked to stop, validation loss)."""
-        theta = iterate.theta
-        entry = {
-            "iteration": n_iter,
-            "elapsed": time.perf_counter() - began,
-            **describe(iterate),
-        }
-        weights = [entry[name] for name in self.objective.weight_names]
-        validation_loss = None
-        if self.validation is not None:
-            validation_loss = self._validation_loss(weights)
-            entry["validation_loss"] = validation_loss
-        if self._flat_key is not None and self.history.record is not False:
-            entry[self._flat_key] = self.objective.flat_fraction(theta)
-        self.history.append(entry)
+        value = iterate.value + iterate.objective.total_l1(iterate.theta)
+        validation_loss, stop = None, False
+        if self.validation is not None or self.on_iterate is not None:
+            weights = iterate.objective.settled_weights(iterate.theta)
+            if self.validation is not None:
+                validation_loss = self._validation_loss(weights)
+            if self.on_iterate is not None:
+                stop = self.on_iterate(*weights, n_iter_=n_iter, objective_=value)
         if self.verbose:
-            self._print(entry, iterate)
-        stop = False
-        if self.on_iterate is not None:
-            stop = self.on_iterate(*weights, n_iter_=n_iter, objective_=entry["objective"])
+            self._print(iterate, n_iter, value, validation_loss)
+        if self.history.record is not False:
+            self._keep(Measured(iterate, n_iter, elapsed, validation_loss))
         return bool(stop), validation_loss
+
+    def _keep(self, measured: Measured) -> None:
+        """Put an iterate with those to be written into the history together."""
+        waiting, iterate = self._unwritten, measured.iterate
+        if waiting and iterate.objective is not waiting[0].iterate.objective:
+            self._write()
+        self._unwritten.append(measured)
+        n = len(self._unwritten)
+        if n >= UNWRITTEN or n * iterate.theta.nbytes >= UNWRITTEN_BYTES:
+            self._write()
+
+    def _write(self) -> None:
+        if self._unwritten:
+            self.history.extend(columns_of(self._unwritten))
+        self._unwritten = []
 
     def _validation_loss(self, weights) -> float:
         assert self.validation is not None
         theta = self.validation.from_weights(*weights)
         return float((self.validation.value(theta) - self.validation.l2_value(theta)).sum())
 
-    def _print(self, entry: dict, iterate: Iterate) -> None:
+    def _print(self, iterate: Iterate, n_iter: int, value: float, validation_loss) -> None:
         words = [
-            f"[{self.name}] iteration {entry['iteration']}",
-            f"objective {entry['objective']:.8g}",
-            f"gradient {entry['gradient_norm']:.2g}",
+            f"[{self.name}] iteration {n_iter}",
+            f"objective {value:.8g}",
+            f"gradient {iterate.gradient_norm:.2g}",
         ]
         if np.isfinite(iterate.gap):
             words.append(f"to the optimum {iterate.gap:.2g}")
         if iterate.objective is not self.objective:
-            words.append(f"on {entry['n_rows']} rows")
-        if "validation_loss" in entry:
-            words.append(f"validation loss {entry['validation_loss']:.6g}")
+            words.append(f"on {iterate.objective.source.n_rows} rows")
+        if validation_loss is not None:
+            words.append(f"validation loss {validation_loss:.6g}")
         print("  ".join(words), flush=True)
 
 
-def describe(iterate: Iterate) -> dict:
-    """What history keeps of an iterate, time and number apart."""
-    objective, theta = iterate.objective, iterate.theta
-    weights = objective.settled_weights(theta)
-    l2, l1 = float(objective.l2_value(theta).sum()), objective.total_l1(theta)
-    return {
-        "n_rows": objective.source.n_rows,
-        "loss": iterate.value - l2,
+@dataclass(slots=True)
+class Measured:
+    """An iterate with what the training loop adds to it."""
+
+    iterate: Iterate
+    n_iter: int
+    elapsed: float
+    validation_loss: float | None = None
+
+
+def columns_of(measured: list[Measured]) -> dict[str, np.ndarray]:
+    """What history keeps of iterates of one objective, all of them in one go.
+
+    A small training is over in a few hundred microseconds; to look at each of its iterates by
+    itself would take as long again.
+    """
+    iterates = [m.iterate for m in measured]
+    objective = iterates[0].objective
+    thetas = np.stack([iterate.theta for iterate in iterates])
+    value = np.array([iterate.value for iterate in iterates])
+    l2 = objective.l2_value(thetas).sum(axis=-1)
+    l1 = objective.l1_value(thetas).sum(axis=-1)
+    columns = {
+        "iteration": np.array([m.n_iter for m in measured]),
+        "elapsed": np.array([m.elapsed for m in measured]),
+        "n_rows": np.full(len(measured), objective.source.n_rows),
+        "loss": value - l2,
         "penalty": l1 + l2,
-        "objective": iterate.value + l1,
-        "gradient_norm": iterate.gradient_norm,
-        "step_size": iterate.step_size,
-        **dict(zip(objective.weight_names, weights, strict=True)),
+        "objective": value + l1,
+        "gradient_norm": np.array([iterate.gradient_norm for iterate in iterates]),
+        "step_size": np.array([iterate.step_size for iterate in iterates]),
     }
+    columns.update(zip(objective.weight_names, objective.settled_weights(thetas), strict=True))
+    if measured[0].validation_loss is not None:
+        columns["validation_loss"] = np.array([m.validation_loss for m in measured])
+    flat = FLAT_COLUMNS.get(objective.activation.flat or "")
+    if flat is not None:
+        columns[flat] = objective.flat_fraction(thetas)
+    return columns

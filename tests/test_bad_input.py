@@ -9,6 +9,7 @@ import pytest
 from scipy import sparse
 
 from sknneuron import NeuronClassifier, NeuronRegressor, NeuronWarning
+from sknneuron.activations import Sigmoid
 from sknneuron.losses import Quantile
 
 RNG = np.random.default_rng(0)
@@ -105,7 +106,7 @@ CASES = [
     ),
     ("tiny named X", regressor(), fit(X=FRAME * 1e-300), ValueError, "too small.*'sqft'"),
     ("huge y", regressor(), fit(y=Z * 1e300), ValueError, "too large.*TransformedTargetRegressor"),
-    ("one class", classifier(), fit_labels(y=np.ones(40)), ValueError, "only one class: .*1"),
+    ("one class", classifier(), fit_labels(y=np.ones(40)), ValueError, r"only one class: 1\.0\."),
     ("continuous labels", classifier(), fit(), ValueError, "[Uu]nknown label type.*continuous"),
     (
         "several columns of classes",
@@ -163,6 +164,13 @@ CASES = [
         fit(),
         ValueError,
         r"'activation' parameter of NeuronRegressor must be.*Got 'rellu'.*Did you mean 'relu'\?",
+    ),
+    (
+        "a class for its instance",
+        regressor(activation=Sigmoid),
+        fit(),
+        ValueError,
+        r"Did you mean Sigmoid\(\)\?",
     ),
     (
         "misspelt loss",

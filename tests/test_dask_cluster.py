@@ -53,7 +53,7 @@ def cut(array, n_chunks):
 
 
 def kill_at_evaluation(monkeypatch, cluster, number):
-    """SIGKILL who holds the first pack just before an evaluation; returns the numbers of the dead."""
+    """SIGKILL who holds the first pack, before this evaluation; returns the numbers of the dead."""
     local, client = cluster
     evaluate, done, dead = DaskSource.map_sum, [], []
 

@@ -12,7 +12,7 @@ from sknneuron.history import WEIGHT_BYTES, WEIGHTS, History
 
 def entry(i, n_weights=3, **more):
     """An iterate whose weights tell which it is."""
-    return {
+    columns = {
         "iteration": i,
         "elapsed": 0.5 * i,
         "objective": 1.0 / (i + 1),
@@ -20,12 +20,19 @@ def entry(i, n_weights=3, **more):
         "intercept": np.full(2, -float(i)),
         **more,
     }
+    return {key: np.array([value]) for key, value in columns.items()}
+
+
+def entries(numbers, n_weights=3, **more):
+    """Several iterates at once."""
+    each = [entry(i, n_weights, **more) for i in numbers]
+    return {key: np.concatenate([one[key] for one in each]) for key in each[0]}
 
 
 def record(n, record="auto", previous=None, **kwargs):
     history = History(record, previous)
     for i in range(n):
-        history.append(entry(i, **kwargs))
+        history.extend(entry(i, **kwargs))
     return history
 
 
@@ -99,6 +106,22 @@ def test_thinning(n, n_weights):
     assert_array_equal(kept["objective"], 1 / (iteration + 1))
 
 
+@pytest.mark.parametrize("n_weights", [3, *HEAVY])
+@pytest.mark.parametrize("mode", ["auto", "loss", True])
+@pytest.mark.parametrize("parts", [[1, 1, 1], [5, 1, 30], [64, 64, 3], [7, 64]])
+def test_iterates_come_one_by_one_or_many_at_once(parts, mode, n_weights):
+    together = History(mode)
+    start = 0
+    for part in parts:
+        together.extend(entries(range(start, start + part), n_weights))
+        start += part
+    one_by_one = record(start, mode, n_weights=n_weights).to_dict()
+    kept = together.to_dict()
+    assert kept.keys() == one_by_one.keys()
+    for key, values in one_by_one.items():
+        assert_array_equal(kept[key], values)
+
+
 def test_thinning_keeps_no_fewer_than_a_quarter_of_what_would_fit():
     n_weights = 2_000
     size = sum(entry(0, n_weights)[key].nbytes for key in WEIGHTS[:2])
@@ -110,7 +133,7 @@ def test_thinning_keeps_no_fewer_than_a_quarter_of_what_would_fit():
 def test_what_lies_in_memory_meanwhile_is_bounded_too():
     history = History("auto")
     for i in range(200):
-        history.append(entry(i, n_weights=10_000))
+        history.extend(entry(i, n_weights=10_000))
         assert len(pickle.dumps(history)) < WEIGHT_BYTES + (64 << 10)
 
 
@@ -119,7 +142,7 @@ def test_to_dict_changes_nothing():
     first, second = history.to_dict(), history.to_dict()
     for key in first:
         assert_array_equal(first[key], second[key])
-    history.append(entry(33, n_weights=8_000))
+    history.extend(entry(33, n_weights=8_000))
     assert history.to_dict()["iteration"][-1] == 33
     assert len(first["iteration"]) == len(second["iteration"])
 
@@ -171,9 +194,9 @@ def test_going_on_with_only_the_curves_drops_the_weights():
 
 def test_a_value_some_iterates_lack_is_missing_there():
     history = History(True)
-    history.append(entry(0))
-    history.append(entry(1, validation=0.25))
-    history.append(entry(2))
+    history.extend(entry(0))
+    history.extend(entry(1, validation=0.25))
+    history.extend(entry(2))
     kept = history.to_dict()
     assert_array_equal(kept["validation"], [np.nan, 0.25, np.nan])
     check_rows(kept)
@@ -184,7 +207,7 @@ def test_entries_are_not_written_into(mode):
     given = entry(3)
     before = {key: np.copy(value) for key, value in given.items()}
     history = History(mode, record(2).to_dict())
-    history.append(given)
+    history.extend(given)
     history.to_dict()
     assert set(given) == set(before)
     for key, value in given.items():
@@ -194,7 +217,7 @@ def test_entries_are_not_written_into(mode):
 def test_to_dict_shares_no_memory_with_the_entries():
     given = entry(0)
     history = History(True)
-    history.append(given)
+    history.extend(given)
     kept = history.to_dict()
     for key in WEIGHTS[:2]:
         assert not np.shares_memory(kept[key], given[key])

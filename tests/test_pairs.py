@@ -561,8 +561,11 @@ def test_refusals_say_what_would_do(activation, loss, classifier, reason):
     assert f"activation='{activation}' with loss='{loss}'" in message
     assert ("NeuronClassifier" if classifier else "NeuronRegressor") in message
     assert reason in message
-    losses = message.split("use one of the losses ")[1].split("; with loss")[0]
-    activations = message.split("use one of the activations ")[1]
+    other_task = "NeuronRegressor" if classifier else "NeuronClassifier"
+    _, losses, activations = message.split(" use ")
+    losses = losses.split("; with loss")[0]
+    for names in (losses, activations):
+        assert names.startswith(("one of the", other_task))
     for other in LOSSES:
         assert (f"'{other}'" in losses) == is_accepted(activation, other, classifier)
     for other in ACTIVATIONS:

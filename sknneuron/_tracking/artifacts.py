@@ -13,7 +13,7 @@ from .guard import reason_to_stay, sample
 
 # Weights up to which the page is made unasked: past that it takes longer than the rest together,
 # and shows less.
-PAGE_WEIGHTS = 500
+PAGE_WEIGHTS = 300
 
 
 @dataclass(frozen=True)

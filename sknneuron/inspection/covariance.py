@@ -140,7 +140,10 @@ def slopes(evidence: Evidence, neurons, information: str):
             low, high = pair.activation.range
             level, derivative = pair.probability(evidence.z), derivative / (high - low)
         # The losses' slopes are linear in y, so that their mean is the one at y = level.
-        curvature = pair.loss.second_derivative(level, level) * derivative**2
+        with np.errstate(divide="ignore", invalid="ignore"):
+            curvature = pair.loss.second_derivative(level, level) * derivative**2
+        # A level at the end of its range has nothing to say, where 0 * inf would be NaN.
+        curvature = np.where(np.isfinite(curvature), curvature, 0.0)
     return slope[:, neurons], curvature[:, neurons]
 
 

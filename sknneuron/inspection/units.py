@@ -98,9 +98,14 @@ class Unfolded:
         """Return X as the neuron sees it, (n_samples, n_inputs), dense float64 or CSR."""
         for step in self.steps:
             X = step.transform(X)
-        if sparse.issparse(X):
-            return sparse.csr_array(X)
-        return np.asarray(to_numpy(X), dtype=np.float64)
+        X = sparse.csr_array(X) if sparse.issparse(X) else np.asarray(to_numpy(X), dtype=np.float64)
+        n_inputs = self.coef.shape[1]
+        if X.ndim != 2 or X.shape[1] != n_inputs:
+            raise ValueError(
+                f"X must be a table with {n_inputs} columns, but has the shape {X.shape}. One row "
+                "is a table too: X.iloc[[0]] of a DataFrame, X[:1] of an array, [[...]] of numbers."
+            )
+        return X
 
     def raw_bias(self) -> np.ndarray:
         """Return each neuron's z where every number is 0 and every level adds nothing."""

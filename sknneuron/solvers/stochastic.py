@@ -202,10 +202,7 @@ class Stochastic(Solver):
                 self._forget(state)
 
     def _divergence(self) -> str:
-        return (
-            f"the training diverged with learning_rate_init={self.learning_rate_init!r}; the "
-            "weights are the last good ones. A lower learning_rate_init or solver='auto' would do"
-        )
+        return f"the training diverged with learning_rate_init={self.learning_rate_init!r}"
 
 
 class _Course:

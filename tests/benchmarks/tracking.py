@@ -92,7 +92,7 @@ def autologged(repeats: int) -> dict:
         "8 steps, 30 features, no model": (NeuronClassifier(), 30, False),
         "8 steps, 30 features, model": (NeuronClassifier(), 30, True),
         "400 epochs, 30 features, no model": (NeuronClassifier(**slow), 30, False),
-        "8 steps, 500 features, no model": (NeuronClassifier(alpha=1.0), 500, False),
+        "8 steps, 300 features, no model": (NeuronClassifier(alpha=1.0), 300, False),
         "8 steps, 3000 features, no model": (NeuronClassifier(alpha=1.0), 3000, False),
     }
     results = {}

@@ -206,3 +206,12 @@ def test_too_large_a_table(monkeypatch):
     X, y = load_breast_cancer(return_X_y=True)
     with pytest.raises(ValueError, match="fewer rows"):
         contributions(NeuronRegressor().fit(X[:, :3], y), X[:, :3])
+
+
+def test_a_row_that_is_no_table():
+    X = pd.DataFrame({"left": [0, 0, 1, 1], "right": [0, 1, 0, 1]})
+    neuron = NeuronClassifier().fit(X, [0, 0, 0, 1])
+    for row in ([1, 0], X.iloc[0], [[1]]):
+        with pytest.raises(ValueError, match=r"table with 2 columns.*X\.iloc\[\[0\]\]"):
+            contributions(neuron, row)
+    assert len(contributions(neuron, [[1, 0]])) == 1

@@ -141,6 +141,19 @@ def test_expected_information_is_that_of_iterated_least_squares(name):
     assert np.allclose(got["std_error"], observed, rtol=1e-6) == canonical
 
 
+@pytest.mark.parametrize("name", ["probit", "cloglog"])
+def test_expected_information_where_levels_round_to_their_ends(name):
+    iris, species = load_iris(return_X_y=True)
+    rows, y = StandardScaler().fit_transform(iris)[50:], (species[50:] == 2).astype(int)
+    model = neuron_of(name).fit(rows, y)
+    assert np.isin(model.predict_proba(rows), [0.0, 1.0]).any()
+    expected = sm.GLM(y, sm.add_constant(rows, prepend=False), family=family_of(name)).fit(
+        tol=1e-14
+    )
+    got = coef_table(model, rows, y, information="expected")
+    np.testing.assert_allclose(got["std_error"], expected.bse, rtol=1e-4)
+
+
 @pytest.mark.parametrize("reference", [0, 2])
 def test_agrees_with_multinomial_logit(reference):
     y = np.digitize(Z + RNG.logistic(size=N), [-1, 0.5])

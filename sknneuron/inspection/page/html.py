@@ -45,6 +45,19 @@ SHORT = 24
 DTYPES = {"u1": np.uint8, "i2": np.int16, "i4": np.int32, "f4": np.float32, "f8": np.float64}
 
 
+class Page(str):
+    """The text of a page, which a terminal names and a notebook shows."""
+
+    def __repr__(self) -> str:
+        return f"<neuron page, {len(self.encode()) / 1000:.0f} kB>"
+
+    def _repr_html_(self) -> str:
+        return (
+            f'<iframe srcdoc="{html.escape(self)}" sandbox="allow-scripts" title="A neuron" '
+            'style="width: 100%; height: 900px; border: 0"></iframe>'
+        )
+
+
 def to_html(
     estimator, X=None, y=None, path=None, *, title: str | None = None, max_rows: int = 500
 ) -> str:
@@ -75,7 +88,7 @@ def to_html(
     Returns
     -------
     page : str
-        The whole file.
+        The whole file. At the end of a notebook's cell it shows as the page itself.
 
     Raises
     ------
@@ -101,6 +114,8 @@ def to_html(
     >>> page = to_html(NeuronClassifier().fit(X, y), X, y, title="Iris")
     >>> page[:15]
     '<!doctype html>'
+    >>> page  # doctest: +ELLIPSIS
+    <neuron page, ... kB>
     """
     if isinstance(max_rows, bool) or not isinstance(max_rows, (int, np.integer)) or max_rows < 1:
         raise ValueError(f"max_rows must be an integer >= 1. Got {max_rows!r} instead.")
@@ -114,7 +129,7 @@ def to_html(
             break
     if path is not None:
         Path(path).write_text(page, encoding="utf-8")
-    return page
+    return Page(page)
 
 
 def render(summary: dict, longest: int = MAX_NAME) -> str:

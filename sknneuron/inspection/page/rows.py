@@ -183,9 +183,9 @@ def _row_names(X, chosen: np.ndarray) -> list[str]:
     if isinstance(X, (list, pd.Series)) and all(isinstance(text, str) for text in X):
         labels = [text[:SNIPPET] for text in X]
     elif isinstance(X, pd.DataFrame) and not np.array_equal(X.index, chosen):
+        if X.index.dtype.kind in "iuf":  # a number beside a number
+            return [f"{name} (index {i})" for name, i in zip(names, X.index, strict=True)]
         labels = [str(label) for label in X.index]
-        if X.index.inferred_type == "integer":  # two numbers in a row: say which is which
-            labels = [f"index {label}" for label in labels]
     else:
         return names
     return [f"{name}: {label}" for name, label in zip(names, labels, strict=True)]

@@ -62,7 +62,9 @@ def summarize(estimator, X=None, y=None, *, title=None, max_rows=500, budget=1.0
         "coef": subject.unfolded.coef[:, subject.kept].ravel().tolist(),
         "intercept": subject.unfolded.intercept.tolist(),
         "means": means,
-        "baseline": "bias" if means is None or subject.is_sparse else "average",
+        "baseline": "bias"
+        if subject.is_sparse or _has_zeros(features) or means is None
+        else "average",
         "z_range": _z_range(subject),
         "picture": picture,
         "rest": rest,
@@ -74,6 +76,11 @@ def summarize(estimator, X=None, y=None, *, title=None, max_rows=500, budget=1.0
         "notes": [*_data_notes(subject), *subject.notes],
         "facts": words.facts(subject),
     }
+
+
+def _has_zeros(features: list[dict]) -> bool:
+    """Whether zero is a value like others in every column, and the bias thus a row like others."""
+    return all("min" in f and f["min"] <= 0 <= f["max"] for f in features)
 
 
 def _behind_the_sum(subject: Subject) -> dict:

@@ -34,6 +34,8 @@ def lead(subject: Subject) -> str:
     """Say in a sentence what kind of neuron this is."""
     n_columns, n_inputs = len(subject.used), subject.unfolded.coef.shape[1]
     columns = f"{n_columns:,} feature{'s' if n_columns != 1 else ''}"
+    if n_columns and all(column.kind == "derived" for column in subject.used):
+        columns = columns.replace("feature", "output") + " of an earlier step"
     if n_inputs != n_columns:
         columns += f" ({n_inputs:,} inputs)"
     what = {

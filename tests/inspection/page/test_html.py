@@ -90,6 +90,13 @@ def test_it_is_written_where_asked(planted, tmp_path):
     assert "<title>Income</title>" in page
 
 
+def test_a_terminal_names_it_and_a_notebook_shows_it(planted):
+    page = to_html(*planted)
+    assert re.fullmatch(r"<neuron page, \d+ kB>", repr(page))
+    shown = re.fullmatch(r'<iframe srcdoc="([^"]*)" sandbox="allow-scripts" .*', page._repr_html_())
+    assert html.unescape(shown.group(1)) == page
+
+
 def test_the_same_fit_gives_the_same_file(planted):
     assert to_html(*planted) == to_html(*planted)
 

@@ -534,3 +534,20 @@ def test_the_policy_admits_no_other_script(browser, tmp_path):
     assert sorted(refused) == ["connect-src", "img-src", "script-src-elem"]
     assert page.evaluate("window.intruder") is None
     page.close()
+
+
+def test_levels_alike_but_for_rounding_stand_in_one_bar(pages):
+    X = np.linspace(0, 1, 40)[:, None]
+    page = pages.open(to_html(NeuronClassifier().fit(X, X[:, 0] > 0.5), X))
+    page.fill("#bias", "40")
+    page.press("#bias", "Enter")
+    assert page.locator(".histogram-bar").count() == 1
+    ticks = page.locator("#histogram .tick[text-anchor=middle]").all_text_contents()
+    assert len(set(ticks)) == len(ticks) > 1
+
+
+def test_ticks_close_together_differ(pages):
+    X = np.linspace(0, 1, 40)[:, None]
+    page = pages.open(to_html(NeuronRegressor(alpha=0).fit(X, 5 + 1e-5 * X[:, 0]), X))
+    ticks = page.locator("#histogram .tick[text-anchor=middle]").all_text_contents()
+    assert len(set(ticks)) == len(ticks) > 1

@@ -318,7 +318,7 @@ def test_inputs_beside_an_indicator_have_the_names_of_raw_columns():
     [
         (["some words here", "other words"], ["row 0: some words here", "row 1: other words"]),
         (pd.DataFrame({"a": [1.0, 2.0]}, index=["p", "q"]), ["row 0: p", "row 1: q"]),
-        (pd.DataFrame({"a": [1.0, 2.0]}, index=[8, 3]), ["row 0: index 8", "row 1: index 3"]),
+        (pd.DataFrame({"a": [1.0, 2.0]}, index=[7, 9]), ["row 0 (index 7)", "row 1 (index 9)"]),
         (np.ones((2, 1)), ["row 0", "row 1"]),
     ],
 )
@@ -326,3 +326,17 @@ def test_rows_are_called_by_number_and_label(rows, named):
     from sknneuron.inspection.page.rows import _row_names
 
     assert _row_names(rows, np.array([0, 1])) == named
+
+
+@pytest.mark.parametrize(("low", "baseline"), [(0, "bias"), (1, "average")])
+def test_pushes_count_from_the_bias_where_zero_is_a_case_like_others(low, baseline):
+    X = low + np.array([[0, 0], [0, 1], [1, 0], [1, 1]])
+    neuron = NeuronClassifier(alpha=1e-3).fit(X, [0, 0, 0, 1])
+    assert summarize(neuron, X)["baseline"] == baseline
+
+
+def test_the_lead_says_where_the_controls_are_a_steps_outputs():
+    X, y = np.array([[0, 0], [0, 1], [1, 0], [1, 1]]), [0, 1, 1, 0]
+    network = make_pipeline(NeuronLayer(2, random_state=0), NeuronClassifier(alpha=1e-3)).fit(X, y)
+    assert summarize(network, X)["lead"].startswith("A neuron on 2 outputs of an earlier step that")
+    assert summarize(network[:1], X)["lead"].startswith("A layer of 2 on 2 features:")

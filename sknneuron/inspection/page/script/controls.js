@@ -97,6 +97,7 @@ function controlsPanel(page) {
   hideAfter(list, FIRST_CONTROLS, byId("more-controls"), "feature");
   byId("row").max = page.nRows;
   byId("row-picker").hidden = !page.nRows;
+  byId("row-count").textContent = `of ${fmt(page.nRows, 7)}`;
   byId("row").addEventListener("change", (event) => {
     const row = Math.round(Number(event.target.value)) - 1;
     if (row >= 0 && row < page.nRows) page.loadRow(row);
@@ -218,8 +219,6 @@ function pushText(push) {
 }
 
 function rowText(page) {
-  const of = `of ${fmt(page.nRows, 7)}`;
-  if (page.row === null) return `${of}: typical values now`;
-  const name = page.data.rows.names[page.row];
-  return `${of}: ${name}${page.isRow ? "" : ", changed"}`;
+  if (page.row === null) return "typical values now";
+  return `${page.data.rows.names[page.row]}${page.isRow ? "" : ", changed"}`;
 }

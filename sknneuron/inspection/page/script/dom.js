@@ -136,13 +136,21 @@ function dots(points, className) {
   return svg("path", { d, class: className });
 }
 
+// So many digits that neighbours differ.
+function tickDigits(marks) {
+  const most = Math.max(...marks.map(Math.abs));
+  const needed = Math.ceil(Math.log10(most / (marks[1] - marks[0])) - 1e-9) + 1;
+  return needed > 4 ? Math.min(needed, 15) : 4;
+}
+
 // Axis below: ticks with numbers, and a name at its end.
 function xAxis(node, scale, [low, high], y, [left, right], name, isWhole = false) {
   node.append(line(left, y, right, y, "axis"));
   const marks = ticks(low, high, Math.max(2, Math.floor((right - left) / 90)));
+  const digits = tickDigits(marks);
   for (const v of isWhole ? marks.filter(Number.isInteger) : marks) {
     const x = scale(v);
-    node.append(line(x, y, x, y + 4, "axis"), textAt(x, y + 17, fmt(v), "tick", "middle"));
+    node.append(line(x, y, x, y + 4, "axis"), textAt(x, y + 17, fmt(v, digits), "tick", "middle"));
   }
   if (name) node.append(textAt(right, y + 33, name, "axis-name", "end"));
 }

@@ -81,9 +81,12 @@ class Page {
     if (this.baseline === "bias") return { name: "bias", z: bias, pushes: this.pushes, rest };
     const average = this.averagePushes;
     const restAverage = this.data.rest ? this.data.rest.start[this.neuron] : 0;
+    const z = bias + average.reduce((sum, v) => sum + v, restAverage);
+    const size = Math.abs(bias) + average.reduce((sum, v) => sum + Math.abs(v), Math.abs(restAverage));
     return {
       name: "average row",
-      z: bias + average.reduce((sum, v) => sum + v, restAverage),
+      // What is left where terms cancel is rounding.
+      z: Math.abs(z) > 1e-13 * size ? z : 0,
       pushes: this.pushes.map((v, f) => v - average[f]),
       rest: rest - restAverage,
     };

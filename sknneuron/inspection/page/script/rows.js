@@ -40,7 +40,9 @@ function rowButton(page, row, levels) {
 // Rows by level, in bins of equal width.
 function binsOf(levels) {
   let [low, high] = extent(levels);
-  if (!(high > low)) [low, high] = [low - 0.5, high + 0.5];
+  const isSpread = high - low > 1e-8 * Math.max(Math.abs(low), Math.abs(high));
+  // Then all stand in the middle of one bin.
+  if (!isSpread) [low, high] = [low - 12.5 / BINS, low + 11.5 / BINS];
   const bins = Array.from({ length: BINS }, () => []);
   levels.forEach((level, row) => {
     bins[Math.min(Math.floor(((level - low) / (high - low)) * BINS), BINS - 1)]?.push(row);

@@ -105,7 +105,9 @@ def search_grid(X_train, X_test, y_train, y_test):
     search.fit(X_train, y_train)
     best = {name.rpartition("__")[2]: value for name, value in search.best_params_.items()}
     print(f"\nBest on log price of {len(search.cv_results_['params'])} settings: {best}")
-    print(f"  R2 {search.best_score_:.4f} in its folds, {search.score(X_test, y_test):.4f} held out")
+    print(
+        f"  R2 {search.best_score_:.4f} in its folds, {search.score(X_test, y_test):.4f} held out"
+    )
 
 
 def compare_classifiers(X_train, X_test, y_train, y_test):

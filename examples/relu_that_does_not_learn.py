@@ -15,12 +15,14 @@ import warnings
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from sklearn.exceptions import ConvergenceWarning
 
-from sknneuron import NeuronClassifier, NeuronRegressor
+from sknneuron import NeuronClassifier, NeuronRegressor, NeuronWarning
 from sknneuron.inspection import ActivationDisplay, TrainingCurveDisplay, diagnose
 
 # `fit` itself warns of the worst; here we let the doctor speak.
-warnings.simplefilter("ignore")
+for category in (ConvergenceWarning, NeuronWarning):
+    warnings.simplefilter("ignore", category)
 rng = np.random.default_rng(0)
 X = pd.DataFrame(rng.normal(size=(400, 3)), columns=["a", "b", "c"])
 y = np.maximum(2 * X["a"] - X["b"], 0) + 0.1 * rng.random(400)

@@ -56,6 +56,7 @@ search = GridSearchCV(model, grid, scoring="neg_log_loss", cv=5)
 
 mlflow.sklearn.autolog(max_tuning_runs=None, silent=True)
 with warnings.catch_warnings():
+    # Of scikit-learn, about how MLflow calls it.
     warnings.simplefilter("ignore", FutureWarning)
     with mlflow.start_run(run_name="grid over activations") as run:
         search.fit(X, y)

@@ -49,6 +49,7 @@ runs, neurons = {}, {}
 for solver in ("auto", "adam", "sgd"):
     neuron = NeuronClassifier(alpha=1e-2, solver=solver, tol=1e-6, max_iter=300, random_state=0)
     with warnings.catch_warnings():
+        # Of scikit-learn, about how MLflow calls it.
         warnings.simplefilter("ignore", FutureWarning)
         with mlflow.start_run(run_name=solver) as run:
             neurons[solver] = neuron.fit(X, y, X_val=X_val, y_val=y_val)

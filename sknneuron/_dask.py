@@ -1,11 +1,10 @@
-"""Dask collections in `fit`, `predict` and `score`: partitions checked, packed, and put in order.
+"""Dask collections in `fit`: partitions checked, packed, and their targets learnt.
 
 Nothing here is imported unless a dask collection is given.
 """
 
 from __future__ import annotations
 
-import copy
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -13,9 +12,9 @@ import dask
 import dask.array as da
 import numpy as np
 import pandas as pd
-from sklearn.base import is_classifier, is_regressor
+from sklearn.base import is_regressor
 from sklearn.utils.class_weight import compute_class_weight
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import validate_data
 
 from ._inputs import Inputs, is_dask
 from ._targets import ClassEncoder, balanced, class_weighted, report_outside, specimen
@@ -26,28 +25,28 @@ from .sources.dask import DaskSource, Pack, compute, n_packs, on_packs, persiste
 N_SHOWN = 100
 
 
-# -- fit -------------------------------------------------------------------------------------------
-
-
 def read_dask(estimator, X, y, sample_weight, validation) -> Inputs:
     """Check partitions where they are, pack them there, and learn the targets from all of them."""
     if y is None:
         raise ValueError(f"{type(estimator).__name__} needs targets: pass y.")
     columns = Columns.of(estimator, X, reset=True)
+    X_val, y_val, weight = validation
+    if not is_dask(X_val) or y_val is None:
+        # Looks at rows in memory, and words what is missing of rows anywhere.
+        validation = estimator._checked_validation(X_val, y_val, weight)
     packs = packed(columns, X, y, sample_weight)
     summaries = on_packs(partial(summary, of_classes=not is_regressor(estimator)), packs)
     targets = estimator._learn_targets(examples(summaries, estimator))
     by_class = explicit_class_weight(getattr(estimator, "class_weight", None), targets, summaries)
     source = encoded(packs, targets, by_class, columns, "sample_weight")
-    X_val, y_val, weight = validation
     held_out: Source | None = None
     if is_dask(X_val):
         columns = Columns.of(estimator, X_val, reset=False)
         packs = packed(columns, X_val, y_val, weight)
         held_out = encoded(packs, targets, None, columns, "sample_weight_val")
-    elif X_val is not None:
-        X_val, y_val, weight = estimator._checked_validation(X_val, y_val, weight)
-        held_out = ArraySource(X_val, targets.encode(y_val), weight)
+    elif validation is not None:
+        X_val, y_val, weight = validation
+        held_out = ArraySource(X_val, targets.encode(y_val, "y_val"), weight)
     elif estimator.early_stopping:
         source, held_out = split(source, estimator.validation_fraction, estimator._seed())
     return Inputs(source, targets, held_out)
@@ -337,89 +336,3 @@ def part_of(pack: Pack, fraction: float, seed, apart: bool) -> Pack:
 
 def _size(pack: Pack) -> tuple:
     return len(pack.X), float(len(pack.X) if pack.weight is None else pack.weight.sum())
-
-
-# -- predict and score -----------------------------------------------------------------------------
-
-
-def lazily(estimator, method: str, X):
-    """What a method returns for X as a dask array, block by block, once it is computed."""
-    check_is_fitted(estimator)
-    columns = Columns.of(estimator, X, reset=False)
-    apply = partial(apply_method, estimator=slim(estimator), method=method)
-    like = np.zeros((1, columns.n_features), dtype=columns.dtype)
-    if not isinstance(X, da.Array):
-        example = apply(pd.DataFrame(like, columns=X.columns))
-        return X.map_partitions(partial(apply, like=example[:0]), meta=example[:0])
-    example = apply(like)
-    apply = partial(apply, like=example[:0])
-    X = X.rechunk({1: -1})
-    if example.ndim == 1:
-        return X.map_blocks(apply, dtype=example.dtype, drop_axis=1, meta=example[:0])
-    chunks = (X.chunks[0], (example.shape[1],))
-    return X.map_blocks(apply, dtype=example.dtype, chunks=chunks, meta=example[:0])
-
-
-def slim(estimator):
-    """The estimator without its history, which no block needs."""
-    light = copy.copy(estimator)
-    for name in ("history_", "optimizer_state_"):
-        vars(light).pop(name, None)
-    return light
-
-
-def apply_method(block, estimator, method: str, like=None):
-    """Call a method on a block; an empty one gives an empty result. Runs on a worker."""
-    return like if like is not None and not len(block) else getattr(estimator, method)(block)
-
-
-def score(estimator, X, y, sample_weight=None) -> float:
-    """Accuracy, or R2 (a mean over targets), from sums over the partitions."""
-    check_is_fitted(estimator)
-    Columns.of(estimator, X, reset=False)
-    X, y, sample_weight = aligned(X, y, sample_weight)
-    rows, targets = blocks_of(X), blocks_of(y)
-    weights = [None] * len(rows) if sample_weight is None else blocks_of(sample_weight)
-    part = dask.delayed(score_part, pure=False)
-    light = dask.delayed(slim(estimator), traverse=False)
-    tasks = [part(i, light, *b) for i, b in enumerate(zip(rows, targets, weights, strict=True))]
-    parts = [found for found in compute(tasks) if found is not None]
-    if not parts:
-        raise ValueError("X has no rows: every partition is empty.")
-    if is_classifier(estimator):
-        right, total = np.sum(parts, axis=0)
-        return float(right / total)
-    return r2_of(parts)
-
-
-def score_part(number: int, estimator, X, y, weight):
-    """What a partition adds to the score. Runs on a worker."""
-    check_partition(number, X, y, weight)
-    if not len(X):
-        return None
-    predicted, y = estimator.predict(X), np.asarray(y)
-    y = y.reshape(predicted.shape)
-    weight = np.ones(len(y)) if weight is None else np.asarray(weight, dtype=np.float64).ravel()
-    if is_classifier(estimator):
-        right = (predicted == y) if y.ndim == 1 else (predicted == y).all(axis=1)
-        return float(weight @ right), float(weight.sum())
-    y, predicted = y.reshape(len(y), -1), predicted.reshape(len(y), -1)
-    total = weight.sum()
-    mean = weight @ y / total if total > 0 else np.zeros(y.shape[1])
-    return total, mean, weight @ (y - mean) ** 2, weight @ (y - predicted) ** 2
-
-
-def r2_of(parts) -> float:
-    """R2 from each partition's (weight, mean, squares about it, squared residuals)."""
-    total, mean, squares, residual = parts[0]
-    for weight, other, more, left in parts[1:]:
-        if weight == 0:
-            continue
-        delta, both = other - mean, total + weight
-        squares = squares + more + delta**2 * (total * weight / both)
-        mean = mean + delta * (weight / both)
-        total, residual = both, residual + left
-    r2 = np.where(residual == 0, 1.0, 0.0)
-    varies = squares > 0
-    r2[varies] = 1 - residual[varies] / squares[varies]
-    return float(r2.mean())

@@ -17,10 +17,13 @@ from .sources.device_array import DeviceArray, to_device, to_host
 
 def read_device(estimator, X, y, sample_weight, validation) -> Inputs:
     """Rows on a device: they stay there, and targets and weights join them."""
+    X_val, y_val, weight = validation
+    if X_val is None or y_val is None:
+        # Words what is missing.
+        estimator._checked_validation(X_val, y_val, weight)
     X, y = _on_one_device(estimator, X, y, reset=True)
     targets = estimator._learn_targets(_summary(y, not is_regressor(estimator)))
     source = _device_source(estimator, X, y, sample_weight, targets, "sample_weight")
-    X_val, y_val, weight = validation
     held_out = None
     if X_val is not None:
         if not is_device_array(X_val):

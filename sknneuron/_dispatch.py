@@ -52,7 +52,7 @@ def wherever(method):
             check_home(self, X, method)
             return method(self, X)
         if is_dask(X):
-            from ._dask import lazily
+            from ._dask_predict import lazily
 
             return lazily(self, method.__name__, X)
         if isinstance(X, ParquetSource):
@@ -70,7 +70,7 @@ def scorer_of(estimator, X, score):
         return lambda source, y, weight: score(source, *columns_of(source, y, weight)[1:])
     if type(X) is np.ndarray or not is_dask(X):
         return score
-    from ._dask import score as distributed_score
+    from ._dask_predict import score as distributed_score
 
     return functools.partial(distributed_score, estimator)
 

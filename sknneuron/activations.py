@@ -16,7 +16,6 @@ from . import _special as special
 from ._parametrized import Parametrized
 
 INF = float("inf")
-SQRT_2 = float(np.sqrt(2.0))
 INV_SQRT_2PI = float(1 / np.sqrt(2 * np.pi))
 # A derivative below this share of its largest value is as good as gone.
 FLAT = 1e-2
@@ -280,7 +279,7 @@ class ELU(Activation):
         return np.exp(np.minimum(z, 0))
 
     def with_derivative(self, z):
-        z = np.asarray(z)
+        z = _as_array(z)
         below = np.expm1(np.minimum(z, 0))
         return np.where(z > 0, z, below), below + 1
 

@@ -289,10 +289,7 @@ class NeuronLayer(BaseNeuron):
 
     def _learn_targets(self, y, classes=None):
         self._hidden_activation()
-        if self.loss == "auto":
-            loss = "log_loss" if classes is not None or are_classes(y) else "squared_error"
-        else:
-            loss = self.loss
+        loss = self._loss_for(y, classes)
         if self._takes_classes(loss):
             classes, is_multilabel = find_classes(y, type(self).__name__, classes)
             return self._encoder(loss, classes, is_multilabel)
@@ -309,6 +306,12 @@ class NeuronLayer(BaseNeuron):
         if self._takes_classes(loss):
             return self._encoder(loss, to_host(self.output_classes_), self.output_multilabel_)
         return ValueEncoder(self._value_pair(loss), len(self.output_coef_), False)
+
+    def _loss_for(self, y, classes=None):
+        """The loss, "auto" resolved by y and by the classes that were named."""
+        if self.loss != "auto":
+            return self.loss
+        return "log_loss" if classes is not None or are_classes(y) else "squared_error"
 
     @staticmethod
     def _takes_classes(loss) -> bool:
@@ -332,8 +335,7 @@ class NeuronLayer(BaseNeuron):
     def _weight_classes(self, y, sample_weight):
         if self.class_weight is None:
             return sample_weight
-        loss = "log_loss" if self.loss == "auto" and are_classes(y) else self.loss
-        if loss == "auto" or not self._takes_classes(loss):
+        if not self._takes_classes(self._loss_for(y)):
             raise ValueError(
                 "class_weight was given, but y holds numbers, not classes. Leave it out, or use "
                 "loss='log_loss'."
@@ -341,8 +343,7 @@ class NeuronLayer(BaseNeuron):
         return class_weighted(y, self.class_weight, sample_weight)
 
     def _strata(self, y, n_validation):
-        of_classes = are_classes(y) if self.loss == "auto" else self._takes_classes(self.loss)
-        return strata(y, n_validation) if of_classes else None
+        return strata(y, n_validation) if self._takes_classes(self._loss_for(y)) else None
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

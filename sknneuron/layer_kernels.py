@@ -53,20 +53,11 @@ class LayerSums:
     center: np.ndarray | None = None
 
     def __call__(self, X, y, sample_weight, weights, bias, output_weights, output_bias):
-        X = _float64(X)
-        if self.center is not None:
-            X = X - self.center
-        z = X @ weights.T
-        z += bias
-        if self.order == 0:
-            a, slope = self.activation(z), None
-        else:
-            a, slope = self.activation.with_derivative(z)
-        o = a @ output_weights.T
-        o += output_bias
+        X = _centred(X, self.center)
+        a, slope, o = _forward(self.activation, X, weights, bias, output_weights, output_bias)
         loss, r, _ = self.pair.sums(y, o, sample_weight, self.order, True)
         loss = np.array([loss.sum()])
-        if slope is None:
+        if self.order == 0:
             return (loss,)
         return loss, *_backpropagated(X, a, slope, r, output_weights)
 
@@ -80,18 +71,28 @@ class LayerGradient:
     center: np.ndarray | None = None
 
     def __call__(self, X, y, sample_weight, weights, bias, output_weights, output_bias):
-        X = _float64(X)
-        if self.center is not None:
-            X = X - self.center
-        z = X @ weights.T
-        z += bias
-        a, slope = self.activation.with_derivative(z)
-        o = a @ output_weights.T
-        o += output_bias
+        X = _centred(X, self.center)
+        a, slope, o = _forward(self.activation, X, weights, bias, output_weights, output_bias)
         r = self.pair.slope(y, o)
         if sample_weight is not None:
             r = sample_weight[:, None] * r
         return _backpropagated(X, a, slope, r, output_weights)
+
+
+def _centred(X, center):
+    """Rows in float64, less `center` if there is one."""
+    X = _float64(X)
+    return X if center is None else X - center
+
+
+def _forward(activation, X, weights, bias, output_weights, output_bias):
+    """Levels of the hidden neurons, their slopes in z, and the outputs o."""
+    z = X @ weights.T
+    z += bias
+    a, slope = activation.with_derivative(z)
+    o = a @ output_weights.T
+    o += output_bias
+    return a, slope, o
 
 
 def _backpropagated(X, a, slope, r, output_weights):
@@ -197,10 +198,8 @@ class LayerDiagonal:
 
     def __call__(self, X, y, sample_weight, weights, bias, output_weights, output_bias):
         X = _float64(X)
-        z = X @ weights.T
-        z += bias
-        a, slope = self.activation.with_derivative(z)
-        d = self.pair.derivatives(y, a @ output_weights.T + output_bias, 2, True)[2]
+        a, slope, o = _forward(self.activation, X, weights, bias, output_weights, output_bias)
+        d = self.pair.derivatives(y, o, 2, True)[2]
         in_levels = d @ output_weights**2
         if self.pair.coupled:
             # v.T (diag(p) - p p.T) v, for each neuron's weights v.

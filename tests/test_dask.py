@@ -218,6 +218,21 @@ def test_validation_rows_and_early_stopping(rows):
     np.testing.assert_array_equal(split.coef_, again.coef_)
 
 
+@pytest.mark.parametrize(
+    ("which", "words"),
+    [
+        (("X_val",), "X_val was given without y_val"),
+        (("y_val",), "y_val and sample_weight_val need X_val"),
+        (("sample_weight_val",), "y_val and sample_weight_val need X_val"),
+    ],
+)
+def test_a_part_of_validation_rows_is_refused(which, words, rows):
+    X, z, weight = rows
+    given = {"X_val": cut(X, 3), "y_val": cut(z, 3), "sample_weight_val": cut(weight, 3)}
+    with pytest.raises(ValueError, match=words):
+        NeuronRegressor().fit(cut(X, 3), cut(z, 3), **{name: given[name] for name in which})
+
+
 def test_the_same_bits_each_time(rows):
     X, z, _ = rows
     y = target("two", z)

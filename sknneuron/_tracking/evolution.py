@@ -8,6 +8,8 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from ..inspection.networks import is_layer, output_names
+from ..sources.device_array import to_host
 from .find import Found
 from .keys import safe_keys
 
@@ -58,15 +60,15 @@ class Evolution:
 
     def __init__(self, found: Found, after: int = -1):
         neuron, self.features, self.outputs = found
-        self.layer_outputs = _layer_outputs(neuron)
+        self.layer_outputs = output_names(neuron) if is_layer(neuron) else []
         history = dict(neuron.history_) or {
             "iteration": np.array([neuron.n_iter_]),
             "objective": np.array([neuron.objective_]),
         }
-        for name in ("coef", "intercept"):
+        fitted = {"coef": np.atleast_2d(to_host(neuron.coef_))}
+        fitted["intercept"] = np.atleast_1d(to_host(neuron.intercept_))
+        for name, last in fitted.items():
             if name not in history:
-                last = np.atleast_2d(neuron.coef_) if name == "coef" else neuron.intercept_
-                last = np.atleast_1d(last)
                 history[name] = np.full((len(history["iteration"]), *last.shape), np.nan)
                 history[name][-1] = last
         keep = np.asarray(history["iteration"]) > after
@@ -179,15 +181,6 @@ class Evolution:
         if not n_neurons or width % n_neurons:
             return nobody, feature
         return column // (width // n_neurons), feature
-
-
-def _layer_outputs(neuron) -> list[str]:
-    """Names of a layer's output neurons; none of a neuron."""
-    n_outputs = len(getattr(neuron, "output_coef_", ()))
-    names = getattr(neuron, "output_classes_", ())
-    if len(names) != n_outputs:
-        names = [f"output{k}" for k in range(n_outputs)]
-    return [str(name) for name in names]
 
 
 def _named(codes: np.ndarray, names: list[str], k: int) -> pd.Categorical:

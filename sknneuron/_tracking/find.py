@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from sklearn.pipeline import Pipeline
 
+from ..sources.device_array import to_host
 from .hook import CLASSES
 from .keys import safe_keys
 
@@ -115,7 +116,7 @@ def find(root, y=None) -> Found | None:
     neuron = model_of(root)
     if neuron is None or not hasattr(neuron, "coef_"):
         return None
-    n_neurons = np.atleast_2d(neuron.coef_).shape[0]
+    n_neurons = len(np.atleast_2d(to_host(neuron.coef_)))
     return Found(neuron, _feature_names(root, neuron), _output_names(neuron, n_neurons, y))
 
 

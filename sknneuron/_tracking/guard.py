@@ -19,6 +19,7 @@ import pandas as pd
 from mlflow.data.meta_dataset import MetaDataset
 from scipy import sparse
 
+from ..sources import ParquetSource
 from .find import holds_neuron
 
 # Past this many bytes of X, MLflow works on a sample.
@@ -52,8 +53,8 @@ def reason_to_stay(X) -> str | None:
         n_bytes = X.nbytes
     elif hasattr(X, "__dask_graph__"):
         return "Dask"
-    elif hasattr(X, "map_sum"):
-        return "a source of rows"
+    elif isinstance(X, ParquetSource):
+        return "in parquet files"
     elif hasattr(X, "__dlpack__"):
         return "on a device"
     else:
@@ -97,10 +98,14 @@ def sample(X, *others):
     Returns
     -------
     X, *others : tuple
-        A sparse X is a CSR matrix, whatever it was.
+        A sparse X is a CSR matrix, whatever it was. Of parquet files X is a DataFrame, and targets
+        and weights that are None are the files' own.
     """
-    if hasattr(X, "map_sum"):
-        return None, *(None for _ in others)
+    if isinstance(X, ParquetSource):
+        rows, *own = X.load()
+        pairs = zip(others, own, strict=False)
+        taken, *rest = sample(rows, *(a if given is None else given for given, a in pairs))
+        return pd.DataFrame(taken, columns=X.feature_names), *rest
     if hasattr(X, "__dask_graph__"):
         return tuple(None if a is None else _first_rows(a) for a in (X, *others))
     rows = _rows(X)
@@ -115,8 +120,7 @@ def sample(X, *others):
 
 def n_sampled(X) -> int | None:
     """Number of rows that `sample` takes; None where that is not known beforehand."""
-    is_elsewhere = hasattr(X, "map_sum") or hasattr(X, "__dask_graph__")
-    return None if is_elsewhere else len(_rows(X))
+    return None if hasattr(X, "__dask_graph__") else len(_rows(X))
 
 
 def _rows(X) -> np.ndarray:
@@ -156,10 +160,11 @@ def _first_rows(values):
 
 def tag_sample(run_id: str, X, why: str) -> None:
     """Say in the run that its training metrics come from a sample."""
-    n = n_sampled(X)
-    n_rows = f" of {X.shape[0]}" if n is not None else ""
-    value = f"{n if n is not None else 'first'} rows{n_rows}: X is {why}"
     try:
+        rows = X.load()[0] if isinstance(X, ParquetSource) else X
+        n = n_sampled(rows)
+        taken = "first rows" if n is None else f"{n} rows of {rows.shape[0]}"
+        value = f"{taken}: X is {why}"
         mlflow.MlflowClient().set_tag(run_id, "sknneuron.training_metrics_from", value)
     except Exception as error:  # a training does not fail with its tracking
         logger.warning(f"A tag was not written to MLflow run {run_id}: {error}")

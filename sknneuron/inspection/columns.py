@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
+from ..sources.device_array import to_host
 from .wires import is_missing
 
 
@@ -106,6 +107,35 @@ class Column:
             return np.zeros((0, len(coef)))
         return np.asarray(self.codes @ coef[:, self.inputs].T)
 
+    def level_codes(self):
+        """Return what each level adds to `offset`, a csr_array of shape (n_levels, n_inputs).
+
+        In a column of numbers that is encoded as well, a level is worth its slope, too.
+        """
+        if not np.any(self.slope):
+            return self.codes
+        worth = np.outer(np.array(self.levels, dtype=float), self.slope)
+        return sparse.csr_array(self.codes + sparse.csr_array(worth))
+
+    def levels_of(self, X, inputs) -> np.ndarray:
+        """Return the position of each row's level among `levels`, as `level_numbers` does.
+
+        Parameters
+        ----------
+        X : table of shape (n_samples, n_raw_columns)
+        inputs : ndarray or csr_array of shape (n_samples, n_inputs of the neuron)
+            The same rows as the neuron sees them: a derived column is known by these alone.
+        """
+        if self.position is not None:
+            return self.level_numbers(self.raw(X))
+        behind = inputs[:, self.inputs]
+        behind = (behind.toarray() if sparse.issparse(behind) else behind) - self.offset
+        codes = self.level_codes()
+        # Least |behind - code|^2.
+        nearest = codes @ behind.T - 0.5 * codes.multiply(codes).sum(axis=1)[:, None]
+        number = nearest.argmax(axis=0)
+        return np.where(np.isclose(codes[number].toarray(), behind).all(axis=1), number, -1)
+
     def level_numbers(self, values) -> np.ndarray:
         """Return the position of each value among `levels`; -1 for unknown, -2 for missing."""
         where = {level: k for k, level in enumerate(self.levels)}
@@ -172,11 +202,7 @@ class Target:
 
 def to_numpy(array) -> np.ndarray:
     """Return an array of any kind or device as numpy float64."""
-    if hasattr(array, "detach"):
-        array = array.detach().cpu()
-    elif hasattr(array, "get") and not isinstance(array, (pd.DataFrame, pd.Series)):
-        array = array.get()
-    return np.asarray(array, dtype=np.float64)
+    return np.asarray(to_host(array), dtype=np.float64)
 
 
 def raw_values(X, position: int):

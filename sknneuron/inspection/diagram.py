@@ -39,7 +39,6 @@ class Text:
     anchor: str = "middle"
     size: float = 12.0
     colour: str | None = None
-    bold: bool = False
 
 
 @dataclass
@@ -206,10 +205,9 @@ def to_svg(diagram: Diagram, title: str) -> str:
         parts.append(f'<path d="{_arrow(x0, y0, x1, y1)}" {outline}/>')
     for text in diagram.texts:
         colour = text.colour or "currentColor"
-        weight = ' font-weight="bold"' if text.bold else ""
         parts.append(
             f'<text x="{text.x:g}" y="{text.y:.1f}" text-anchor="{text.anchor}" fill="{colour}" '
-            f'dominant-baseline="central" font-size="{text.size:g}"{weight}>'
+            f'dominant-baseline="central" font-size="{text.size:g}">'
             f"{escape(text.text)}</text>"
         )
     return "".join([*parts, "</svg>"])
@@ -266,7 +264,6 @@ def on_axes(diagram: Diagram, ax) -> None:
             va="center",
             fontsize=0.8 * text.size,
             color=text.colour or "black",
-            weight="bold" if text.bold else "normal",
             zorder=4,
         )
     ax.set(xlim=(0, diagram.width), ylim=(diagram.height, 0), aspect="equal")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -99,6 +98,13 @@ class Evidence:
         deviation = np.sqrt(self.weight @ (self.X - self.mean) ** 2 / self.total_weight)
         return np.where(deviation > rounding * np.abs(self.mean), deviation, 0.0)
 
+    def correlation(self, columns) -> np.ndarray:
+        """Weighted correlation of these inputs, none of which is constant."""
+        X = self.X[:, columns]
+        X = X.toarray() if sparse.issparse(X) else X
+        Z = (X - self.mean[columns]) / self.deviation[columns]
+        return (Z * self.weight[:, None]).T @ Z / self.total_weight
+
     @property
     def penalty(self) -> tuple[float, float]:
         """Strengths (L1, L2) of the penalty on each weight."""
@@ -133,22 +139,14 @@ def gather(inside: Unfolded, X, y=None, sample_weight=None) -> Evidence:
         y = None
     if y is not None:
         y = y.to_numpy() if hasattr(y, "to_numpy") else np.asarray(y)
-        if y.ndim == 2 and y.shape[1] == 1 and inside.coef.shape[0] == 1:
-            y = y[:, 0]
+        y = y.ravel() if y.shape[1:] == (1,) else y
         if len(y) != n_rows:
             raise ValueError(f"y has {len(y)} values, but X has {n_rows} rows.")
         if bool(np.any(pd.isna(y))):
             raise ValueError("y contains missing values. Leave those rows out, of X and y.")
         by_class = inside.neuron._weight_classes(y, None)
         class_weight = class_weight if by_class is None else np.asarray(by_class, dtype=float)
-        y = _encode(inside, y)
+        y = inside.target.transform(y) if inside.target.is_transformed else y
+        # Targets out of the activation's reach are a finding of `diagnose`, no news here.
+        y = inside.neuron._fitted_targets().encode_unchecked(y)
     return Evidence(inside, inputs, y, weight, class_weight)
-
-
-def _encode(inside: Unfolded, y):
-    if inside.target.is_transformed:
-        y = inside.target.transform(y)
-    with warnings.catch_warnings():
-        # Targets out of the activation's reach: a finding of `diagnose`, no news here.
-        warnings.simplefilter("ignore")
-        return inside.neuron._fitted_targets().encode(y)

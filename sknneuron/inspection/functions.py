@@ -93,15 +93,15 @@ def _levels(column: Column, evidence: Evidence | None, X, n: int):
     if dropped is not None:
         baseline, against = np.zeros(codes.shape[1]), f"against {_names(column, dropped)}"
     else:
-        share = np.ones(len(codes)) / len(codes)
+        count: np.ndarray = np.ones(len(codes))
         against = "against the plain mean of the levels"
         if evidence is not None:
-            numbers = column.level_numbers(column.raw(X))
+            numbers = column.levels_of(X, evidence.X)
             known = numbers >= 0
-            share = np.bincount(numbers[known], evidence.weight[known], len(codes)).astype(float)
-            share /= share.sum()
-            against = "against the mean of these rows"
-        baseline = share @ codes
+            if evidence.weight[known].any():
+                count = np.bincount(numbers[known], evidence.weight[known], len(codes))
+                against = "against the mean of these rows"
+        baseline = count @ codes / count.sum()
     found = [
         Function(
             f"{column.name}={_names(column, members)}",
@@ -127,7 +127,9 @@ def _missing(column: Column, n: int) -> Function:
     coefficients = np.zeros(n + 1)
     is_indicator = np.isin(column.inputs, column.indicators)
     coefficients[column.indicators] = (column.missing - column.offset)[is_indicator]
-    note = "" if column.imputed is None else f"beside the imputed {column.imputed:.6g}"
+    imputed = column.imputed
+    word = f"{imputed:.6g}" if isinstance(imputed, float) else str(imputed)
+    note = "" if imputed is None else f"beside the imputed {word}"
     return Function(f"{column.name} is missing", coefficients, note, unit="level")
 
 

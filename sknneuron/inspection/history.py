@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from .networks import output_names
 from .units import Unfolded, unfold
 
 OUTPUT = ("output_coef", "output_intercept")
@@ -77,13 +78,11 @@ def _of_outputs(inside: Unfolded, history) -> dict[str, np.ndarray]:
     """Weights and biases of a layer's output neurons."""
     if "output_coef" not in history:
         return {}
-    _, n_outputs, n_neurons = history["output_coef"].shape
-    names = getattr(inside.neuron, "output_classes_", ())
-    outputs = names if len(names) == n_outputs else [f"output{k}" for k in range(n_outputs)]
+    outputs = output_names(inside.neuron)
     found = {
-        f"output_weights/{output}/{inside.neuron_names[j]}": history["output_coef"][:, k, j]
+        f"output_weights/{output}/{neuron}": history["output_coef"][:, k, j]
         for k, output in enumerate(outputs)
-        for j in range(n_neurons)
+        for j, neuron in enumerate(inside.neuron_names)
     }
     biases = history["output_intercept"]
     return found | {f"output_bias/{name}": biases[:, k] for k, name in enumerate(outputs)}

@@ -9,6 +9,7 @@ from sklearn.pipeline import Pipeline
 
 from ..losses import SquaredError
 from ..pairs import ChainRule, Pair
+from .tracer import steps_of
 
 
 def is_layer(estimator) -> bool:
@@ -19,6 +20,21 @@ def is_layer(estimator) -> bool:
 def hidden_pair(layer) -> Pair:
     """The activation of a layer's neurons, as part of a pair: no target is theirs alone."""
     return ChainRule(layer._hidden_activation(), SquaredError())
+
+
+def output_names(layer) -> list[str]:
+    """Names of a layer's output neurons: its classes, where there is a neuron for each."""
+    n_outputs = len(layer.output_coef_)
+    classes = getattr(layer, "output_classes_", ())
+    if len(classes) == n_outputs:
+        return [str(label) for label in classes]
+    return [f"output{k}" for k in range(n_outputs)]
+
+
+def ends_in_layer(steps) -> bool:
+    """Whether what these steps give are the levels of a layer, pipelines within unrolled."""
+    flat = tuple(_unrolled(steps))
+    return bool(flat) and is_layer(flat[-1])
 
 
 def layers_before(steps) -> Iterator[tuple[Any, tuple]]:
@@ -32,7 +48,6 @@ def layers_before(steps) -> Iterator[tuple[Any, tuple]]:
 def _unrolled(steps) -> Iterator[Any]:
     for step in steps:
         if isinstance(step, Pipeline):
-            inner = (s for _, s in step.steps)
-            yield from _unrolled(s for s in inner if s is not None and not isinstance(s, str))
+            yield from _unrolled(steps_of(step))
         else:
             yield step

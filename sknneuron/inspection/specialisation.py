@@ -96,7 +96,8 @@ def specialisation(estimator, X, y=None, sample_weight=None, *, layer=-1) -> pd.
     X : DataFrame or array-like of shape (n_samples, n_features), dense or sparse
         Rows as the estimator takes them.
     y : array-like of shape (n_samples,), default=None
-        Labels, or numbers.
+        Labels, or numbers. Whole numbers past 0 and 1 are labels where the layer was trained on
+        classes, else numbers.
     sample_weight : array-like of shape (n_samples,), default=None
     layer : int, default=-1
         Which of several layers.
@@ -136,17 +137,18 @@ def specialisation(estimator, X, y=None, sample_weight=None, *, layer=-1) -> pd.
     >>> table.shape[0], bool((table["selectivity"] > 0.3).all())
     (3, True)
     """
-    levels = Levels.of(find_layer(estimator, X, layer), X, sample_weight)
+    inside = find_layer(estimator, X, layer)
+    levels = Levels.of(inside, X, sample_weight)
     flat = levels.weight @ levels.flat
     columns: dict[str, Any] = {
         "active": np.clip(1 - flat, 0, 1),
         "mean": levels.mean,
         "deviation": levels.deviation,
-        **_answers(levels, y),
+        **_answers(levels, y, inside.neuron),
     }
     correlation = levels.correlation()
-    others = np.abs(correlation - 2 * np.eye(len(correlation)) * np.sign(correlation))
-    others = np.where(np.eye(len(correlation), dtype=bool) | np.isnan(others), -1, others)
+    itself = np.eye(len(correlation), dtype=bool)
+    others = np.where(itself | np.isnan(correlation), -1, np.abs(correlation))
     nearest = others.argmax(axis=1)
     has_other = others.max(axis=1) >= 0
     columns["most_like"] = [
@@ -179,7 +181,7 @@ def find_layer(estimator, X=None, layer: int = -1) -> Unfolded:
     return inside if neurons is inside.neuron else unfold_layer(neurons, steps, X)
 
 
-def _answers(levels: Levels, y) -> dict[str, Any]:
+def _answers(levels: Levels, y, neuron) -> dict[str, Any]:
     """Columns that say how the levels go with y."""
     if y is None:
         return {}
@@ -191,7 +193,7 @@ def _answers(levels: Levels, y) -> dict[str, Any]:
             "of several targets one at a time."
         )
     variance = np.where(levels.is_constant, np.nan, levels.deviation**2)
-    if type_of_target(y).startswith("continuous"):
+    if not _are_labels(y, neuron):
         centred = y - levels.weight @ y
         spread = np.sqrt(levels.weight @ centred**2)
         r = (levels.weight * centred) @ (levels.level - levels.mean)
@@ -209,3 +211,11 @@ def _answers(levels: Levels, y) -> dict[str, Any]:
         "answers_to": [classes[c] if ok else None for c, ok in zip(furthest, known, strict=True)],
         "selectivity": share @ apart**2 / variance,
     }
+
+
+def _are_labels(y, neuron) -> bool:
+    """Whether y is of classes; of whole numbers that is said by what the neuron was trained on."""
+    kind = type_of_target(y)
+    if kind == "multiclass" and y.dtype.kind in "iuf":
+        return hasattr(neuron, "output_classes_") or hasattr(neuron, "classes_")
+    return not kind.startswith("continuous")

@@ -90,13 +90,14 @@ def contributions(estimator, X, *, output=None, baseline=None) -> pd.DataFrame:
         )
     names = _unique([column.name for column in used])
     own = [_free(name, names) for name in OWN_NAMES]
-    levels = inside.neuron.transform(_as_fitted(inside, inputs))
-    z = to_numpy(inside.neuron.pre_activation(_as_fitted(inside, inputs)))
+    named = inside.named(inputs)
+    levels = to_numpy(inside.neuron.transform(named))
+    z = to_numpy(inside.neuron.pre_activation(named))
     index = X.index if isinstance(X, pd.DataFrame) else None
     tables = {}
     for k in chosen:
         terms = _terms(inputs, inside.coef[k], used, reference)
-        extra = np.full(len(z), bias[k]), z[:, k], to_numpy(levels)[:, k]
+        extra = np.full(len(z), bias[k]), z[:, k], levels[:, k]
         tables[inside.neuron_names[k]] = pd.DataFrame(
             np.column_stack([terms, *extra]), index=index, columns=[*names, *own]
         )
@@ -124,14 +125,6 @@ def neuron_numbers(inside: Unfolded, output) -> list[int]:
         f"output={output!r} is no neuron of this estimator: give one of "
         f"{list(inside.neuron_names[:20])}, or a number from 0 to {n_neurons - 1}."
     )
-
-
-def _as_fitted(inside: Unfolded, inputs):
-    """The neuron's inputs with the names that it has been fitted with."""
-    names = getattr(inside.neuron, "feature_names_in_", None)
-    if names is None or sparse.issparse(inputs):
-        return inputs
-    return pd.DataFrame(inputs, columns=names)
 
 
 def _terms(inputs, weights, used, reference):
@@ -165,7 +158,7 @@ def _baseline(inside: Unfolded, X, inputs, baseline):
 
 
 def _rows(inside: Unfolded, X, rows):
-    """Rows to be held against in the form that the first step takes."""
+    """Rows to be held against, as the first step takes them, with the types of X's columns."""
     if isinstance(rows, pd.DataFrame) or sparse.issparse(rows) or _is_flat(X):
         return rows
     first = inside.steps[0] if inside.steps else inside.neuron
@@ -184,10 +177,10 @@ def _rows(inside: Unfolded, X, rows):
     if names is None:
         return rows if inside.steps else rows.astype(float)
     frame = pd.DataFrame(rows, columns=names).infer_objects()
-    # A missing word would pass for a missing number, which an encoder of words cannot compare.
-    types = dict(X.dtypes) if isinstance(X, pd.DataFrame) else {}
-    empty = [name for name in names if name in types and bool(frame[name].isna().all())]
-    return frame.astype({name: types[name] for name in empty})
+    # A missing word alone would make a column of numbers.
+    is_frame = isinstance(X, pd.DataFrame)
+    words = X.select_dtypes(exclude=["number", "bool"]).dtypes if is_frame else {}
+    return frame.astype({name: words[name] for name in names if name in words})
 
 
 def _is_flat(X) -> bool:

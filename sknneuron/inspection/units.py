@@ -8,20 +8,16 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from scipy import sparse
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.pipeline import Pipeline
-from sklearn.preprocessing import (
-    FunctionTransformer,
-    MaxAbsScaler,
-    MinMaxScaler,
-    RobustScaler,
-    StandardScaler,
-)
+from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils.validation import check_is_fitted
 
 from .columns import Column, Target, raw_values, to_numpy
-from .wires import NAN, Tracer, UnfoldError, Wire, is_missing
+from .tracer import Tracer, steps_of
+from .wires import NAN, SCALERS, UnfoldError, Wire, is_missing
 
 
 @dataclass(frozen=True)
@@ -98,7 +94,7 @@ class Unfolded:
         """Return X as the neuron sees it, (n_samples, n_inputs), dense float64 or CSR."""
         for step in self.steps:
             X = step.transform(X)
-        X = sparse.csr_array(X) if sparse.issparse(X) else np.asarray(to_numpy(X), dtype=np.float64)
+        X = sparse.csr_array(X) if sparse.issparse(X) else to_numpy(X)
         n_inputs = self.coef.shape[1]
         if X.ndim != 2 or X.shape[1] != n_inputs:
             raise ValueError(
@@ -106,6 +102,14 @@ class Unfolded:
                 "is a table too: X.iloc[[0]] of a DataFrame, X[:1] of an array, [[...]] of numbers."
             )
         return X
+
+    def named(self, inputs):
+        """Return inputs of the neuron with the names that it was fitted with, where it was."""
+        names = getattr(self.neuron, "feature_names_in_", None)
+        if names is None:
+            return inputs
+        rows = inputs.toarray() if sparse.issparse(inputs) else inputs
+        return pd.DataFrame(rows, columns=names)
 
     def raw_bias(self) -> np.ndarray:
         """Return each neuron's z where every number is 0 and every level adds nothing."""
@@ -200,8 +204,7 @@ def _unfolded(estimator, neuron, steps: tuple, target: Target, X) -> Unfolded:
     tracer = Tracer(n_raw)
     wires = [Wire(source=j) for j in range(n_raw)]
     try:
-        for step in steps:
-            wires = tracer.through(step, wires)
+        wires = tracer.along(list(steps), wires, n_inputs)
     except UnfoldError as reason:
         wires = []
         tracer.notes.append(f"{reason}.")
@@ -232,8 +235,7 @@ def _take_apart(estimator):
         if hasattr(inner, "best_estimator_"):
             inner = inner.best_estimator_
         elif isinstance(inner, Pipeline):
-            before = [step for _, step in inner.steps[:-1]]
-            steps += [s for s in before if s is not None and not isinstance(s, str)]
+            steps += steps_of(inner)[:-1]
             inner = inner.steps[-1][1]
         elif isinstance(inner, TransformedTargetRegressor):
             check_is_fitted(inner, "regressor_")
@@ -255,9 +257,6 @@ def _take_apart(estimator):
     return inner, steps, target
 
 
-AFFINE_TARGETS = (StandardScaler, MinMaxScaler, MaxAbsScaler, RobustScaler)
-
-
 def _target(ttr) -> Target:
     transformer = ttr.transformer_
 
@@ -275,7 +274,7 @@ def _target(ttr) -> Target:
         if transformer.func is None and transformer.inverse_func is None:
             return Target()
         kind = {np.log: "log", np.log1p: "log1p"}.get(transformer.func, "other")
-    elif isinstance(transformer, AFFINE_TARGETS) and not getattr(transformer, "clip", False):
+    elif isinstance(transformer, SCALERS) and not getattr(transformer, "clip", False):
         at = inverse(np.zeros((1, transformer.n_features_in_))).ravel()
         step = inverse(np.ones((1, transformer.n_features_in_))).ravel() - at
         if len(at) == 1:

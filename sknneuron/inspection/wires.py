@@ -1,22 +1,18 @@
-"""Follow columns through the steps of a pipeline, as long as each stays a function of one column.
+"""Columns somewhere in a pipeline, as functions of one raw column each, and what steps do to them.
 
-A `Wire` is one column somewhere in a pipeline, in terms of one raw column: affine in a number, or a
-value for each level of a category. A step turns a list of wires into a list of wires; one that
-mixes columns or bends them gives up, and its outputs start wires of their own.
+A `Wire` is one such column: affine in a number, or a value for each level of a category. A step
+turns a list of wires into a list of wires; one that mixes columns or bends them gives up.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from sklearn.compose import ColumnTransformer
-from sklearn.feature_selection import SelectorMixin
 from sklearn.impute import MissingIndicator, SimpleImputer
-from sklearn.pipeline import FeatureUnion, Pipeline
 from sklearn.preprocessing import (
     FunctionTransformer,
     MaxAbsScaler,
@@ -29,6 +25,8 @@ from sklearn.preprocessing import (
 )
 
 NAN = float("nan")
+# Affine in each column, for targets as for columns.
+SCALERS = (StandardScaler, MinMaxScaler, MaxAbsScaler, RobustScaler)
 
 
 class UnfoldError(Exception):
@@ -135,10 +133,6 @@ def _identity(step, wires):
         name = getattr(step.func, "__name__", repr(step.func))
         raise UnfoldError(f"FunctionTransformer({name}) is not known to be affine")
     return wires
-
-
-def _selector(step, wires):
-    return [wires[j] for j in step.get_support(indices=True)]
 
 
 def _indicator(step, wires):
@@ -299,103 +293,3 @@ RULES: dict[type, Callable] = {
     TargetEncoder: _target_encoder,
 }
 """How wires go through each kind of step."""
-
-
-# -- the whole -------------------------------------------------------------------------------------
-
-
-@dataclass
-class Tracer:
-    """Sends wires through steps, and starts new ones behind a step that cannot be unfolded.
-
-    Attributes
-    ----------
-    derived : list of str
-        Names of the columns that start behind such a step.
-    notes : list of str
-        Which steps could not be unfolded, and why.
-    """
-
-    n_raw: int
-    derived: list[str] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-
-    def through(self, step, wires: list[Wire]) -> list[Wire]:
-        """Return the wires behind a fitted step."""
-        if step is None or (isinstance(step, str) and step == "passthrough"):
-            return wires
-        if isinstance(step, Pipeline):
-            for _, inner in step.steps:
-                wires = self.through(inner, wires)
-            return wires
-        if isinstance(step, ColumnTransformer):
-            return self._column_transformer(step, wires)
-        if isinstance(step, FeatureUnion):
-            parts = [
-                self.through(inner, wires)
-                for _, inner in step.transformer_list
-                if not (isinstance(inner, str) and inner == "drop")
-            ]
-            return [wire for part in parts for wire in part]
-        rule = _selector if isinstance(step, SelectorMixin) else RULES.get(type(step))
-        try:
-            if rule is None:
-                raise UnfoldError(f"{type(step).__name__} is not affine column by column")
-            return rule(step, wires)
-        except UnfoldError as reason:
-            return self._start_anew(step, str(reason))
-
-    def _column_transformer(self, step, wires):
-        by_position: dict[int, Wire] = {}
-        for name, inner, columns in step.transformers_:
-            if isinstance(inner, str) and inner == "drop":
-                continue
-            chosen = [wires[j] for j in positions(step, columns)]
-            where = step.output_indices_[name]
-            if not chosen:
-                continue
-            behind = self.through(inner, chosen)
-            by_position.update(zip(range(where.start, where.stop), behind, strict=True))
-        return [by_position[k] for k in sorted(by_position)]
-
-    def _start_anew(self, step, reason: str) -> list[Wire]:
-        names = _output_names(step)
-        first = self.n_raw + len(self.derived)
-        self.derived += names
-        shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
-        self.notes.append(f"{reason}: its outputs ({shown}) are shown as they are.")
-        return [Wire(source=first + k) for k in range(len(names))]
-
-
-def _output_names(step) -> list[str]:
-    try:
-        return [str(name) for name in step.get_feature_names_out()]
-    except (AttributeError, ValueError):
-        n_out = _n_outputs(step)
-        prefix = type(step).__name__.lower()
-        return [f"{prefix}{k}" for k in range(n_out)]
-
-
-def _n_outputs(step) -> int:
-    n_in = getattr(step, "n_features_in_", None)
-    if n_in is None:
-        raise UnfoldError(f"{type(step).__name__} does not say how many columns it gives")
-    names = getattr(step, "feature_names_in_", None)
-    probe = np.ones((1, n_in))
-    return step.transform(probe if names is None else pd.DataFrame(probe, columns=names)).shape[1]
-
-
-def positions(step, columns) -> list[int]:
-    """Return the positions that a ColumnTransformer's column specification stands for."""
-    n = step.n_features_in_
-    names = list(getattr(step, "feature_names_in_", range(n)))
-    if isinstance(columns, slice):
-        if isinstance(columns.start, str) or isinstance(columns.stop, str):
-            start = 0 if columns.start is None else names.index(columns.start)
-            stop = n if columns.stop is None else names.index(columns.stop) + 1
-            return list(range(n))[start : stop : columns.step]
-        return list(range(n))[columns]
-    listed: list[Any] = [columns] if np.isscalar(columns) else list(columns)
-    if listed and all(isinstance(c, (bool, np.bool_)) for c in listed):
-        return [j for j, chosen in enumerate(listed) if chosen]
-    return [names.index(c) if isinstance(c, str) else range(n)[int(c)] for c in listed]

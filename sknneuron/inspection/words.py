@@ -38,14 +38,11 @@ def collinear_notes(functions: list[Function], evidence: Evidence) -> list[str]:
 
 def collinear_inputs(evidence: Evidence) -> dict[int, tuple[float, list[int]]]:
     """Return variance inflation and partners of the inputs that others can stand in for."""
-    X = evidence.X
     varies = evidence.deviation > 1e-12 * np.maximum(np.abs(evidence.mean), 1e-300)
     kept = np.flatnonzero(varies)
     if not 2 <= len(kept) <= MOST_COLUMNS:
         return {}
-    X = X[:, kept].toarray() if sparse.issparse(X) else X[:, kept]
-    Z = (X - evidence.mean[kept]) / evidence.deviation[kept]
-    R = (Z * evidence.weight[:, None]).T @ Z / evidence.total_weight
+    R = evidence.correlation(kept)
     # A ridge of rounding's size lets columns that sum to one come out as huge, not as an error.
     inverse = np.linalg.inv(R + 1e-10 * np.eye(len(R)))
     found = {}

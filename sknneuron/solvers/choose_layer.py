@@ -46,7 +46,7 @@ def make_layer_solver(name: str, objective: LayerObjective, **options) -> Solver
             f"solver='{name}' needs a loss with a derivative everywhere; "
             f"loss='{objective.pair.loss.name}' has a kink. Use solver='adam', 'sgd' or 'auto'."
         )
-    return cls(**{key: options[key] for key in getattr(cls, "options", ()) if key in options})
+    return cls(**{key: options[key] for key in cls.options if key in options})
 
 
 def best_layer_solver(objective: LayerObjective) -> str:

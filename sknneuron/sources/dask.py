@@ -6,7 +6,9 @@ once into a few packs, which stay where they are; an evaluation is one task per 
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
+from concurrent.futures import CancelledError
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -157,15 +159,19 @@ def compute(tasks: list) -> list:
 def _watched(do: Callable, tasks: list) -> Any:
     try:
         return do(*tasks, optimize_graph=False)
-    except Exception as error:
-        if type(error).__name__ not in ("FutureCancelledError", "CancelledError", "KilledWorker"):
-            raise
+    except _signs_of_loss() as error:
         raise RowsLostError(
             "Rows were lost with a worker, and dask does not know how to make them again: data "
             "that was put on the cluster by hand, with client.scatter for one, has no recipe. "
             "Read it by dask (dask.dataframe.read_parquet, dask.array.from_array) instead, and "
             f"fit again. What dask said: {type(error).__name__}: {error}"
         ) from error
+
+
+def _signs_of_loss() -> tuple[type[Exception], ...]:
+    """What dask raises when results are gone; without a cluster none can be."""
+    distributed = sys.modules.get("distributed")
+    return () if distributed is None else (CancelledError, distributed.KilledWorker)
 
 
 def _client():

@@ -8,7 +8,6 @@ library has no counterpart for is computed on the host and sent back: rarer, slo
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
@@ -16,6 +15,8 @@ from typing import Any
 import array_api_compat
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
+
+from .device_functions import FLOAT_FUNCTIONS, FUNCTIONS, OPERATORS, REDUCING, REDUCTIONS
 
 DTYPES = ("float64", "float32", "int64", "int32", "int16", "int8", "uint8", "bool")
 
@@ -213,8 +214,6 @@ class DeviceArray(NDArrayOperatorsMixin):
         return result if out is None else _put(out[0], result, where)
 
     def _call(self, name: str, inputs):
-        if name == "matmul" and any(isinstance(x, Float32Rows) for x in inputs):
-            return _narrow_product(*inputs)
         function = OPERATORS.get(name)
         if function is not None:
             return self._like(function(*self._operands(inputs)))
@@ -243,137 +242,7 @@ class DeviceArray(NDArrayOperatorsMixin):
         return self._like(to_device(result, self)) if _fits_device(result) else result
 
 
-class Float32Rows(DeviceArray):
-    """Rows of float32 that compute as float64, and are multiplied without being widened.
-
-    A copy in float64 would take three times the rows' own traffic to and from memory, which is all
-    that a product with few columns costs. So the other factor is split into two float32 parts that
-    add up to it, and the products are added in float64: what is left is the rounding of single
-    products, which differs from row to row and averages out.
-    """
-
-    __slots__ = ("_wide", "narrow")
-
-    def __init__(self, narrow, xp):
-        self.narrow, self.xp, self._wide = narrow, xp, None
-
-    @property
-    def array(self):
-        if self._wide is None:
-            self._wide = self.xp.astype(self.narrow, self.xp.float64)
-        return self._wide
-
-    @property
-    def shape(self):
-        return tuple(self.narrow.shape)
-
-    @property
-    def dtype(self):
-        return np.dtype(np.float64)
-
-    @property
-    def device(self):
-        return array_api_compat.device(self.narrow)
-
-
-# Rows whose products are added in float32 before float64 takes over.
-NARROW_ROWS = 8192
-
-
-def _narrow_product(a, b):
-    """``a @ b`` where one of them, 2-D both, is `Float32Rows`."""
-    rows = a if isinstance(a, Float32Rows) else b
-    xp, n_rows = rows.xp, rows.shape[0]
-    other = rows._operand(b if rows is a else a, np.dtype(np.float64))
-    if other.ndim != 2:
-        return DeviceArray(xp.matmul(*((rows.array, other) if rows is a else (other, rows.array))))
-    high = xp.astype(other, xp.float32)
-    low = xp.astype(other - xp.astype(high, xp.float64), xp.float32)
-    if rows is a:
-        parts = xp.astype(xp.matmul(rows.narrow, xp.concat([high, low], axis=1)), xp.float64)
-        k = other.shape[1]
-        return DeviceArray(parts[:, :k] + parts[:, k:], xp)
-    both = xp.concat([high, low], axis=0)
-    n_even = n_rows - n_rows % NARROW_ROWS
-    total = xp.zeros((both.shape[0], rows.shape[1]), dtype=xp.float64, device=rows.device)
-    if n_even:
-        slabs = xp.reshape(rows.narrow[:n_even, ...], (-1, NARROW_ROWS, rows.shape[1]))
-        factors = xp.reshape(both[:, :n_even], (both.shape[0], -1, NARROW_ROWS))
-        sums = xp.matmul(xp.permute_dims(factors, (1, 0, 2)), slabs)
-        total = total + xp.sum(xp.astype(sums, xp.float64), axis=0)
-    if n_even < n_rows:
-        rest = xp.matmul(both[:, n_even:], rows.narrow[n_even:, ...])
-        total = total + xp.astype(rest, xp.float64)
-    k = other.shape[0]
-    return DeviceArray(total[:k, ...] + total[k:, ...], xp)
-
-
-# -- the tables ------------------------------------------------------------------------------------
-
-OPERATORS: dict[str, Callable] = {
-    "add": operator.add,
-    "subtract": operator.sub,
-    "multiply": operator.mul,
-    "negative": operator.neg,
-    "absolute": abs,
-    "equal": operator.eq,
-    "not_equal": operator.ne,
-    "less": operator.lt,
-    "less_equal": operator.le,
-    "greater": operator.gt,
-    "greater_equal": operator.ge,
-    "bitwise_and": operator.and_,
-    "bitwise_or": operator.or_,
-    "invert": operator.invert,
-    "matmul": operator.matmul,
-}
-
-
-def _larger(xp, a, b):
-    if not hasattr(a, "shape"):
-        a, b = b, a
-    return xp.maximum(a, b) if hasattr(b, "shape") else xp.clip(a, min=b)
-
-
-def _smaller(xp, a, b):
-    if not hasattr(a, "shape"):
-        a, b = b, a
-    return xp.minimum(a, b) if hasattr(b, "shape") else xp.clip(a, max=b)
-
-
-def _expit(xp, z):
-    e = xp.exp(-xp.abs(z))
-    return xp.where(z >= 0, 1 / (1 + e), e / (1 + e))
-
-
-FUNCTIONS: dict[str, Callable] = {"maximum": _larger, "minimum": _smaller}
-FLOAT_FUNCTIONS: dict[str, Callable] = {
-    "divide": lambda xp, a, b: a / b,
-    "power": lambda xp, a, b: a**b,
-    "reciprocal": lambda xp, a: 1 / a,
-    "arctanh": lambda xp, a: xp.atanh(a),
-    "expit": _expit,
-    **{
-        name: lambda xp, a, name=name: getattr(xp, name)(a)
-        for name in (
-            "exp",
-            "expm1",
-            "log",
-            "log1p",
-            "log2",
-            "sqrt",
-            "square",
-            "tanh",
-            "sign",
-            "floor",
-            "isfinite",
-            "isinf",
-            "isnan",
-        )
-    },
-}
-REDUCING = ("sum", "prod", "max", "min", "any", "all", "argmax")
-REDUCTIONS = {"add": "sum", "maximum": "max", "minimum": "min"}
+# -- numpy's functions that are no ufuncs ---------------------------------------------------------
 
 
 def _where(like, condition, a, b):

@@ -157,6 +157,8 @@ class ParquetSource:
 
     def frames(self) -> Iterator[pd.DataFrame]:
         """Yield the features as dataframes of some ten thousand rows, in order."""
+        if self.n_rows == 0:
+            raise ValueError(f"{self.path!r} has no rows.")
         for X, _, _ in self._batches():
             yield pd.DataFrame(X, columns=self.feature_names, copy=False)
 

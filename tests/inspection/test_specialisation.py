@@ -72,6 +72,18 @@ def test_a_neuron_that_knows_only_the_class_has_a_selectivity_of_one():
     assert table.loc["neuron1", "selectivity"] < 0.1
 
 
+def test_whole_numbers_are_what_the_layer_was_trained_on():
+    rng = np.random.default_rng(0)
+    X = rng.uniform(-1, 1, (200, 2))
+    y = np.round(10 * X[:, 0])
+    numbers = NeuronLayer(2, loss="squared_error", random_state=0).fit(X, y)
+    assert "correlation_with_y" in specialisation(numbers, X, y)
+    assert "answers_to" in specialisation(numbers, X, y > 0)
+    assert "answers_to" in specialisation(numbers, X, y.astype(str))
+    labels = NeuronLayer(2, loss="log_loss", random_state=0).fit(X, y)
+    assert "answers_to" in specialisation(labels, X, y)
+
+
 def test_numbers_in_y_give_a_correlation():
     layer, X = hand_made([[1, 0], [0, -1]], [2, 2])
     table = specialisation(layer, X, 3 * X[:, 0])
@@ -172,6 +184,12 @@ def test_diagnosis_of_a_network_looks_at_its_layers_too(iris):
         assert "neuron0" in found["SATURATED"].message
     finally:
         layer.intercept_ = kept
+
+
+def test_a_layer_in_a_pipeline_of_its_own_is_diagnosed_alike(iris):
+    network, X, y = iris
+    nested = make_pipeline(network[:-1], network[-1])
+    assert diagnose(nested, X, y).codes == diagnose(network, X, y).codes
 
 
 def test_a_healthy_layer_gives_no_warning():

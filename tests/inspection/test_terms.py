@@ -159,6 +159,11 @@ def test_baselines_of_many_forms():
     ):
         with pytest.raises(ValueError, match=words):
             contributions(model, X, baseline=row)
+    # A missing word stays a word.
+    model = make_pipeline(clone(PIPELINES["standard, one-hot"]), NeuronRegressor())
+    X.loc[3, "kind"] = np.nan
+    expected = contributions(model.fit(X, y), X, baseline=X[3:4])
+    pd.testing.assert_frame_equal(contributions(model, X, baseline=X.iloc[3]), expected)
     plain = NeuronRegressor().fit(X[["sqft", "age"]].to_numpy(), y)
     result = contributions(plain, X[["sqft", "age"]].to_numpy(), baseline=[1000, 10])
     assert_sums_to_z(result)

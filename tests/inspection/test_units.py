@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.base import clone
+from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.compose import ColumnTransformer, TransformedTargetRegressor
 from sklearn.decomposition import PCA
 from sklearn.exceptions import NotFittedError
@@ -168,6 +168,46 @@ def test_words_for_what_is_not_affine(step, word):
     assert word in inside.not_unfolded[0]
     assert {c.kind for c in inside.columns} == {"unused", "derived"}
     assert sum(len(c.inputs) for c in inside.columns) == inside.coef.shape[1]
+
+
+def lengths(frame):
+    return pd.DataFrame({"n": frame["word"].str.len(), "twice": 2 * frame["word"].str.len()})
+
+
+@pytest.mark.parametrize("beside", [False, True])
+def test_a_function_of_words_without_names(beside):
+    # It cannot be tried out on numbers to see how many columns it gives.
+    X = pd.DataFrame({"word": ["a", "bb", "ccc", "dd"] * 5, "x": np.arange(20.0)})
+    y = np.arange(20.0)
+    step = FunctionTransformer(lengths)
+    if beside:
+        step = ColumnTransformer([("words", step, ["word"]), ("x", StandardScaler(), ["x"])])
+    inside = unfold(make_pipeline(step, StandardScaler(), NeuronRegressor()).fit(X, y))
+    derived = [c.name for c in inside.columns if c.kind == "derived"]
+    assert derived == ["functiontransformer0", "functiontransformer1"]
+    assert [len(c.inputs) for c in inside.columns] == [0, int(beside), 1, 1]
+    assert "FunctionTransformer(lengths)" in inside.not_unfolded[0]
+
+
+class Misnamed(TransformerMixin, BaseEstimator):
+    """Names another column than it gives."""
+
+    def fit(self, X, y=None):
+        return self
+
+    def transform(self, X):
+        return np.asarray(X)
+
+    def get_feature_names_out(self, input_features=None):
+        return np.array(["word", "one too many"], dtype=object)
+
+
+def test_a_step_that_names_too_many_columns():
+    X = pd.DataFrame({"a": np.arange(20.0), "b": np.arange(20.0) ** 2})
+    ct = ColumnTransformer([("m", Misnamed(), ["a"]), ("s", StandardScaler(), ["b"])])
+    inside = unfold(make_pipeline(ct, NeuronRegressor()).fit(X, X["a"]))
+    assert [c.name for c in inside.columns] == ["a", "b", "misnamed0"]
+    assert [len(c.inputs) for c in inside.columns] == [0, 1, 1]
 
 
 def test_texts():

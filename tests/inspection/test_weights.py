@@ -8,9 +8,9 @@ from scipy import sparse
 from sklearn.base import clone
 from sklearn.compose import TransformedTargetRegressor, make_column_transformer
 from sklearn.datasets import load_diabetes, load_iris
-from sklearn.impute import SimpleImputer
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from sklearn.impute import MissingIndicator, SimpleImputer
+from sklearn.pipeline import make_pipeline, make_union
+from sklearn.preprocessing import KBinsDiscretizer, OneHotEncoder, StandardScaler
 
 from sknneuron import NeuronClassifier, NeuronRegressor
 from sknneuron.inspection import coef_table
@@ -262,6 +262,37 @@ def test_levels_against_the_mean_of_the_rows():
     assert raw["std_error"].drop("passthrough__sqft", errors="ignore").isna()[1:].all()
     assert "not determined" in raw["note"].iloc[2]
     assert raw["std_error"].iloc[0] > 0
+
+
+def test_levels_of_a_derived_column():
+    """Bins that a one-hot encoder reads are levels; no raw column has them."""
+    bins = KBinsDiscretizer(4, encode="ordinal", quantile_method="averaged_inverted_cdf")
+    model = make_pipeline(bins, OneHotEncoder(), neuron_of("logit")).fit(X, TARGETS["labels"])
+    got = coef_table(model, X, TARGETS["labels"], scale="original").set_index("feature")
+    codes = bins.transform(X)
+    neuron = model[-1]
+    total = np.full(N, got["weight"]["bias"])
+    for j in range(3):
+        level = [f"x{j}={code:.1f}" for code in codes[:, j]]
+        total += got["weight"][level].to_numpy()
+        weight = neuron.coef_[0, 4 * j : 4 * j + 4]
+        mean = np.bincount(codes[:, j].astype(int)) @ weight / N
+        np.testing.assert_allclose(got["weight"][f"x{j}=2.0"], weight[2] - mean)
+    np.testing.assert_allclose(total, model.decision_function(X), rtol=1e-9)
+    assert got["note"]["x0=0.0"].startswith("against the mean of these rows")
+
+
+def test_a_missing_word_beside_the_one_in_its_place():
+    data = pd.DataFrame({"kind": ["a", "a", "b", None] * 25}, dtype=object)
+    words = make_pipeline(
+        SimpleImputer(strategy="most_frequent", missing_values=None), OneHotEncoder()
+    )
+    union = make_union(MissingIndicator(missing_values=None), words)
+    y = np.arange(100.0) % 4
+    model = make_pipeline(union, NeuronRegressor()).fit(data, y)
+    got = coef_table(model, scale="original").set_index("feature")
+    assert got["note"]["kind is missing"].startswith("beside the imputed a;")
+    np.testing.assert_allclose(got["weight"]["kind is missing"], model[-1].coef_[0])
 
 
 @pytest.mark.parametrize("name", PIPELINES)

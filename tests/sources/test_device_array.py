@@ -74,6 +74,8 @@ def test_activations_and_their_derivatives(xp, name, dtype):
     tolerance = 1e-12 if dtype == np.float64 else 3e-6
     for function in (f, f.derivative, f.second_derivative):
         assert_same(function(on_device(xp, z)), function(z), rtol=tolerance, atol=tolerance)
+    for there, here in zip(f.with_derivative(on_device(xp, z)), f.with_derivative(z), strict=True):
+        assert_same(there, here, rtol=tolerance, atol=tolerance)
 
 
 def test_writing_in_place_is_seen_by_all_views(xp):

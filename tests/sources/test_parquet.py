@@ -160,6 +160,15 @@ def test_bad_sources_are_refused_in_words(name, folder):
         make(folder, **options)()
 
 
+def test_files_without_rows(data, folder, tmp_path):
+    data[:0].to_parquet(tmp_path / "none.parquet")
+    source = ParquetSource(tmp_path, "sold", FEATURES)
+    fitted = NeuronClassifier().fit(ParquetSource(folder, "sold", FEATURES))
+    for use in (fitted.fit, fitted.predict):
+        with pytest.raises(ValueError, match="has no rows"):
+            use(source)
+
+
 def test_missing_values_are_named(data, tmp_path):
     holed = data[[*FEATURES, "sold"]].astype({"beds": object})
     holed.loc[17_000, "beds"] = None

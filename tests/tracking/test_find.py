@@ -8,6 +8,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 
 from sknneuron import NeuronClassifier, NeuronRegressor
+from sknneuron._tracking.evolution import Evolution
 from sknneuron._tracking.find import find, holds_neuron, model_of, parts_of
 
 
@@ -93,3 +94,18 @@ def test_parts_are_parameters_and_fitted_copies(data):
     assert any(part is neuron for part in parts)
     assert any(part is root.regressor_[-1] for part in parts)
     assert root.regressor_[-1] is not neuron
+
+
+def test_weights_on_a_device(data):
+    xp = pytest.importorskip("array_api_strict")
+    X, y = data
+    neuron = NeuronRegressor(record=False).fit(X[["size"]], np.column_stack([y, -y]))
+    coef, intercept = neuron.coef_, neuron.intercept_
+    device = xp.Device("device1")
+    neuron.coef_ = xp.asarray(coef, device=device)
+    neuron.intercept_ = xp.asarray(intercept, device=device)
+    found = find(neuron)
+    assert found.outputs == ["0", "1"]
+    history = Evolution(found).history
+    np.testing.assert_array_equal(history["coef"][-1], coef)
+    np.testing.assert_array_equal(history["intercept"][-1], intercept)

@@ -15,6 +15,7 @@ from sklearn.preprocessing import MaxAbsScaler
 
 from sknneuron import NeuronClassifier
 from sknneuron._tracking.guard import MAX_BYTES, SAMPLE_ROWS, reason_to_stay, sample
+from sknneuron.sources import ParquetSource
 
 MB = 1 << 20
 
@@ -81,6 +82,29 @@ def test_metrics_of_predictions_on_sparse_rows_are_written(tracked, rows):
     X_test = X[:50]
     metrics.accuracy_score(y[:50], neuron.predict(X_test))
     assert "accuracy_score_X_test" in tracked.run().data.metrics
+
+
+def test_parquet_files_are_sampled(tracked, rows, tmp_path):
+    pytest.importorskip("pyarrow")
+    X, y = rows[0][:, :3].toarray(), rows[1]
+    data = pd.DataFrame(X, columns=["a", "b", "c"])
+    data.assign(y=y).to_parquet(tmp_path / "rows.parquet")
+    source = ParquetSource(tmp_path, target="y")
+    mlflow.sklearn.autolog(log_models=False)
+    neuron = NeuronClassifier().fit(source)
+    neuron.predict(source)
+    run = tracked.run()
+    expected = "300 rows of 300: X is in parquet files"
+    assert run.data.tags["sknneuron.training_metrics_from"] == expected
+    assert run.data.metrics["training_accuracy_score"] == neuron.score(data, y)
+    (dataset,) = run.inputs.dataset_inputs
+    assert "features_shape" not in str(dataset.dataset.profile)
+    assert reason_to_stay(source) == "in parquet files"
+    taken, targets, weight = sample(source, None, None)
+    pd.testing.assert_frame_equal(taken, data)
+    assert np.array_equal(targets, y)
+    assert weight is None
+    assert sample(source, -y)[1][1] == -1
 
 
 def test_rows_of_others_are_left_to_mlflow(tracked, rows):

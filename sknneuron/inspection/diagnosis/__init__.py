@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from sklearn.utils import indexable
+from sklearn.utils.validation import _num_samples
+
 from ..evidence import gather
-from ..networks import is_layer, layers_before
+from ..networks import ends_in_layer, is_layer, layers_before
 from ..specialisation import Levels
 from ..units import unfold, unfold_layer
 from .activity import Dead, Saturated, TargetRange
@@ -95,7 +98,7 @@ def diagnose(estimator, X, y=None, sample_weight=None) -> Diagnosis:
     subject = Subject(gather(inside, X, y, sample_weight))
     of_layer = is_layer(inside.neuron)
     layers = list(layers_before((*inside.steps, inside.neuron)))
-    reads_layer = bool(inside.steps) and is_layer(inside.steps[-1])
+    reads_layer = ends_in_layer(inside.steps)
     findings = [
         finding
         for code, check in (LAYER_CHECKS if of_layer else CHECKS).items()
@@ -113,7 +116,7 @@ def diagnose(estimator, X, y=None, sample_weight=None) -> Diagnosis:
 
 
 def _thinned(X, y, sample_weight):
-    n_rows = X.shape[0] if hasattr(X, "shape") else len(X)
+    n_rows = _num_samples(X)
     if n_rows <= MOST_ROWS:
         return X, y, sample_weight
     stride = -(-n_rows // MOST_ROWS)
@@ -123,4 +126,4 @@ def _thinned(X, y, sample_weight):
             return None
         return a.iloc[::stride] if hasattr(a, "iloc") else a[::stride]
 
-    return take(X), take(y), take(sample_weight)
+    return tuple(map(take, indexable(X, y, sample_weight)))

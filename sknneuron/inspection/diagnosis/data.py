@@ -44,9 +44,6 @@ class Collinear(Check):
         kept = np.flatnonzero(subject.scale > 0)
         if not 2 <= len(kept) <= MOST_COLUMNS:
             return
-        X = evidence.X[:, kept]
-        Z = ((X.toarray() if sparse.issparse(X) else X) - evidence.mean[kept]) / subject.scale[kept]
-        R = (Z * evidence.weight[:, None]).T @ Z / evidence.total_weight
         if evidence.n_rows <= len(kept):
             yield Finding(
                 self.code,
@@ -57,22 +54,15 @@ class Collinear(Check):
                 "Choose alpha by cross-validation; do not read single weights.",
             )
             return
+        R = evidence.correlation(kept)
         condition, inflation = self._inflation(R)
-        repeated = self._repeated(R, inflation)
+        repeated = {
+            int(kept[j]): kept[others] for j, others in self._repeated(R, inflation).items()
+        }
         # Dummies that sum to one are how levels are encoded, and no mistake.
-        plain = [j for j in repeated if not subject.is_two_valued[kept[j]]]
+        plain = [j for j in repeated if not subject.is_two_valued[j]]
         if plain:
-            drop = tuple(subject.names[kept[j]] for j in plain)
-            yield Finding(
-                self.code,
-                "warning",
-                condition,
-                f"Other columns repeat {subject.named([kept[j] for j in plain])} ({drop[0]!r} goes "
-                f"with {subject.named(kept[repeated[plain[0]]])}; condition number "
-                f"{condition:.2g}): their weights are arbitrary, although predictions are not.",
-                f"Drop {', '.join(map(repr, drop[:5]))}{' ...' if len(drop) > 5 else ''}.",
-                features=drop,
-            )
+            yield self._exact(subject, plain, repeated[plain[0]], condition)
             return
         numbers = np.flatnonzero(~subject.is_two_valued[kept])
         if len(numbers) < 2:
@@ -88,6 +78,20 @@ class Collinear(Check):
                 f"{subject.named(worst)}: their weights share one effect arbitrarily.",
                 "Do not read their weights one by one; coef_table shows how unsure they are.",
             )
+
+    def _exact(self, subject, columns: list[int], others, condition: float) -> Finding:
+        """Columns that others determine, the first of them `others`."""
+        drop = tuple(subject.names[j] for j in columns)
+        return Finding(
+            self.code,
+            "warning",
+            condition,
+            f"Other columns repeat {subject.named(columns)} ({drop[0]!r} goes with "
+            f"{subject.named(others)}; condition number {condition:.2g}): their weights are "
+            "arbitrary, although predictions are not.",
+            f"Drop {', '.join(map(repr, drop[:5]))}{' ...' if len(drop) > 5 else ''}.",
+            features=drop,
+        )
 
     @staticmethod
     def _inflation(R) -> tuple[float, np.ndarray]:
@@ -289,7 +293,7 @@ class Leak(Check):
                 continue
             r2 = (Z.T @ ((y[:, k] - y[:, k].mean()) / deviation) / len(y)) ** 2
             j = int(r2.argmax())
-            if len(r2) > 1 and r2[j] > EXPLAINS_ALL:
+            if r2[j] > EXPLAINS_ALL:
                 yield j, float(r2[j]), f"explains {r2[j]:.1%} of y{subject.of_neuron(k)}"
 
     @staticmethod
@@ -305,5 +309,5 @@ class Leak(Check):
             area = (ranks[is_class].sum(axis=0) - n_in * (n_in + 1) / 2) / (n_in * (n - n_in))
             area = np.maximum(area, 1 - area)
             j = int(area.argmax())
-            if X.shape[1] > 1 and area[j] > TELLS_ALL:
+            if area[j] > TELLS_ALL:
                 yield j, float(area[j]), f"tells class '{classes[k]}' from the rest"

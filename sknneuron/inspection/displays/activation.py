@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+from scipy.special import logsumexp
 
+from ...activations import Sigmoid
 from ..evidence import gather, pair_of
 from ..terms import neuron_numbers
 from ..units import unfold
@@ -72,10 +74,6 @@ class ActivationDisplay(Display):
         z, target = evidence.z[:, k], evidence.y
         activation, threshold = pair.activation, None
         if pair.coupled:
-            from scipy.special import logsumexp
-
-            from ...activations import Sigmoid
-
             z = z - logsumexp(np.delete(evidence.z, k, axis=1), axis=1)
             activation, threshold = Sigmoid(), 0.0
             target = None if target is None else (target == k).astype(float)
@@ -145,10 +143,10 @@ class ActivationDisplay(Display):
 
     def _shade(self, ax, grid) -> None:
         """Shade where the derivative has all but vanished."""
-        low, high = self.activation.responsive
-        label = f"{self.activation.flat}"
         if self.activation.flat is None:
             return
+        low, high = self.activation.responsive
+        label = self.activation.flat
         for start, stop in ((grid[0], low), (high, grid[-1])):
             if np.isfinite(start) and np.isfinite(stop) and start < stop:
                 ax.axvspan(start, stop, color=SHADE, zorder=0, label=label)

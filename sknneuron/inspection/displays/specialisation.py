@@ -101,7 +101,10 @@ class SpecialisationDisplay(Display):
             self._draw_answers(self.axes_[0], table)
         if not has_answers or len(self.axes_) == 2:
             self._draw_likeness(self.axes_[-1], table)
-        self.figure_.suptitle(self.title) if ax is None else self.ax_.set_title(self.title)
+        if ax is None:
+            self.figure_.suptitle(self.title)
+        else:
+            self.ax_.set_title(self.title)
         return self
 
     def _two(self):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+from sklearn.utils import indexable
+from sklearn.utils.validation import _num_samples
 
 from ..columns import raw_values
 from ..diagram import MINUS
@@ -24,6 +26,8 @@ class ContributionDisplay(Display):
     title : str, default="One row"
     prediction : float, default=None
         In the target's own unit, where that was transformed.
+    bias_name : str, default="bias"
+        "baseline" where the terms are taken against one.
 
     Examples
     --------
@@ -79,6 +83,7 @@ class ContributionDisplay(Display):
         -------
         display : ContributionDisplay
         """
+        (X,) = indexable(X)
         inside = unfold(estimator, X)
         k = neuron_numbers(inside, output)[0]
         if isinstance(baseline, str):
@@ -96,7 +101,7 @@ class ContributionDisplay(Display):
         order = np.argsort(-terms["contribution"].abs().to_numpy(), kind="stable")
         prediction = None
         if inside.target.is_transformed:
-            prediction = float(inside.target.inverse(np.array([[numbers[-1]]])).ravel()[0])
+            prediction = float(np.ravel(estimator.predict(_take(X, row)))[k])
         several = len(inside.neuron_names) > 1
         display = cls(
             terms.iloc[order].reset_index(drop=True),
@@ -130,6 +135,35 @@ class ContributionDisplay(Display):
         display : ContributionDisplay
             Itself, with `ax_` and `figure_`.
         """
+        labels, values = self._bars(max_features)
+        ax = self._begin(ax, (7.5, 1.6 + 0.32 * (len(values) + 2)))
+        starts = self.bias + np.concatenate([[0.0], np.cumsum(values)])
+        at = np.arange(len(values), 0, -1)
+        self._draw_bars(ax, at, starts, values)
+        ax.plot([self.bias] * 2, [len(values) + 1.35, len(values) - 0.35], color=GREY, lw=0.7)
+        for height, x, text in (
+            (len(values) + 1, self.bias, f"{self.bias_name} {number(self.bias)}"),
+            (0, starts[-1], f"z = {number(starts[-1])}"),
+        ):
+            ax.plot(x, height, "D", color="black", markersize=6)
+            ax.annotate(
+                text,
+                (x, height),
+                xytext=(8, 0),
+                textcoords="offset points",
+                va="center",
+                weight="bold",
+            )
+        ax.set_yticks([len(values) + 1, *at, 0], [self.bias_name, *labels, "weighted sum"])
+        low, high = starts.min(), starts.max()
+        span = max(high - low, 1e-12)
+        ax.set_xlim(low - 0.08 * span, high + 0.4 * span)
+        ax.set(xlabel="weighted sum z", title=f"{self.title}: {self._outcome()}")
+        ax.grid(axis="x", alpha=0.3)
+        return self
+
+    def _bars(self, max_features: int):
+        """Labels and values of the bars: the first features, and the rest as one."""
         terms = self.terms
         labels = [
             short(f"{f} = {v}" if v else f, 40)
@@ -140,10 +174,10 @@ class ContributionDisplay(Display):
             rest = values[max_features:].sum()
             labels = [*labels[:max_features], f"{len(values) - max_features} others"]
             values = np.append(values[:max_features], rest)
-        ax = self._begin(ax, (7.5, 1.6 + 0.32 * (len(values) + 2)))
-        starts = self.bias + np.concatenate([[0.0], np.cumsum(values)])
-        at = np.arange(len(values), 0, -1)
-        span = max(np.ptp(np.append(starts, self.bias)), 1e-12)
+        return labels, values
+
+    @staticmethod
+    def _draw_bars(ax, at, starts, values) -> None:
         for y, start, value in zip(at, starts, values, strict=False):
             ax.barh(
                 y,
@@ -163,26 +197,6 @@ class ContributionDisplay(Display):
                 va="center",
                 fontsize="small",
             )
-        ax.plot([self.bias] * 2, [len(values) + 1.35, len(values) - 0.35], color=GREY, lw=0.7)
-        for height, x, text in (
-            (len(values) + 1, self.bias, f"{self.bias_name} {number(self.bias)}"),
-            (0, starts[-1], f"z = {number(starts[-1])}"),
-        ):
-            ax.plot(x, height, "D", color="black", markersize=6)
-            ax.annotate(
-                text,
-                (x, height),
-                xytext=(8, 0),
-                textcoords="offset points",
-                va="center",
-                weight="bold",
-            )
-        ax.set_yticks([len(values) + 1, *at, 0], [self.bias_name, *labels, "weighted sum"])
-        low, high = starts.min(), starts.max()
-        ax.set_xlim(low - 0.08 * span, high + 0.4 * span)
-        ax.set(xlabel="weighted sum z", title=f"{self.title}: {self._outcome()}")
-        ax.grid(axis="x", alpha=0.3)
-        return self
 
     def _outcome(self) -> str:
         words = f"activation {number(self.activation)}"
@@ -192,8 +206,9 @@ class ContributionDisplay(Display):
 
 
 def _take(X, row: int):
-    if not 0 <= row < (X.shape[0] if hasattr(X, "shape") else len(X)):
-        raise ValueError(f"row={row} is not among the {X.shape[0]} rows of X.")
+    n_rows = _num_samples(X)
+    if not 0 <= row < n_rows:
+        raise ValueError(f"row={row} is not among the {n_rows} rows of X.")
     return X.iloc[[row]] if hasattr(X, "iloc") else X[row : row + 1]
 
 

@@ -12,15 +12,15 @@ import pandas as pd
 from scipy import sparse
 from sklearn.compose import ColumnTransformer
 from sklearn.pipeline import FeatureUnion, Pipeline
-from sklearn.preprocessing import MaxAbsScaler, MinMaxScaler, RobustScaler, StandardScaler
+from sklearn.preprocessing import MaxAbsScaler, MinMaxScaler
 
 from ..columns import Column, raw_values
 from ..units import Unfolded
+from ..wires import SCALERS
 
 # How far the sliders go around a scaler's centre where no data say more.
 SPREADS = 2.5
 GUESS = 3.0
-MAX_LEVELS = 1000
 
 
 @dataclass
@@ -38,7 +38,7 @@ class Seen:
     inputs: Any
 
     def values(self, column: Column) -> np.ndarray:
-        """Raw values of a column; those of a derived one are worked out from the inputs."""
+        """Raw values of a number; those of a derived one are worked out from the inputs."""
         if column.position is not None:
             return np.asarray(raw_values(self.X, column.position))
         j = int(np.argmax(column.slope != 0))
@@ -53,6 +53,10 @@ class Seen:
     def numbers(self, column: Column) -> np.ndarray:
         """Raw values of a number as floats."""
         return numbers(self.values(column))
+
+    def levels(self, column: Column) -> np.ndarray:
+        """Positions of a category's levels, as `Column.level_numbers` has them."""
+        return column.levels_of(self.X, self.inputs)
 
     def spread(self, column: Column) -> float:
         """Standard deviation of a number, missing values apart; 0 where all are missing."""
@@ -139,7 +143,7 @@ def describe_feature(column: Column, unfolded: Unfolded, seen: Seen | None, plac
     if column.is_number:
         values = None if seen is None else seen.numbers(column)
         return {**feature, "levels": None, **_number(column, unfolded, values)}
-    return {**feature, **_category(column, None if seen is None else seen.values(column))}
+    return {**feature, **_category(column, None if seen is None else seen.levels(column))}
 
 
 def _number(column: Column, unfolded: Unfolded, values) -> dict:
@@ -157,16 +161,11 @@ def _number(column: Column, unfolded: Unfolded, values) -> dict:
     return {"min": float(low), "max": float(high), "start": float(start), "integer": integer}
 
 
-def _category(column: Column, values) -> dict:
-    codes = sparse.csr_array(column.codes)
-    if np.any(column.slope):
-        # A column of numbers that is encoded as well: a level is worth its slope, too.
-        worth = np.outer(np.array(column.levels, dtype=float), column.slope)
-        codes = sparse.csr_array(codes + sparse.csr_array(worth))
+def _category(column: Column, numbers) -> dict:
+    codes = column.level_codes()
     counts = np.zeros(len(column.levels))
-    if values is not None:
-        chosen = column.level_numbers(values)
-        counts += np.bincount(chosen[chosen >= 0], minlength=len(counts))
+    if numbers is not None:
+        counts += np.bincount(numbers[numbers >= 0], minlength=len(counts))
     by_share = np.argsort(-counts, kind="stable")
     return {
         "levels": [str(level) for level in column.levels],
@@ -200,7 +199,7 @@ def is_scaled(column: Column) -> bool:
 
 def _scalers(steps) -> Iterator:
     for step in steps:
-        if isinstance(step, (StandardScaler, MinMaxScaler, MaxAbsScaler, RobustScaler)):
+        if isinstance(step, SCALERS):
             yield step
         elif isinstance(step, Pipeline):
             yield from _scalers([inner for _, inner in step.steps])

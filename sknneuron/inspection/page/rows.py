@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from sklearn.utils import _safe_indexing
 
-from .features import Seen, as_list, dense
+from .features import Seen, as_list
 from .subject import Subject
 
 # Numbers that the sample may take.
@@ -47,7 +47,7 @@ def describe_rows(subject: Subject, chosen: np.ndarray) -> tuple[dict, dict, dic
         if column.is_number:
             columns.append(as_list(seen.numbers(column)))
         else:
-            levels = column.level_numbers(seen.values(column)).astype(float)
+            levels = seen.levels(column).astype(float)
             columns.append(as_list(np.where(levels == -2, np.nan, levels)))
     z = subject.unfolded.intercept + seen.inputs @ subject.unfolded.coef.T
     n_rows = len(chosen)
@@ -75,7 +75,7 @@ def probe(subject: Subject) -> tuple[None, dict, dict | None]:
     neuron, n_inputs = subject.neuron, subject.unfolded.coef.shape[1]
     inputs = np.zeros((N_PROBES, n_inputs))
     inputs[:, subject.kept] = np.random.default_rng(0).normal(size=(N_PROBES, len(subject.kept)))
-    values = _predictions(subject, neuron, _named(neuron, inputs))
+    values = _predictions(subject, neuron, subject.unfolded.named(inputs))
     if subject.follows_target:
         values = np.asarray(subject.unfolded.target.inverse(values)).reshape(len(values), -1)
     checks = {
@@ -90,17 +90,11 @@ def probe(subject: Subject) -> tuple[None, dict, dict | None]:
     return None, checks, rest if subject.n_hidden else None
 
 
-def _named(neuron, inputs):
-    """Inputs as a neuron that was fitted on a DataFrame wants them."""
-    names = getattr(neuron, "feature_names_in_", None)
-    return inputs if names is None else pd.DataFrame(dense(inputs), columns=names)
-
-
 def _predictions(subject: Subject, estimator, X) -> np.ndarray:
     """What Python says of X, as far as the page can follow: (n_rows, n_outputs)."""
     neuron = subject.neuron
     if not subject.follows_target and estimator is not neuron:
-        estimator, X = neuron, _named(neuron, subject.unfolded.inputs(X))
+        estimator, X = neuron, subject.unfolded.named(subject.unfolded.inputs(X))
     values = getattr(estimator, _method(subject))(X)
     return np.asarray(values, dtype=float).reshape(len(values), -1)
 

@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from scipy import sparse
-from sklearn.utils import _safe_indexing
+from sklearn.utils import _safe_indexing, indexable
 from sklearn.utils.validation import _num_samples
 
 from ...activations import ACTIVATIONS, Activation, get_activation
 from ..columns import Column
+from ..networks import is_layer
 from ..units import Unfolded, unfold
 from .features import Seen, movements
 from .target import target_steps
@@ -51,7 +52,7 @@ class Subject:
     def of(cls, estimator, X, y, budget: float) -> Subject:
         """Take an estimator apart and look at its rows."""
         unfolded = unfold(estimator, X)
-        X = _in_order(X, unfolded)
+        (X,) = indexable(_in_order(X, unfolded))
         n_neurons = len(unfolded.coef)
         if n_neurons > MAX_NEURONS:
             raise ValueError(
@@ -82,7 +83,7 @@ class Subject:
     @property
     def is_layer(self) -> bool:
         """Whether these are hidden neurons, whose levels are for a next step to read."""
-        return hasattr(self.neuron, "output_coef_")
+        return is_layer(self.neuron)
 
     @cached_property
     def activation(self) -> Activation:

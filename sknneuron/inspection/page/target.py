@@ -5,13 +5,9 @@ from __future__ import annotations
 import numpy as np
 from scipy import special
 from sklearn.compose import TransformedTargetRegressor
-from sklearn.preprocessing import (
-    FunctionTransformer,
-    MaxAbsScaler,
-    MinMaxScaler,
-    RobustScaler,
-    StandardScaler,
-)
+from sklearn.preprocessing import FunctionTransformer
+
+from ..wires import SCALERS
 
 # Functions by the names under which script/maths.js knows them.
 FUNCTIONS = {
@@ -30,7 +26,6 @@ FUNCTIONS = {
     np.reciprocal: "reciprocal",
     special.expit: "logistic",
 }
-AFFINE = (StandardScaler, MinMaxScaler, MaxAbsScaler, RobustScaler)
 
 
 def target_steps(unfolded) -> tuple[list[dict] | None, str]:
@@ -58,7 +53,7 @@ def target_steps(unfolded) -> tuple[list[dict] | None, str]:
         function = transformer.inverse_func
         what = getattr(function, "__name__", type(function).__name__)
         return None, f"The page cannot compute the target's inverse function, {what}."
-    if isinstance(transformer, AFFINE) and not getattr(transformer, "clip", False):
+    if isinstance(transformer, SCALERS) and not getattr(transformer, "clip", False):
         n = transformer.n_features_in_
         shift = transformer.inverse_transform(np.zeros((1, n)))[0]
         scale = transformer.inverse_transform(np.ones((1, n)))[0] - shift

@@ -5,6 +5,7 @@ import builtins
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import sparse
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.datasets import load_iris
 from sklearn.pipeline import make_pipeline
@@ -158,6 +159,26 @@ def test_waterfall_says_prediction_value_and_what_is_imputed(house):
     assert number(model.predict(X[2:3])[0]) in display.ax_.get_title()
     with pytest.raises(ValueError, match="row=99"):
         ContributionDisplay.from_estimator(model, X, row=99)
+
+
+def test_waterfall_of_one_of_several_transformed_targets(house):
+    _, X, y = house
+    X = X[["sqft", "beds"]]
+    both = np.column_stack([y, -y])
+    model = TransformedTargetRegressor(NeuronRegressor(), transformer=StandardScaler())
+    display = ContributionDisplay.from_estimator(model.fit(X, both), X, row=3, output=1)
+    assert display.prediction == pytest.approx(model.predict(X)[3, 1])
+
+
+def test_waterfall_of_rows_in_other_forms():
+    X = RNG.standard_normal((20, 3))
+    neuron = NeuronRegressor().fit(X, X[:, 0])
+    expected = ContributionDisplay.from_estimator(neuron, X, row=2).frame()
+    for given in (X.tolist(), sparse.coo_matrix(X)):
+        found = ContributionDisplay.from_estimator(neuron, given, row=2).frame()
+        pd.testing.assert_frame_equal(found, expected)
+        with pytest.raises(ValueError, match="row=20 is not among the 20 rows"):
+            ContributionDisplay.from_estimator(neuron, given, row=20)
 
 
 def test_waterfall_against_a_baseline(iris):

@@ -226,6 +226,10 @@ def test_weights_can_be_edited_and_come_back(pages, name):
     coef[k, own] = 0.75 * per_unit
     agree(page, outputs(changed, X[20:21]))
     assert "edited weights" in page.inner_text("#state")
+    fitted = page.input_value("#bias")
+    page.fill("#bias", "")
+    page.press("#bias", "Enter")
+    assert page.input_value("#bias") == fitted
     page.fill("#bias", "0.5")
     page.press("#bias", "Enter")
     intercept = np.atleast_1d(neuron.intercept_).copy()

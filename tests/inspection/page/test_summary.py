@@ -13,7 +13,13 @@ from sklearn.decomposition import PCA
 from sklearn.impute import SimpleImputer
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import MinMaxScaler, PowerTransformer, StandardScaler
+from sklearn.preprocessing import (
+    KBinsDiscretizer,
+    MinMaxScaler,
+    OneHotEncoder,
+    PowerTransformer,
+    StandardScaler,
+)
 
 from sknneuron import NeuronClassifier, NeuronLayer, NeuronRegressor
 from sknneuron.activations import Sigmoid
@@ -90,6 +96,24 @@ def test_every_kind_of_pipeline_is_followed(name):
     summary = summarize(estimator, X, y)
     np.testing.assert_allclose(weighted_sums(summary)[:, 0], estimator.predict(X), rtol=1e-9)
     assert summarize(estimator)["features"]
+
+
+def test_levels_of_a_derived_column_are_known_by_the_inputs(table):
+    X, y = table
+    bins = KBinsDiscretizer(4, encode="ordinal", quantile_method="averaged_inverted_cdf")
+    estimator = make_pipeline(bins, OneHotEncoder(), NeuronRegressor()).fit(X, y)
+    summary = summarize(estimator, X, y)
+    np.testing.assert_allclose(weighted_sums(summary)[:, 0], estimator.predict(X), rtol=1e-9)
+    np.testing.assert_array_equal(np.transpose(summary["rows"]["columns"]), bins.transform(X))
+
+
+@pytest.mark.parametrize("make", [sparse.coo_matrix, sparse.dia_array])
+def test_sparse_rows_of_any_format(table, make):
+    X, y = table
+    neuron = NeuronRegressor().fit(X.to_numpy(), y)
+    assert (
+        summarize(neuron, make(X), y)["rows"] == summarize(neuron, sparse.csr_array(X), y)["rows"]
+    )
 
 
 def inputs(summary, values):

@@ -50,7 +50,7 @@ function neuronCard(page, k) {
     number.textContent = fmt(level, 3);
     const largest = Math.max(...page.outputs.levels.map(Math.abs)) || 1;
     bar.className = `bar ${signOf(level)}`;
-    bar.style.width = `${(100 * Math.abs(level)) / Math.max(largest, data.is_share ? 1 : 0)}%`;
+    bar.style.width = `${(100 * Math.abs(level)) / largest}%`;
     if (what !== "values" || !data.picture) {
       face.replaceChildren(data.picture ? hinton(page, k) : strongestWords(page, k));
     }

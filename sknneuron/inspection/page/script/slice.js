@@ -54,11 +54,10 @@ function numberStops(page, f) {
 
 // The most frequent levels, and the one chosen.
 function levelStops(page, f) {
-  const { levels, by_share: byShare } = page.data.features[f];
-  const stops = (byShare || levels.map((_, i) => i)).slice(0, 30);
+  const stops = page.data.features[f].by_share.slice(0, 30);
   const value = page.values[f];
   if (value >= 0 && !stops.includes(value)) stops.push(value);
-  return Array.from(stops);
+  return stops;
 }
 
 // The outputs with feature f at this value: only its own inputs are computed anew.

@@ -91,6 +91,7 @@ function biasRow(page) {
   field.addEventListener("change", () => {
     const value = field.value === "" ? NaN : Number(field.value);
     if (Number.isFinite(value)) page.setBias(value);
+    else draw();
   });
   const own = el("td", { class: "number" });
   const node = el(

@@ -8,6 +8,7 @@ import os
 
 import array_api_strict
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn import config_context
 from sklearn.model_selection import GridSearchCV
@@ -15,6 +16,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sknneuron import NeuronClassifier, NeuronRegressor
+from sknneuron.inspection import coef_table, contributions, diagnose, specialisation, to_html
 from sknneuron.sources import ArraySource, device
 from sknneuron.sources.device_array import DeviceArray, to_host
 
@@ -277,3 +279,21 @@ def test_labels_may_be_booleans(library, rows):
         assert neuron.classes_.dtype == bool
         assert neuron.score(X, y) > 0.9
         assert to_host(neuron.predict(X)).dtype == bool
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_looking_inside(rows, library):
+    X, z, rng = rows
+    X, y = X[:500], target("two", z, rng)[:500]
+    host = NeuronClassifier(alpha=0).fit(X, y)
+    with config_context(array_api_dispatch=True):
+        there = library(X), library(y)
+        neuron = NeuronClassifier(alpha=0).fit(*there)
+        for tool in (coef_table, specialisation):
+            found = tool(neuron, *there).select_dtypes("number")
+            expected = tool(host, X, y).select_dtypes("number")
+            pd.testing.assert_frame_equal(found, expected, rtol=1e-5, atol=1e-6)
+        pd.testing.assert_frame_equal(contributions(neuron, there[0]), contributions(host, X))
+        assert diagnose(neuron, *there).codes == diagnose(host, X, y).codes
+        for page in (to_html(neuron), to_html(neuron, *there)):
+            assert page.startswith("<!doctype html>")

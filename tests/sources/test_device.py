@@ -297,3 +297,16 @@ def test_looking_inside(rows, library):
         assert diagnose(neuron, *there).codes == diagnose(host, X, y).codes
         for page in (to_html(neuron), to_html(neuron, *there)):
             assert page.startswith("<!doctype html>")
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_signature_of_a_model_to_be_saved(rows, library):
+    pytest.importorskip("mlflow")
+    from sknneuron._tracking.models import example_and_signature
+
+    X, z, _ = rows
+    with config_context(array_api_dispatch=True):
+        neuron = NeuronRegressor().fit(library(X), library(z))
+        example, signature = example_and_signature(neuron)
+    assert example.shape == (1, 5)
+    assert signature.outputs.inputs[0].type == np.float64

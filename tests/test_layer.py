@@ -77,6 +77,14 @@ def test_learns_what_one_neuron_cannot_from_every_seed(pattern, activation, seed
         assert network.fit(X, y).score(X, y) >= enough, seed
 
 
+@pytest.mark.parametrize("activation", ["relu", "tanh", "sigmoid"])
+def test_two_neurons_are_enough_for_four_corners(activation):
+    X, y = CORNERS
+    for seed in range(10):
+        layer = NeuronLayer(2, activation, random_state=seed).fit(X, y)
+        assert own_score(layer, X, y) == 1, seed
+
+
 @pytest.mark.parametrize("solver", LAYER_SOLVERS)
 def test_every_solver_learns_and_never_ends_above_its_start(solver):
     X, y, _ = PATTERNS["moons"]

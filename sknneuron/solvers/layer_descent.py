@@ -19,9 +19,12 @@ from .linear_algebra import dot
 from .memory import Memory
 from .search import measured
 
-# Starts of a race, and after how many steps all but so many of the lowest are given up.
-N_STARTS = 8
-RACE = ((8, 3), (12, 1))
+# A race: its starts, and after how many steps all but so many of the lowest are given up.
+RACE = 8, ((8, 3), (12, 1))
+# Two neurons and four rows have valleys that end high. More starts cost next to nothing there.
+SMALL_RACE = 24, ((8, 8), (12, 4), (12, 1))
+# Multiplications of a Hessian below which a problem is small.
+SMALL = 1 << 16
 MAX_REFUSALS = 20
 FIRST_DAMPING = 1.0
 
@@ -46,15 +49,24 @@ class LayerLevenbergMarquardt(Solver):
         down = _damped(objective, start)
         if is_fresh(objective, start):
             yield measured(objective, start)
-            draws = np.concatenate([starts.draw() for _ in range(N_STARTS)])
-            down, path = race(objective, draws)
+            is_small = objective.source.n_rows * objective.shape[1] ** 2 <= SMALL
+            n_starts, heats = SMALL_RACE if is_small else RACE
+            draws = np.concatenate([starts.draw() for _ in range(n_starts)])
+            down, path = race(objective, draws, heats)
             for theta in path:
                 yield measured(objective, theta)
         yield from _go_down(objective, down, goal, revival)
 
 
-def race(objective: LayerObjective, starts) -> tuple[DampedDescent, list[np.ndarray]]:
+def race(objective: LayerObjective, starts, heats) -> tuple[DampedDescent, list[np.ndarray]]:
     """Take starts (n_starts, size) down side by side, fewer and fewer; return the lowest one.
+
+    Parameters
+    ----------
+    objective : LayerObjective
+    starts : ndarray
+    heats : tuple of (int, int)
+        Steps, and how many of the lowest go on after them.
 
     Returns
     -------
@@ -65,7 +77,7 @@ def race(objective: LayerObjective, starts) -> tuple[DampedDescent, list[np.ndar
     """
     down = _damped(objective, starts)
     paths = [[theta[None]] for theta in starts]
-    for n_steps, n_left in RACE:
+    for n_steps, n_left in heats:
         for _ in range(n_steps):
             down.advance()
             for path, theta in zip(paths, down.theta, strict=True):

@@ -34,9 +34,9 @@ def draw_weights(neurons, path):
     largest = np.abs(neurons.coef_).max()
     figure, axes = plt.subplots(2, 5, figsize=(9, 4.4), layout="constrained")
     for axis, weights, label in zip(axes.flat, neurons.coef_, neurons.classes_, strict=True):
-        image = axis.imshow(weights.reshape(8, 8), cmap="RdBu_r", vmin=-largest, vmax=largest)
+        image = axis.imshow(weights.reshape(8, 8), cmap="RdBu", vmin=-largest, vmax=largest)
         axis.set(title=f"neuron for {label}", xticks=[], yticks=[])
-    figure.colorbar(image, ax=axes, label="weight: red speaks for the digit, blue against it")
+    figure.colorbar(image, ax=axes, label="weight: blue speaks for the digit, red against it")
     figure.suptitle("What each neuron looks for")
     figure.savefig(path, dpi=120)
     print(f"  drawn: {path}")

@@ -10,6 +10,7 @@ from importlib import metadata
 
 import numpy as np
 import pandas as pd
+from sklearn import config_context
 
 from .find import holds_neuron, parts_of
 from .hook import TRUSTED_TYPES
@@ -108,7 +109,9 @@ def example_and_signature(neuron):
     example = np.zeros((1, neuron.n_features_in_))
     if hasattr(neuron, "feature_names_in_"):
         example = pd.DataFrame(example, columns=neuron.feature_names_in_)
-    return example, infer_signature(example, neuron.predict(example))
+    # The example is in memory, wherever the weights are.
+    with config_context(array_api_dispatch=False):
+        return example, infer_signature(example, neuron.predict(example))
 
 
 @contextmanager

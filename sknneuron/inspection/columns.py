@@ -213,7 +213,8 @@ def raw_values(X, position: int):
         return X[:, position].to_numpy()
     if sparse.issparse(X):
         return X[:, [position]].toarray().ravel()
-    return np.asarray(X)[:, position]
+    X = X if hasattr(X, "shape") else np.asarray(X)
+    return np.asarray(to_host(X[:, position]))
 
 
 def _plain(values) -> list:

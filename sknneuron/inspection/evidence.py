@@ -12,6 +12,7 @@ from scipy import sparse
 from sklearn.utils.validation import check_array
 
 from ..pairs import Pair
+from ..sources.device_array import to_host
 from .columns import to_numpy
 from .networks import hidden_pair, is_layer
 from .units import Unfolded
@@ -138,7 +139,7 @@ def gather(inside: Unfolded, X, y=None, sample_weight=None) -> Evidence:
     if is_layer(inside.neuron):
         y = None
     if y is not None:
-        y = y.to_numpy() if hasattr(y, "to_numpy") else np.asarray(y)
+        y = np.asarray(to_host(y))
         y = y.ravel() if y.shape[1:] == (1,) else y
         if len(y) != n_rows:
             raise ValueError(f"y has {len(y)} values, but X has {n_rows} rows.")

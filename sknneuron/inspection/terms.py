@@ -9,7 +9,7 @@ import pandas as pd
 from scipy import sparse
 
 from ..exceptions import warn
-from .columns import to_numpy
+from .evidence import pair_of
 from .units import Unfolded, unfold
 
 OWN_NAMES = ("bias", "pre_activation", "activation")
@@ -90,9 +90,8 @@ def contributions(estimator, X, *, output=None, baseline=None) -> pd.DataFrame:
         )
     names = _unique([column.name for column in used])
     own = [_free(name, names) for name in OWN_NAMES]
-    named = inside.named(inputs)
-    levels = to_numpy(inside.neuron.transform(named))
-    z = to_numpy(inside.neuron.pre_activation(named))
+    z = inputs @ inside.coef.T + inside.intercept
+    levels = pair_of(inside.neuron).level(z)
     index = X.index if isinstance(X, pd.DataFrame) else None
     tables = {}
     for k in chosen:

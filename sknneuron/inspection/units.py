@@ -8,7 +8,6 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from scipy import sparse
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.pipeline import Pipeline
@@ -102,14 +101,6 @@ class Unfolded:
                 "is a table too: X.iloc[[0]] of a DataFrame, X[:1] of an array, [[...]] of numbers."
             )
         return X
-
-    def named(self, inputs):
-        """Return inputs of the neuron with the names that it was fitted with, where it was."""
-        names = getattr(self.neuron, "feature_names_in_", None)
-        if names is None:
-            return inputs
-        rows = inputs.toarray() if sparse.issparse(inputs) else inputs
-        return pd.DataFrame(rows, columns=names)
 
     def raw_bias(self) -> np.ndarray:
         """Return each neuron's z where every number is 0 and every level adds nothing."""

@@ -9,6 +9,7 @@ from contextlib import suppress
 
 import array_api_strict
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn import config_context
 from sklearn.model_selection import GridSearchCV
@@ -17,6 +18,7 @@ from sklearn.preprocessing import StandardScaler
 
 from sknneuron import NeuronClassifier, NeuronRegressor
 from sknneuron.activations import ACTIVATIONS
+from sknneuron.inspection import coef_table, contributions, diagnose, specialisation, to_html
 from sknneuron.losses import LOSSES
 from sknneuron.pairs import make_pair
 from sknneuron.sources import ArraySource, device
@@ -313,3 +315,34 @@ def test_labels_may_be_booleans(library, rows):
         assert neuron.classes_.dtype == bool
         assert neuron.score(X, y) > 0.9
         assert to_host(neuron.predict(X)).dtype == bool
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_looking_inside(rows, library):
+    X, z, rng = rows
+    X, y = X[:500], target("two", z, rng)[:500]
+    host = NeuronClassifier(alpha=0).fit(X, y)
+    with config_context(array_api_dispatch=True):
+        there = library(X), library(y)
+        neuron = NeuronClassifier(alpha=0).fit(*there)
+        for tool in (coef_table, specialisation):
+            found = tool(neuron, *there).select_dtypes("number")
+            expected = tool(host, X, y).select_dtypes("number")
+            pd.testing.assert_frame_equal(found, expected, rtol=1e-5, atol=1e-6)
+        pd.testing.assert_frame_equal(contributions(neuron, there[0]), contributions(host, X))
+        assert diagnose(neuron, *there).codes == diagnose(host, X, y).codes
+        for page in (to_html(neuron), to_html(neuron, *there)):
+            assert page.startswith("<!doctype html>")
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_signature_of_a_model_to_be_saved(rows, library):
+    pytest.importorskip("mlflow")
+    from sknneuron._tracking.models import example_and_signature
+
+    X, z, _ = rows
+    with config_context(array_api_dispatch=True):
+        neuron = NeuronRegressor().fit(library(X), library(z))
+        example, signature = example_and_signature(neuron)
+    assert example.shape == (1, 5)
+    assert signature.outputs.inputs[0].type == np.float64

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+from sklearn import config_context
 from sklearn.utils import _safe_indexing
 
-from .features import Seen, as_list
+from ...sources.device_array import to_host
+from ..columns import to_numpy
+from .features import Seen, as_list, dense
 from .subject import Subject
 
 # Numbers that the sample may take.
@@ -60,7 +63,7 @@ def describe_rows(subject: Subject, chosen: np.ndarray) -> tuple[dict, dict, dic
         "start": middle,
         "words": _sample_words(subject, n_rows),
     }
-    values = _predictions(subject, subject.unfolded.estimator, X)
+    values = _predictions(subject, X)
     checks = {
         "n": n_rows,
         "inputs": None,
@@ -72,10 +75,10 @@ def describe_rows(subject: Subject, chosen: np.ndarray) -> tuple[dict, dict, dic
 
 def probe(subject: Subject) -> tuple[None, dict, dict | None]:
     """Return checks on made-up inputs, for a page without rows."""
-    neuron, n_inputs = subject.neuron, subject.unfolded.coef.shape[1]
+    n_inputs = subject.unfolded.coef.shape[1]
     inputs = np.zeros((N_PROBES, n_inputs))
     inputs[:, subject.kept] = np.random.default_rng(0).normal(size=(N_PROBES, len(subject.kept)))
-    values = _predictions(subject, neuron, subject.unfolded.named(inputs))
+    values = _levels(subject, inputs)
     if subject.follows_target:
         values = np.asarray(subject.unfolded.target.inverse(values)).reshape(len(values), -1)
     checks = {
@@ -90,12 +93,21 @@ def probe(subject: Subject) -> tuple[None, dict, dict | None]:
     return None, checks, rest if subject.n_hidden else None
 
 
-def _predictions(subject: Subject, estimator, X) -> np.ndarray:
+def _predictions(subject: Subject, X) -> np.ndarray:
     """What Python says of X, as far as the page can follow: (n_rows, n_outputs)."""
-    neuron = subject.neuron
-    if not subject.follows_target and estimator is not neuron:
-        estimator, X = neuron, subject.unfolded.named(subject.unfolded.inputs(X))
-    values = getattr(estimator, _method(subject))(X)
+    estimator = subject.unfolded.estimator
+    if not subject.follows_target and estimator is not subject.neuron:
+        return _levels(subject, subject.unfolded.inputs(X))
+    values = to_numpy(getattr(estimator, _method(subject))(X))
+    return values.reshape(len(values), -1)
+
+
+def _levels(subject: Subject, inputs) -> np.ndarray:
+    """What the neuron says of inputs in memory, wherever its weights are: (n_rows, n_outputs)."""
+    names = getattr(subject.neuron, "feature_names_in_", None)
+    X = inputs if names is None else pd.DataFrame(dense(inputs), columns=names)
+    with config_context(array_api_dispatch=False):
+        values = getattr(subject.neuron, _method(subject))(X)
     return np.asarray(values, dtype=float).reshape(len(values), -1)
 
 
@@ -112,7 +124,7 @@ def _targets(subject: Subject, chosen: np.ndarray) -> list | None:
     # Targets are those of the output neurons; hidden ones have none.
     if subject.y is None or subject.is_layer:
         return None
-    y = np.asarray(_safe_indexing(subject.y, chosen))
+    y = np.asarray(to_host(_safe_indexing(subject.y, chosen)))
     neuron = subject.neuron
     if not hasattr(neuron, "classes_"):
         return as_list(np.asarray(y, dtype=float).ravel())
@@ -166,7 +178,7 @@ def _check_words(subject: Subject, n_rows: int, values, X) -> str:
     words = (
         f"Computed here from Python's own {_method(subject)} for the {n_rows:,} rows in this file."
     )
-    if getattr(X, "dtype", None) == np.float32:
+    if str(getattr(X, "dtype", "")).endswith("float32"):
         words += " X is float32, and Python computes in it; the page computes in double precision."
     return words
 

@@ -143,7 +143,21 @@ class TestEvery:
         assert_allclose(loss.optimal_level(y, times * 1.0), repeated, rtol=1e-9, atol=1e-12)
 
     def test_smooth_losses_are_their_own_envelope(self, loss):
-        assert (loss.smoothed(0.3) is loss) == loss.smooth
+        has_envelope = not loss.smooth or isinstance(loss, Huber)
+        assert (loss.smoothed(0.3) is loss) != has_envelope
+
+
+@pytest.mark.parametrize("delta", [0.1, 1.0])
+@pytest.mark.parametrize("width", [0.3, 5.0])
+def test_hubers_envelope_is_the_least_of_loss_and_distance(width, delta):
+    loss, levels = Huber(delta), np.linspace(-8, 8, 16001)
+    z = np.linspace(-3, 3, 61)
+    least = (loss(0.0, levels)[:, None] + (levels[:, None] - z) ** 2 / (2 * width)).min(axis=0)
+    envelope = loss.smoothed(width)
+    assert_allclose(envelope(0.0, z), least, atol=1e-6)
+    step = 1e-6
+    slope = (envelope(0.0, z + step) - envelope(0.0, z - step)) / (2 * step)
+    assert_allclose(envelope.derivative(0.0, z), slope, atol=1e-6)
 
 
 @pytest.mark.parametrize("loss", [loss for loss in ALL if loss.name in CONVEX], ids=repr)

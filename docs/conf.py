@@ -111,8 +111,6 @@ def _write_tables(app):
         )
         for name, cls in LOSSES.items()
     ]
-    checks = [(f"``{code}``", _first_line(check)) for code, check in CHECKS.items()]
-    (folder / "checks.inc").write_text(_table(("code", "finds"), checks), encoding="utf-8")
     head = ("name", "formula", "range of levels", "where it goes flat a neuron is")
     (folder / "activations.inc").write_text(_table(head, activations), encoding="utf-8")
     head = ("name", "formula", "targets", "smooth")

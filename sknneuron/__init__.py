@@ -10,9 +10,20 @@ from .neuron import NeuronClassifier, NeuronRegressor
 
 _own: list[type] = [NeuronClassifier, NeuronLayer, NeuronRegressor]
 _own += [*_activations.ACTIVATIONS.values(), *_losses.LOSSES.values()]
-#: Names of every public class of ours that a saved model can hold, for
-#: ``skops.io.load(path, trusted=sknneuron.TRUSTED_TYPES)``.
-TRUSTED_TYPES = sorted(f"{cls.__module__}.{cls.__qualname__}" for cls in _own)
+# Holders of settings and numbers that skops does not know, in the imputers, column selectors,
+# searches and calibrators of scikit-learn that stand around a neuron.
+_around = [
+    "numpy.dtype",
+    "sklearn.calibration._CalibratedClassifier",
+    "sklearn.calibration._SigmoidCalibration",
+    "sklearn.compose._column_transformer.make_column_selector",
+    "sklearn.metrics._scorer._PassthroughScorer",
+    "sklearn.model_selection._split.KFold",
+    "sklearn.model_selection._split.StratifiedKFold",
+]
+#: Names of every public class of ours that a saved model can hold, and of what the usual parts of
+#: scikit-learn around it hold, for ``skops.io.load(path, trusted=sknneuron.TRUSTED_TYPES)``.
+TRUSTED_TYPES = sorted([*(f"{cls.__module__}.{cls.__qualname__}" for cls in _own), *_around])
 _hook.register([NeuronClassifier, NeuronLayer, NeuronRegressor], TRUSTED_TYPES)
 
 __all__ = [

@@ -12,6 +12,7 @@ import dask
 import dask.array as da
 import numpy as np
 import pandas as pd
+from scipy import sparse
 from sklearn.base import is_regressor
 from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.validation import validate_data
@@ -19,7 +20,7 @@ from sklearn.utils.validation import validate_data
 from ._inputs import Inputs, is_dask
 from ._targets import ClassEncoder, balanced, class_weighted, report_outside, specimen
 from .sources import ArraySource, Source
-from .sources.dask import DaskSource, Pack, compute, n_packs, on_packs, persisted
+from .sources.dask import DaskSource, Pack, compute, n_packs, on_packs, persisted, stacked
 
 # Rows of each pack that show what kind of targets several columns are.
 N_SHOWN = 100
@@ -130,7 +131,7 @@ def aligned(X, *others) -> tuple:
     for other in others:
         if other is not None and not is_dask(other):
             if np.isnan(sum(lengths)):
-                lengths = tuple(compute([dask.delayed(len)(block) for block in blocks_of(X)]))
+                lengths = tuple(compute([dask.delayed(n_rows_of)(block) for block in blocks_of(X)]))
             other = da.from_array(np.asarray(other), chunks=-1)
         if isinstance(other, da.Array):
             if _n_blocks(other) != _n_blocks(X) and np.isnan(sum(other.chunks[0])):
@@ -138,7 +139,7 @@ def aligned(X, *others) -> tuple:
                 other.compute_chunk_sizes()
             known = not np.isnan(sum(other.chunks[0]))
             if known and np.isnan(sum(lengths)) and _n_blocks(other) != _n_blocks(X):
-                lengths = tuple(compute([dask.delayed(len)(block) for block in blocks_of(X)]))
+                lengths = tuple(compute([dask.delayed(n_rows_of)(block) for block in blocks_of(X)]))
             if known and not np.isnan(sum(lengths)):
                 if sum(lengths) != other.shape[0]:
                     raise ValueError(
@@ -153,13 +154,18 @@ def _n_blocks(values) -> int:
     return values.numblocks[0] if isinstance(values, da.Array) else values.npartitions
 
 
+def n_rows_of(block) -> int:
+    """Rows of a block; a sparse one has no len."""
+    return block.shape[0]
+
+
 def make_pack(columns: Columns, first: int, X, y, weight) -> Pack:
     """Check partitions and put them one behind the other. Runs on a worker."""
     weight = [None] * len(X) if weight is None else weight
     for i, parts in enumerate(zip(X, y, weight, strict=True)):
         check_partition(first + i, *parts)
-    lengths = [len(block) for block in X]
-    rows = np.concatenate([np.asarray(block, dtype=columns.dtype) for block in X])
+    lengths = [n_rows_of(block) for block in X]
+    rows = stacked([_as_floats(block, columns.dtype) for block in X])
     targets = np.concatenate([np.asarray(block) for block in y])
     weights = None
     if weight[0] is not None:
@@ -169,14 +175,18 @@ def make_pack(columns: Columns, first: int, X, y, weight) -> Pack:
     return Pack(rows, targets, weights, starts, first)
 
 
+def _as_floats(block, dtype):
+    return block.tocsr().astype(dtype) if sparse.issparse(block) else np.asarray(block, dtype=dtype)
+
+
 def check_partition(number: int, X, y, weight) -> None:
     """Errors that say in which partition something is wrong."""
     for name, values in (("y", y), ("sample_weight", weight)):
         if values is None:
             continue
-        if len(values) != len(X):
+        if len(values) != n_rows_of(X):
             raise ValueError(
-                f"Partition {number} of X has {len(X)} rows, but that of {name} has "
+                f"Partition {number} of X has {n_rows_of(X)} rows, but that of {name} has "
                 f"{len(values)}: rows would be paired wrongly. Take both from one collection, or "
                 "cut them alike (rechunk, repartition)."
             )
@@ -186,7 +196,7 @@ def check_partition(number: int, X, y, weight) -> None:
                 "be paired wrongly. Take both from one dataframe."
             )
     for name, values in (("X", X), ("y", y), ("sample_weight", weight)):
-        array = np.asarray(values)
+        array = values.tocoo().data if sparse.issparse(values) else np.asarray(values)
         if array.dtype == object and name == "y":
             bad = np.asarray(pd.isna(array))
         elif array.dtype.kind in "fc" or array.dtype == object:
@@ -195,7 +205,9 @@ def check_partition(number: int, X, y, weight) -> None:
             continue
         if values is not None and bad.any():
             what = "NaN" if pd.isna(array[bad][0]) else "infinity"
-            row = int(np.nonzero(bad)[0][0])
+            row = int(
+                (values.tocoo().row[bad] if sparse.issparse(values) else np.nonzero(bad)[0])[0]
+            )
             raise ValueError(
                 f"{name} contains {what} in partition {number} (row {row} of it, "
                 f"{int(bad.sum())} such values there). Drop or impute them before the fit."
@@ -269,7 +281,12 @@ def encoded(packs: list, targets, by_class, columns: Columns, name: str) -> Dask
     encode = dask.delayed(encode_pack, pure=False)
     packs = persisted([encode(pack, targets, by_class, name) for pack in packs])
     facts = on_packs(partial(facts_of, targets=targets), packs)
-    lengths, weights, outside, worst = zip(*facts, strict=True)
+    lengths, weights, outside, worst, is_sparse = zip(*facts, strict=True)
+    if len(set(is_sparse)) > 1:
+        raise ValueError(
+            "Some partitions of X are sparse and others dense: make them alike, with "
+            "X.map_blocks(scipy.sparse.csr_array) say."
+        )
     total = float(sum(weights))
     if not total > 0:
         raise ValueError(
@@ -278,7 +295,7 @@ def encoded(packs: list, targets, by_class, columns: Columns, name: str) -> Dask
     if not isinstance(targets, ClassEncoder) and sum(outside):
         value = next(w for w in worst if w is not None)
         report_outside(sum(outside), sum(lengths) * targets.n_neurons, value, targets.pair)
-    return DaskSource(packs, lengths, columns.n_features, columns.dtype, total)
+    return DaskSource(packs, lengths, columns.n_features, columns.dtype, total, is_sparse[0])
 
 
 def encode_pack(pack: Pack, targets, by_class, name: str) -> Pack:
@@ -301,11 +318,11 @@ def encode_pack(pack: Pack, targets, by_class, name: str) -> Pack:
 
 
 def facts_of(pack: Pack, targets) -> tuple:
-    """(rows, sum of weights, targets outside the activation's range, one of them)."""
-    weight = float(len(pack.X) if pack.weight is None else pack.weight.sum())
+    """(rows, sum of weights, targets outside the activation's range, one of them, is sparse)."""
+    weight = _total_weight(pack)
     outside = targets.outside(pack.y)
     worst = float(pack.y[outside][0]) if outside.any() else None
-    return len(pack.X), weight, int(np.count_nonzero(outside)), worst
+    return pack.n_rows, weight, int(np.count_nonzero(outside)), worst, sparse.issparse(pack.X)
 
 
 def split(source: DaskSource, fraction: float, seed: int) -> tuple[DaskSource, DaskSource]:
@@ -322,17 +339,28 @@ def split(source: DaskSource, fraction: float, seed: int) -> tuple[DaskSource, D
                 "side. Give more rows, another validation_fraction, or X_val and y_val."
             )
         parts.append(
-            DaskSource(packs, lengths, source.n_features, source.dtype, float(sum(weights)))
+            DaskSource(
+                packs,
+                lengths,
+                source.n_features,
+                source.dtype,
+                float(sum(weights)),
+                source.is_sparse,
+            )
         )
     return parts[0], parts[1]
 
 
 def part_of(pack: Pack, fraction: float, seed, apart: bool) -> Pack:
     """The rows of a pack that are set apart, or the others. Runs on a worker."""
-    n_rows = len(pack.X)
+    n_rows = pack.n_rows
     chosen = np.random.default_rng(seed).permutation(n_rows) < np.ceil(fraction * n_rows)
     return pack.part(np.flatnonzero(chosen == apart))
 
 
 def _size(pack: Pack) -> tuple:
-    return len(pack.X), float(len(pack.X) if pack.weight is None else pack.weight.sum())
+    return pack.n_rows, _total_weight(pack)
+
+
+def _total_weight(pack: Pack) -> float:
+    return float(pack.n_rows if pack.weight is None else pack.weight.sum())

@@ -15,13 +15,21 @@ import pandas as pd
 from sklearn.base import is_classifier
 from sklearn.utils.validation import check_is_fitted
 
-from ._dask import Columns, aligned, blocks_of, check_partition
+from ._dask import Columns, aligned, blocks_of, check_partition, n_rows_of
+from ._sklearn_compat import output_container
 from .sources.dask import compute
 
 
 def lazily(estimator, method: str, X):
     """What a method returns for X as a dask array, block by block, once it is computed."""
     check_is_fitted(estimator)
+    container = output_container(estimator)
+    if method == "transform" and container != "default":
+        raise ValueError(
+            f"set_output(transform='{container}') asks for a {container} DataFrame, and X is a "
+            "dask collection, whose rows stay where they are. Set it to 'default': transform then "
+            "returns a dask array, which dask.dataframe.from_dask_array makes a dataframe."
+        )
     columns = Columns.of(estimator, X, reset=False)
     apply = partial(apply_method, estimator=slim(estimator), method=method)
     like = np.zeros((1, columns.n_features), dtype=columns.dtype)
@@ -47,7 +55,9 @@ def slim(estimator):
 
 def apply_method(block, estimator, method: str, like=None):
     """Call a method on a block; an empty one gives an empty result. Runs on a worker."""
-    return like if like is not None and not len(block) else getattr(estimator, method)(block)
+    if like is not None and not n_rows_of(block):
+        return like
+    return getattr(estimator, method)(block)
 
 
 def score(estimator, X, y, sample_weight=None) -> float:
@@ -72,7 +82,7 @@ def score(estimator, X, y, sample_weight=None) -> float:
 def score_part(number: int, estimator, X, y, weight):
     """What a partition adds to the score. Runs on a worker."""
     check_partition(number, X, y, weight)
-    if not len(X):
+    if not n_rows_of(X):
         return None
     predicted, y = estimator.predict(X), np.asarray(y)
     y = y.reshape(predicted.shape)

@@ -29,10 +29,8 @@ def warn_of_bad_fit(estimator, objective: Objective, outcome: Outcome) -> None:
     for message, category in (
         _not_converged(estimator, outcome),
         _separable(objective, outcome),
-        _penalty_on_small_units(estimator, objective, outcome),
-        _overpenalised(estimator, objective, outcome),
+        _held_down_or_constant(estimator, objective, outcome),
         _dead(estimator, objective, outcome),
-        _constant(estimator, objective, outcome),
     ):
         if message:
             warn(message, category)
@@ -104,6 +102,15 @@ def _separable(objective: Objective, outcome: Outcome):
     )
 
 
+def _held_down_or_constant(estimator, objective: Objective, outcome: Outcome):
+    """What a penalty does, or why predictions are constant: the first explains the others."""
+    for check in (_penalty_on_small_units, _overpenalised, _constant):
+        message, category = check(estimator, objective, outcome)
+        if message:
+            return message, category
+    return "", None
+
+
 def _penalty_on_small_units(estimator, objective: Objective, outcome: Outcome):
     """Columns in units so small that the L2 penalty, not the data, decides their weights."""
     # No column's deviation is larger than the distance of its furthest row.
@@ -169,11 +176,20 @@ def _dead(estimator, objective: Objective, outcome: Outcome):
     if not suspects.any():
         return "", None
     names = ", ".join(str(k) for k in np.flatnonzero(suspects))
+    y = objective.watched.y.reshape(objective.watched.n_rows, -1)
+    if not np.any(y[:, suspects] > 0):
+        cause = (
+            "Targets at or below the activation's floor do that: shift y with "
+            "TransformedTargetRegressor, or use activation='leaky_relu' or 'identity'."
+        )
+    elif estimator.warm_start:
+        cause = "warm_start=True goes on from such weights: fit with warm_start=False."
+    else:
+        cause = "Use solver='auto', or activation='leaky_relu', which never falls silent."
     return (
         f"Dead neuron: {type(estimator).__name__} with activation="
         f"'{objective.pair.activation.name}' is inactive on every row (neuron {names}), so that no "
-        "row moves its weights. Targets at or below the activation's floor do that: shift y with "
-        "TransformedTargetRegressor, or use activation='leaky_relu' or 'identity'.",
+        f"row moves its weights. {cause}",
         NeuronWarning,
     )
 
@@ -252,6 +268,9 @@ def warn_of_other_scale(estimator, objective: Objective, validation) -> None:
     if len(far):
         warn(
             f"X_val is on another scale than X: the mean of {column_names(estimator, far)} is "
-            f"{distance[far].max():.0f} standard deviations from that of X. In a Pipeline, send it "
-            'through the same steps with Pipeline(..., transform_input=["X_val"]).',
+            f"{distance[far].max():.0f} standard deviations from that of X. Fit the steps before "
+            "the neuron first, and give it X and X_val as they transform them; or have a Pipeline "
+            "do so: sklearn.set_config(enable_metadata_routing=True), then "
+            "set_fit_request(X_val=True, y_val=True) on the neuron and "
+            'Pipeline(..., transform_input=["X_val"]).',
         )

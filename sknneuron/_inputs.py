@@ -11,6 +11,7 @@ from sklearn import get_config
 
 from ._sklearn_compat import check_sample_weight
 from ._targets import ClassEncoder, ValueEncoder
+from ._validation import refuse_dates, words_error
 from .exceptions import warn
 from .sources import Source
 from .sources.device_array import DeviceArray
@@ -58,9 +59,10 @@ def is_device_array(X) -> bool:
 
 
 def look_at_columns(X) -> None:
-    """Refuse columns of words in a dataframe, and warn of numbers that are names of categories."""
+    """Refuse columns of words or dates in a dataframe; warn of numbers that name categories."""
     if not hasattr(X, "columns") or not hasattr(X, "dtypes"):
         return
+    refuse_dates(X)
     words: list = []
     numbers: list = []
     for j, (name, dtype) in enumerate(zip(X.columns, X.dtypes, strict=True)):
@@ -72,10 +74,7 @@ def look_at_columns(X) -> None:
         elif str(dtype) == "object" and isinstance(next(iter(X.iloc[:, j]), None), str):
             words.append(name)
     if words:
-        raise ValueError(
-            f"X holds columns of words, not numbers: {', '.join(map(str, words[:5]))}. Encode them "
-            "before the neuron: OneHotEncoder in a ColumnTransformer."
-        )
+        raise words_error(X, words)
     if numbers:
         warn(
             f"X holds categories whose names are numbers ({', '.join(map(str, numbers[:5]))}), and "

@@ -57,6 +57,35 @@ LAYER_CONSTRAINTS = {
 TABLES = (CONSTRAINTS, CLASSIFIER_CONSTRAINTS, LAYER_CONSTRAINTS)
 
 
+# Names that Keras, PyTorch and others have for what is here.
+ELSEWHERE = {
+    "linear": "identity",
+    "none": "identity",
+    "swish": "silu",
+    "leakyrelu": "leaky_relu",
+    "mse": "squared_error",
+    "mean_squared_error": "squared_error",
+    "mseloss": "squared_error",
+    "mae": "absolute_error",
+    "mean_absolute_error": "absolute_error",
+    "l1loss": "absolute_error",
+    "pinball": "quantile",
+    "bce": "log_loss",
+    "binary_crossentropy": "log_loss",
+    "bcewithlogitsloss": "log_loss",
+    "categorical_crossentropy": "log_loss",
+    "cross_entropy": "log_loss",
+    "crossentropyloss": "log_loss",
+    "logistic_loss": "log_loss",
+    "svd": "least_squares",
+    "cholesky": "least_squares",
+    "newton-cg": "newton",
+    "newton-cholesky": "newton",
+    "saga": "proximal_newton",
+    "liblinear": "newton",
+}
+
+
 def check_parameters(estimator, constraints: dict[str, list]) -> None:
     """Raise an error that names the parameter, what was given and what would do.
 
@@ -109,6 +138,9 @@ def _suggestion(estimator, constraints) -> str:
             for option in constraint.options
         }
         if isinstance(value, str) and options and value not in options:
+            here = ELSEWHERE.get(value.lower())
+            if here in options:
+                return f" What is called {value!r} elsewhere is {here!r} here."
             close = difflib.get_close_matches(value.lower(), options, n=1)
             return f" Did you mean {close[0]!r}?" if close else ""
     return ""

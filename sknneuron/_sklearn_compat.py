@@ -11,6 +11,7 @@ from sklearn.utils._param_validation import (
     StrOptions,
     validate_parameter_constraints,
 )
+from sklearn.utils._set_output import _get_output_config
 from sklearn.utils.validation import _check_sample_weight
 
 try:  # scikit-learn >= 1.9
@@ -57,6 +58,11 @@ def check_sample_weight(sample_weight, X):
     )
 
 
+def output_container(estimator) -> str:
+    """What `transform` returns: "pandas", "polars", or "default" for arrays as they are."""
+    return _get_output_config("transform", estimator)["dense"]
+
+
 @lru_cache(maxsize=128)
 def parameter_names(cls: type[BaseEstimator]) -> tuple[str, ...]:
     """Names of an estimator's parameters.
@@ -73,6 +79,7 @@ __all__ = [
     "PictureMixin",
     "StrOptions",
     "check_sample_weight",
+    "output_container",
     "parameter_names",
     "validate_parameter_constraints",
     "with_callbacks",

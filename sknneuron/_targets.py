@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import column_or_1d
@@ -180,6 +181,7 @@ def find_classes(y, name: str, classes=None):
     ValueError
         For continuous targets, several columns of classes, and a single class.
     """
+    _refuse_odd_labels(y)
     # Whole numbers, booleans and strings in a vector are classes without looking any closer.
     is_plain = isinstance(y, np.ndarray) and y.ndim == 1 and y.dtype.kind in "biuU"
     kind = "classes" if is_plain else type_of_target(y, input_name="y", raise_unknown=True)
@@ -192,14 +194,43 @@ def find_classes(y, name: str, classes=None):
         )
     if not is_plain:
         y = column_or_1d(y, warn=True)
+        if kind.startswith("continuous"):
+            numbers = np.asarray(y, dtype=np.float64)
+            broken = numbers[numbers != np.floor(numbers)]
+            raise ValueError(
+                f"Unknown label type: {kind}. y holds numbers, {broken[0]:.6g} for one, and a "
+                "classifier needs classes. For numbers there is NeuronRegressor; or make classes "
+                "of them, with y > threshold or numpy.digitize."
+            )
         check_classification_targets(y)
     classes = _distinct(y) if classes is None else np.unique(classes)
     if len(classes) < 2:
         raise ValueError(
             f"{name} needs samples of at least 2 classes in the data, but y contains only one "
-            f"class: {classes.tolist()[0]!r}. With one class there is nothing to tell apart."
+            f"class: {np.asarray(classes).tolist()[0]!r}. With one class there is nothing to tell "
+            "apart; partial_fit can be told of others by classes=."
         )
     return classes, False
+
+
+def _refuse_odd_labels(y) -> None:
+    """Refuse objects among which some are missing, or of types that have no order."""
+    if getattr(getattr(y, "dtype", None), "kind", "") != "O":
+        return
+    gone = pd.isna(y)
+    if not gone.any():
+        labels = {isinstance(label, str): label for label in np.ravel(y)}
+        if len(labels) == 2:
+            raise ValueError(
+                f"y holds words, {labels[True]!r} for one, and other things, {labels[False]!r} for "
+                "one. Make all labels words, with y.astype(str), or all numbers."
+            )
+        return
+    rows = np.flatnonzero(gone if gone.ndim == 1 else gone.any(axis=1))
+    raise ValueError(
+        f"Input y contains NaN: {len(rows)} labels are missing, the first in row {rows[0]}. Leave "
+        "those rows out, of X and y, or give them a label of their own."
+    )
 
 
 def are_classes(y) -> bool:
@@ -272,9 +303,19 @@ def numeric(y, name="y"):
         If y holds something else than numbers.
     """
     y = y.toarray() if hasattr(y, "toarray") else y if hasattr(y, "dtype") else np.asarray(y)
+    is_object = y.dtype.kind == "O"
     try:
-        return y.astype(np.float64, copy=False)
-    except (TypeError, ValueError):
+        values = y.astype(np.float64, copy=False)
+        if is_object and np.isnan(values).any():
+            row = int(np.argwhere(np.isnan(values))[0][0])
+            raise ValueError(
+                f"Input {name} contains NaN, first in row {row}. Leave such rows out, of X and "
+                f"{name}."
+            )
+        return values
+    except (TypeError, ValueError) as error:
+        if "contains NaN" in str(error):
+            raise
         raise ValueError(
             f"{name} holds values that are not numbers, {y.ravel()[0]!r} for one. A "
             "regressor needs numbers; for labels there is NeuronClassifier."

@@ -12,7 +12,7 @@ from joblib import effective_n_jobs
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from ._callbacks import CallbackBridge
 from ._device import at_home
@@ -24,6 +24,7 @@ from ._plain import by_rows, is_plain_training_set, weighted_sum
 from ._sklearn_compat import CallbackSupportMixin, PictureMixin, parameter_names, with_callbacks
 from ._targets import ClassEncoder, ValueEncoder
 from ._tracking.hook import tracked
+from ._validation import checked
 from .history import History
 from .objective import Coordinates, Objective
 from .penalties import ElasticNet
@@ -39,7 +40,6 @@ SMALL = 1 << 19
 # Entries of a matrix, and multiplications, up to which BLAS stays on one thread of itself.
 SMALL_MATRIX = 8192
 SMALL_PRODUCT = 200_000
-DTYPES = [np.float64, np.float32]
 # Sizes of columns between which their squares, and the squares of those, can be computed with.
 TINY, LARGE = 1e-140, 1e150
 
@@ -87,8 +87,10 @@ class BaseNeuron(
             Weights of the rows, not negative. A weight of k counts as k copies of the row.
         X_val, y_val, sample_weight_val : array-like, default=None
             Validation rows: their loss is recorded at each iterate, and with
-            ``early_stopping=True`` decides when to stop. In a Pipeline, send X_val through the same
-            steps with ``Pipeline(..., transform_input=["X_val"])``.
+            ``early_stopping=True`` decides when to stop. X_val has to come through the same steps
+            as X. A Pipeline does it after ``sklearn.set_config(enable_metadata_routing=True)``,
+            with ``set_fit_request(X_val=True, y_val=True)`` on the neuron and
+            ``Pipeline(..., transform_input=["X_val"])``.
 
         Returns
         -------
@@ -167,9 +169,7 @@ class BaseNeuron(
     def _validated(self, X, y):
         """Rows and targets as training takes them, and what is kept about X's columns."""
         if not is_plain_training_set(X, y):
-            return validate_data(
-                self, X, y, accept_sparse="csr", dtype=DTYPES, multi_output=True, y_numeric=False
-            )
+            return checked(self, X, y, multi_output=True, y_numeric=False)
         self.n_features_in_ = X.shape[1]
         self.__dict__.pop("feature_names_in_", None)
         return X, y
@@ -179,9 +179,8 @@ class BaseNeuron(
         check_parameters(self, self._constraints)
         first = not hasattr(self, "coef_")
         refuse_elsewhere(X)
-        X, y = validate_data(
-            self, X, y, accept_sparse="csr", dtype=DTYPES, multi_output=True, reset=first
-        )
+        look_at_columns(X)
+        X, y = checked(self, X, y, multi_output=True, reset=first)
         if sample_weight is not None:
             sample_weight = checked_weight(sample_weight, X, "sample_weight")
         targets = self._learn_targets(y, classes) if first else self._fitted_targets()
@@ -313,6 +312,11 @@ class BaseNeuron(
                     f"warm_start=True goes on from weights of shape {given.shape}, but these data "
                     f"need {needed}. Fit a fresh estimator, or set warm_start=False."
                 )
+            if not np.all(np.isfinite(given)):
+                raise ValueError(
+                    "warm_start=True goes on from the weights of the earlier fit, and they hold "
+                    f"{given[~np.isfinite(given)][0]}. Set warm_start=False."
+                )
         return objective.from_weights(*weights)
 
     def _earlier_history(self):
@@ -348,9 +352,7 @@ class BaseNeuron(
             return None
         if y_val is None:
             raise ValueError("X_val was given without y_val: pass both, or neither.")
-        X_val, y_val = validate_data(
-            self, X_val, y_val, accept_sparse="csr", dtype=DTYPES, multi_output=True, reset=False
-        )
+        X_val, y_val = checked(self, X_val, y_val, multi_output=True, reset=False)
         if weight is not None:
             weight = checked_weight(weight, X_val, "sample_weight_val")
         return X_val, y_val, weight
@@ -423,7 +425,7 @@ class BaseNeuron(
                 return z
         check_is_fitted(self)
         if type(X) is not DeviceArray:
-            X = validate_data(self, X, accept_sparse="csr", dtype=DTYPES, reset=False)
+            X = checked(self, X, reset=False)
         return self._weighted_sum(X)
 
     def _weighted_sum(self, X):

@@ -85,7 +85,8 @@ def log_history(
     Parameters
     ----------
     estimator : estimator
-        A fitted neuron, or a Pipeline, search or TransformedTargetRegressor with one in it.
+        A fitted neuron, or a Pipeline, search or TransformedTargetRegressor with one in it. Of a
+        layer before the last step of a Pipeline all is written under the name of its step.
     run_id : str, default=None
         The run to write to. None: the active run, or a new one where there is none.
     X, y, sample_weight : array-like, default=None
@@ -120,24 +121,22 @@ def log_history(
     from sklearn.exceptions import NotFittedError
 
     from ._tracking.artifacts import Options
-    from ._tracking.find import find
     from ._tracking.record import FitNotes, not_written, record
 
     options = Options(log_page_rows, log_plots, log_diagnosis, log_coef_table, max_points)
-    found = find(estimator, y)
-    if found is None:
+    notes = FitNotes.afterwards(estimator, X, y, sample_weight)
+    if not any(notes.learnt()):
         raise NotFittedError(
             f"No fitted neuron was found in this {type(estimator).__name__}. Give a fitted "
-            "NeuronRegressor or NeuronClassifier, or a fitted Pipeline that ends in one."
+            "NeuronRegressor, NeuronClassifier or NeuronLayer, or a fitted Pipeline with one."
         )
     if X is None and (log_page_rows or log_diagnosis):
         raise ValueError("log_page_rows and log_diagnosis need the rows: pass X (and y).")
-    notes = FitNotes.afterwards(estimator, found.neuron, X, y, sample_weight)
     active = mlflow.active_run()
     is_new = run_id is None and active is None
     with mlflow.start_run() if is_new else nullcontext(active) as run:
         run_id = run_id or run.info.run_id
-        failed = record(notes, found, run_id, options)
+        failed = record(notes, run_id, options)
     if failed:
         warn(not_written(run_id, failed))
 

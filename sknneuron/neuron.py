@@ -439,6 +439,14 @@ class NeuronClassifier(ClassifierMixin, BaseNeuron):
         -----
         The rule of a step is `solver` if that is "sgd" or "adam", else that of "adam".
         """
+        if classes is not None and hasattr(self, "classes_"):
+            named = np.unique(classes).tolist()
+            if named != self.classes_.tolist():
+                raise ValueError(
+                    f"classes={named[:10]} are not those of the first call to partial_fit, "
+                    f"{self.classes_[:10].tolist()}. Name all of them in the first call, to a "
+                    "fresh estimator."
+                )
         with keeping_earlier_fit(self):
             return self._partial_fit(X, y, sample_weight, classes)
 

@@ -149,6 +149,8 @@ class Training:
         self._unwritten: list[Measured] = []
         self._best: tuple[float, Iterate] | None = None
 
+    # A step out of what floats can hold shows by its value, and is not taken.
+    @np.errstate(over="ignore", invalid="ignore")
     def run(
         self, solver: Solver, start: np.ndarray, rng: np.random.Generator | None = None
     ) -> Outcome:

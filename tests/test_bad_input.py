@@ -25,6 +25,10 @@ def replaced(value, row=7, column=1):
     return bad
 
 
+MISSING = FRAME.astype(float)
+MISSING.iloc[[3, 8], 1] = np.nan
+
+
 def regressor(**params):
     return NeuronRegressor(**params)
 
@@ -45,6 +49,97 @@ def fit_labels(**params):
 CASES = [
     ("nan in X", regressor(), fit(X=replaced(np.nan)), ValueError, "Input X contains NaN"),
     ("inf in X", regressor(), fit(X=replaced(np.inf)), ValueError, "contains infinity"),
+    (
+        "where in X",
+        regressor(),
+        fit(X=MISSING),
+        ValueError,
+        "contains NaN: 2 values, the first in row 3, column 'beds'.*SimpleImputer",
+    ),
+    (
+        "where in an array",
+        regressor(),
+        fit(X=MISSING.to_numpy()),
+        ValueError,
+        "2 values, the first in row 3, column 1",
+    ),
+    (
+        "where in sparse X",
+        regressor(),
+        fit(X=sparse.csc_array(MISSING.to_numpy())),
+        ValueError,
+        "2 values, the first in row 3, column 1",
+    ),
+    (
+        "where infinity is",
+        regressor(),
+        fit(X=FRAME.mul(np.where(np.arange(40) == 5, -np.inf, 1.0), axis=0)),
+        ValueError,
+        "infinity: 3 values, the first in row 5, column 'sqft'. Leave those rows out",
+    ),
+    (
+        "where in y",
+        regressor(),
+        fit(y=np.where(np.arange(40) == 9, np.nan, Z)),
+        ValueError,
+        "y contains NaN: 1 value, the first in row 9",
+    ),
+    (
+        "where in X_val",
+        regressor(),
+        fit(X=FRAME, X_val=MISSING, y_val=Z),
+        ValueError,
+        "first in row 3, column 'beds'",
+    ),
+    (
+        "where in the rows to predict",
+        regressor(),
+        lambda e: e.fit(FRAME, Z).predict(MISSING),
+        ValueError,
+        "first in row 3, column 'beds'",
+    ),
+    (
+        "where in rows of partial_fit",
+        regressor(),
+        lambda e: e.partial_fit(MISSING, Z),
+        ValueError,
+        "first in row 3, column 'beds'",
+    ),
+    (
+        "numbers as words",
+        regressor(),
+        fit(X=FRAME.astype(str)),
+        ValueError,
+        "numbers that are written as words: sqft, beds, zip.*to_numeric",
+    ),
+    (
+        "numbers and a word",
+        regressor(),
+        fit(X=FRAME.astype(str).assign(zip=["n/a", *FRAME["zip"].astype(str)[1:]])),
+        ValueError,
+        "'n/a' in 'zip' is none",
+    ),
+    (
+        "words beside numbers as words",
+        regressor(),
+        fit(X=FRAME.assign(city="here", zip=FRAME["zip"].astype(str))),
+        ValueError,
+        "words, not numbers: city. Encode.*as words: zip",
+    ),
+    (
+        "dates",
+        regressor(),
+        fit(X=FRAME.assign(sold=pd.Timestamp("2026-01-01"))),
+        ValueError,
+        "columns of dates, not numbers: sold",
+    ),
+    (
+        "words in partial_fit",
+        regressor(),
+        lambda e: e.partial_fit(FRAME.assign(city="here"), Z),
+        ValueError,
+        "words, not numbers: city",
+    ),
     ("nan in sparse X", regressor(), fit(X=sparse.csr_array(replaced(np.nan))), ValueError, "NaN"),
     ("nan in y", regressor(), fit(y=np.where(Z > 1, np.nan, Z)), ValueError, "y contains NaN"),
     ("inf in y", regressor(), fit(y=np.where(Z > 1, np.inf, Z)), ValueError, "y contains infinity"),
@@ -108,6 +203,36 @@ CASES = [
     ("huge y", regressor(), fit(y=Z * 1e300), ValueError, "too large.*TransformedTargetRegressor"),
     ("one class", classifier(), fit_labels(y=np.ones(40)), ValueError, r"only one class: 1\.0\."),
     ("continuous labels", classifier(), fit(), ValueError, "[Uu]nknown label type.*continuous"),
+    ("a number as a label", classifier(), fit(), ValueError, f"{Z[0]:.6g} .*NeuronRegressor"),
+    ("one word", classifier(), fit_labels(y=np.array(["a"] * 40)), ValueError, "class: 'a'"),
+    (
+        "words and numbers as labels",
+        classifier(),
+        fit_labels(y=np.array(["a", 1] * 20, dtype=object)),
+        ValueError,
+        "words, 'a' for one, and other things, 1 for one",
+    ),
+    (
+        "missing words",
+        classifier(),
+        fit_labels(y=pd.Series(["a", "b", None, "b"] * 10, dtype="str")),
+        ValueError,
+        "y contains NaN.* first in row 2",
+    ),
+    (
+        "missing target in a list",
+        regressor(),
+        fit(y=[None, *Z[1:]]),
+        ValueError,
+        "y contains NaN, first in row 0",
+    ),
+    (
+        "missing labels",
+        classifier(),
+        fit_labels(y=np.array(["a", "b", None, "b"] * 10, dtype=object)),
+        ValueError,
+        "y contains NaN: 10 labels are missing, the first in row 2",
+    ),
     (
         "several columns of classes",
         classifier(),
@@ -261,6 +386,29 @@ CASES = [
     ),
     ("log_loss with relu", classifier(activation="relu"), fit_labels(), ValueError, "'sigmoid'"),
     (
+        "relu in the classifier",
+        classifier(activation="relu"),
+        fit_labels(),
+        ValueError,
+        "With activation='relu' use NeuronRegressor",
+    ),
+    (
+        "a classifier of counts",
+        classifier(activation="exp", loss="poisson"),
+        fit_labels(),
+        ValueError,
+        "with loss='poisson' use NeuronRegressor",
+    ),
+    ("mse", regressor(loss="mse"), fit(), ValueError, "'mse' elsewhere is 'squared_error' here"),
+    ("linear", regressor(activation="linear"), fit(), ValueError, "is 'identity' here"),
+    (
+        "cross entropy",
+        classifier(loss="binary_crossentropy"),
+        fit_labels(),
+        ValueError,
+        "is 'log_loss' here",
+    ),
+    (
         "hinge in the regressor",
         regressor(loss="hinge"),
         fit(),
@@ -331,6 +479,20 @@ CASES = [
         lambda e: e.partial_fit(X, np.ones(40)),
         ValueError,
         "only one class",
+    ),
+    (
+        "partial_fit with other classes",
+        classifier(),
+        lambda e: e.partial_fit(X, LABELS, classes=[0, 1]).partial_fit(X, LABELS, [0, 1, 2]),
+        ValueError,
+        r"classes=\[0, 1, 2\] are not those of the first call to partial_fit, \[0, 1\]",
+    ),
+    (
+        "warm start from nan",
+        regressor(warm_start=True),
+        lambda e: vars(e.fit(X, Z)).update(coef_=np.full(3, np.nan)) or e.fit(X, Z),
+        ValueError,
+        "hold nan. Set warm_start=False",
     ),
     (
         "warm start on another width",

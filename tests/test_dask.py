@@ -5,6 +5,8 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import sparse
+from sklearn.base import clone
 
 from sknneuron import NeuronClassifier, NeuronLayer, NeuronRegressor, NeuronWarning
 
@@ -330,3 +332,62 @@ def test_a_layer(kind, rows):
     levels = layer.transform(cut(X, 10))
     assert isinstance(levels, da.Array)
     np.testing.assert_allclose(levels.compute(), layer.transform(X), atol=1e-12)
+
+
+SPARSE_PROBLEMS = {
+    **PROBLEMS,
+    "early stopping": (NeuronClassifier(early_stopping=True, random_state=0), "two"),
+    "tanh": (NeuronRegressor("tanh", random_state=0), "part"),
+}
+
+
+@QUIET
+@pytest.mark.parametrize("name", SPARSE_PROBLEMS)
+def test_sparse_partitions(name, rows):
+    estimator, kind = SPARSE_PROBLEMS[name]
+    X, z, weight = (a[:4000] for a in rows)
+    rng = np.random.default_rng(2)
+    X = sparse.csr_array(X * (rng.random(X.shape) < 0.5))
+    y = target(kind, z)
+    expected = clone(estimator).fit(X, y, weight)
+    chunks = cut(X.toarray(), 7).map_blocks(sparse.csr_matrix, dtype=float)
+    there = cut(y, 7), cut(weight, 7)
+    neuron = clone(estimator).fit(chunks, *there)
+    if name != "early stopping":  # which sets other rows apart than in memory
+        np.testing.assert_allclose(neuron.coef_, expected.coef_, rtol=1e-6, atol=1e-8)
+    predicted = neuron.predict(chunks).compute()
+    np.testing.assert_array_equal(predicted, neuron.predict(X))
+    if kind != "labels":
+        assert neuron.score(chunks, *there) == pytest.approx(neuron.score(X, y, weight))
+
+
+def test_a_missing_value_in_a_sparse_partition(rows):
+    X, z, _ = (a[:700] for a in rows)
+    X = X.copy()
+    X[:, 1] = 0
+    X[512, 3] = np.nan
+    chunks = cut(X, 7).map_blocks(sparse.csr_matrix, dtype=float)
+    with pytest.raises(ValueError, match=r"NaN in partition 5 \(row 12 of it"):
+        NeuronRegressor().fit(chunks, cut(z, 7))
+
+
+def test_sparse_beside_dense_partitions_are_refused(rows, monkeypatch):
+    X, z, _ = (a[:700] for a in rows)
+
+    def some(block, block_info=None):
+        return sparse.csr_matrix(block) if block_info[0]["chunk-location"][0] == 6 else block
+
+    chunks = cut(X, 7).map_blocks(some, dtype=float, meta=np.empty((0, 0)))
+    monkeypatch.setattr("sknneuron._dask.n_packs", lambda n_blocks: n_blocks)
+    with pytest.raises(ValueError, match="Some partitions of X are sparse and others dense"):
+        NeuronRegressor().fit(chunks, cut(z, 7))
+
+
+@pytest.mark.parametrize("container", ["pandas", "polars"])
+def test_a_dataframe_in_memory_is_not_what_comes_of_dask(container, rows):
+    pytest.importorskip(container)
+    X, z, _ = rows
+    neuron = NeuronRegressor().fit(X, z).set_output(transform=container)
+    with pytest.raises(ValueError, match="Set it to 'default'"):
+        neuron.transform(cut(X, 10))
+    assert isinstance(neuron.predict(cut(X, 10)), da.Array)

@@ -1,8 +1,13 @@
 """The reason that a warning gives is the reason."""
 
+import warnings
+
 import numpy as np
 import pytest
+from sklearn import config_context
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import StandardScaler
 
 from sknneuron import NeuronClassifier, NeuronRegressor, NeuronWarning
 
@@ -17,6 +22,55 @@ def test_columns_that_say_nothing_are_not_blamed_on_an_l2_penalty():
 def test_an_l1_penalty_that_holds_every_weight_is_named():
     with pytest.warns(NeuronWarning, match=r"alpha=0\.3 holds every weight at zero"):
         NeuronClassifier(alpha=0.3, l1_ratio=1).fit(X, [0, 1, 1, 1])
+
+
+def said(neuron, X, y, **fit_params):
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        neuron.fit(X, y, **fit_params)
+    return [str(w.message) for w in caught]
+
+
+def some_rows():
+    X = np.random.default_rng(0).normal(size=(300, 3))
+    return X, X @ [2.0, -1.0, 0.5]
+
+
+def test_a_penalty_on_small_units_is_said_once_and_no_column_is_blamed():
+    X, z = some_rows()
+    (message,) = said(NeuronRegressor(), X * 1e-8, z)
+    assert "StandardScaler" in message
+
+
+def test_a_divergence_is_said_once():
+    X, z = some_rows()
+    neuron = NeuronRegressor(solver="sgd", learning_rate_init=10, random_state=0)
+    (message,) = said(neuron, X, z)
+    assert message.count("learning_rate_init") == 2  # as given, and what to do about it
+    assert message.count("solver='auto'") == 1
+    assert message.count("weights are") == 1
+
+
+@pytest.mark.parametrize("warm_start", [True, False])
+def test_a_dead_start_is_not_blamed_on_the_targets(warm_start):
+    X, z = some_rows()
+    neuron = NeuronRegressor("relu", random_state=0).fit(X, np.maximum(z, 0))
+    neuron.coef_, neuron.intercept_ = np.zeros(3), -1.0
+    messages = said(neuron.set_params(warm_start=warm_start, solver="sgd"), X, np.maximum(z, 0))
+    assert ["warm_start=False" in message for message in messages] == [True] * warm_start
+
+
+def test_how_a_pipeline_scales_validation_rows_is_said_in_full():
+    """What the warning says works as it stands."""
+    X, z = some_rows()
+    (message, *_) = said(NeuronRegressor(), X, z, X_val=X + 100, y_val=z)
+    for part in ("transform_input", "enable_metadata_routing", "set_fit_request"):
+        assert part in message
+    with config_context(enable_metadata_routing=True):
+        neuron = NeuronRegressor(early_stopping=True).set_fit_request(X_val=True, y_val=True)
+        steps = [("scale", StandardScaler()), ("neuron", neuron)]
+        model = Pipeline(steps, transform_input=["X_val"])
+        assert said(model, 1000 + 100 * X, z, X_val=1000 + 100 * X[:50], y_val=z[:50]) == []
 
 
 @pytest.mark.parametrize("activation", ["identity", "sigmoid", "tanh", "relu"])

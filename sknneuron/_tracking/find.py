@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
+from sklearn.pipeline import Pipeline
 
 from ..sources.device_array import to_host
 from .hook import CLASSES
+from .keys import safe_keys
 
 
 class Found(NamedTuple):
@@ -57,6 +59,36 @@ def model_of(root):
     ``estimator_`` of the threshold classifiers, and the last step of a pipeline.
     """
     return next((e for e in _path(root) if is_neuron(e)), None)
+
+
+def learners(root) -> dict[str, Any]:
+    """What learns in an estimator, each as an estimator whose model it is.
+
+    Parameters
+    ----------
+    root : estimator
+
+    Returns
+    -------
+    learners : dict
+        Under "" the estimator itself; under the name of its step each of our estimators that a
+        pipeline has before its last step (a layer, as a rule), as the pipeline up to there.
+    """
+    names: list[str] = []
+    pipelines: list[Pipeline] = []
+    before: list[tuple[str, Any]] = []
+    for estimator in _path(root):
+        steps = list(getattr(estimator, "steps", ()))[:-1]
+        for position, (name, step) in enumerate(steps, start=1):
+            if _ends_in_neuron(step):
+                names.append(name)
+                pipelines.append(Pipeline([*before, *steps[:position]]))
+        before += steps
+    return {"": root, **dict(zip(safe_keys(names), pipelines, strict=True))}
+
+
+def _ends_in_neuron(step) -> bool:
+    return is_neuron(step) or (hasattr(step, "steps") and _ends_in_neuron(step.steps[-1][1]))
 
 
 def _path(root):

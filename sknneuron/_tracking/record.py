@@ -5,14 +5,16 @@ from __future__ import annotations
 import logging
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import mlflow
 from mlflow.entities import Metric
 
 from .artifacts import Artifacts, Options
 from .evolution import MAX_POINTS, Evolution
-from .find import Found, find, model_of
+from .find import Found, find, learners, model_of
 
 # MLflow takes so many metrics in one call, and to make one call is what keeps this cheap.
 BATCH = 1000
@@ -46,30 +48,45 @@ class FitNotes:
     def __init__(self, root, X, y, sample_weight=None):
         self.root, self.X, self.y, self.sample_weight = root, X, y, sample_weight
         self.began = time.time()
-        self.after = -1
-        neuron = model_of(root)
-        self.earlier_history = getattr(neuron, "history_", None)
-        if self.earlier_history and getattr(neuron, "warm_start", False):
-            self.after = int(self.earlier_history["iteration"][-1])
+        # By the learner's name: its history, and the last iteration of one to be gone on with.
+        self.earlier: dict[str, tuple[dict, int]] = {}
+        for name, part in learners(root).items():
+            neuron = model_of(part)
+            history = getattr(neuron, "history_", None)
+            if history:
+                goes_on = getattr(neuron, "warm_start", False)
+                self.earlier[name] = history, int(history["iteration"][-1]) if goes_on else -1
 
     @classmethod
-    def afterwards(cls, root, neuron, X=None, y=None, sample_weight=None) -> FitNotes:
+    def afterwards(cls, root, X=None, y=None, sample_weight=None) -> FitNotes:
         """Notes made when the fit is done, as if it had ended just now."""
         notes = cls(root, X, y, sample_weight)
-        notes.after = -1
-        elapsed = neuron.history_.get("elapsed")
-        notes.began -= 0.0 if elapsed is None else float(elapsed[-1])
+        notes.earlier = {}
+        for _, _, found in notes.learnt():
+            elapsed = found.neuron.history_.get("elapsed")
+            notes.began -= 0.0 if elapsed is None else float(elapsed[-1])
         return notes
+
+    def learnt(self) -> Iterator[tuple[str, Any, Found]]:
+        """Yield what learnt in this fit: name, estimator whose model it is, and the neuron."""
+        for name, root in learners(self.root).items():
+            found = find(root, self.y)
+            # A prefitted neuron, or a search without refit, learnt nothing.
+            if found is not None and found.neuron.history_ is not self._history_before(name):
+                yield name, root, found
+
+    def last_iteration_before(self, name: str) -> int:
+        """The last iteration that an earlier fit has written; -1 where a fit began anew."""
+        return self.earlier[name][1] if name in self.earlier else -1
+
+    def _history_before(self, name: str):
+        return self.earlier[name][0] if name in self.earlier else None
 
 
 def record_fit(notes: FitNotes, run_id: str) -> None:
     """Write an autologged fit into its run; what cannot be written is warned of, and no more."""
     try:
-        found = find(notes.root, notes.y)
-        # A prefitted neuron, or a search without refit: nothing was learnt here.
-        if found is None or found.neuron.history_ is notes.earlier_history:
-            return
-        failed = record(notes, found, run_id, autolog_options)
+        failed = record(notes, run_id, autolog_options)
         if failed:
             logger.warning("%s", not_written(run_id, failed))
     except Exception as error:  # a training does not fail with its tracking
@@ -85,36 +102,49 @@ def not_written(run_id: str, failed: list[str]) -> str:
     return f"Not written to MLflow run {run_id}: {'; '.join(failed)}. All else was."
 
 
-def record(notes: FitNotes, found: Found, run_id: str, options: Options) -> list[str]:
-    """Write metrics and artifacts of a fitted neuron into a run; return what could not be made."""
+def record(notes: FitNotes, run_id: str, options: Options) -> list[str]:
+    """Write metrics and artifacts of all that learnt into a run; return what could not be made.
+
+    The model's own stand at the top; those of a layer before it under the name of its step.
+    """
     client = mlflow.MlflowClient()
-    first_step, evolution = _place_in_run(client, run_id, notes, found)
-    series = evolution.series()
+    failed: list[str] = []
+    with tempfile.TemporaryDirectory() as top:
+        for name, root, found in notes.learnt():
+            prefix, folder = (f"{name}/", Path(top, name)) if name else ("", Path(top))
+            folder.mkdir(exist_ok=True)
+            after = notes.last_iteration_before(name)
+            first_step, evolution = _place_in_run(client, run_id, found, prefix, after)
+            series = [one._replace(key=prefix + one.key) for one in evolution.series()]
+            _log_metrics(client, run_id, evolution, series, first_step, notes.began, options)
+            data = (notes.X, notes.y, notes.sample_weight)
+            artifacts = Artifacts(root, data, evolution, series, first_step, options)
+            failed += [prefix + each for each in artifacts.write(folder)]
+        if any(Path(top).iterdir()):
+            client.log_artifacts(run_id, top)
+    return failed
+
+
+def _log_metrics(client, run_id, evolution, series, first_step, began, options) -> None:
     per_series = options.max_points or max(BATCH // max(len(series), 1), 2)
     metrics = [
         Metric(
             key,
             value,
-            int(1000 * (notes.began + evolution.elapsed[position])),
+            int(1000 * (began + evolution.elapsed[position])),
             int(evolution.iteration[position]) + first_step,
         )
         for key, value, position in evolution.points(series, min(per_series, MAX_POINTS))
     ]
     for start in range(0, len(metrics), BATCH):
         client.log_batch(run_id, metrics=metrics[start : start + BATCH])
-    data = (notes.X, notes.y, notes.sample_weight)
-    artifacts = Artifacts(notes.root, data, evolution, series, first_step, options)
-    with tempfile.TemporaryDirectory() as folder:
-        failed = artifacts.write(Path(folder))
-        client.log_artifacts(run_id, folder)
-    return failed
 
 
-def _place_in_run(client, run_id, notes, found) -> tuple[int, Evolution]:
+def _place_in_run(client, run_id, found, prefix, after) -> tuple[int, Evolution]:
     """What to call the step of iterate 0, and the iterates that the run does not have yet."""
-    earlier = client.get_metric_history(run_id, LAST_STEP_OF)
+    earlier = client.get_metric_history(run_id, prefix + LAST_STEP_OF)
     if not earlier:
         return 0, Evolution(found)
-    evolution = Evolution(found, after=notes.after)
+    evolution = Evolution(found, after=after)
     first = int(evolution.iteration[0]) if len(evolution.iteration) else 0
     return max(metric.step for metric in earlier) + 1 - first, evolution

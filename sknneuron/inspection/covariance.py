@@ -120,7 +120,8 @@ def own_scale_rows(evidence: Evidence):
     deviation = np.where(evidence.deviation > 0, evidence.deviation, 1.0)
     n_inputs = X.shape[1]
     if evidence.neuron.fit_intercept:
-        rows = np.column_stack([(X - evidence.mean) / deviation, np.ones(len(X))])
+        centred = np.where(evidence.deviation > 0, X - evidence.mean, 0.0)
+        rows = np.column_stack([centred / deviation, np.ones(len(X))])
         to_raw = np.diag(np.append(1 / deviation, 1.0))
         to_raw[-1, :-1] = -evidence.mean / deviation
         return rows, to_raw

@@ -19,6 +19,9 @@ ROW = 26.0
 MOST_INPUTS = 10
 MOST_NEURONS = 10
 MOST_LETTERS = 26
+# Width of a letter at the size of weights, and of names.
+LETTER = 7.4
+LETTER_OF_NAMES = 7.3
 
 
 @dataclass(frozen=True)
@@ -90,13 +93,17 @@ def draw_neurons(inside: Unfolded, scale=None, neurons=None, max_features=MOST_I
     at = {int(j): top + ROW * (i + 0.5) for i, j in enumerate(order)}
     largest = max(strength.max(initial=0.0), 1e-300)
     single = len(numbers) == 1
+    # Names end where the longest weight begins.
+    of_weights = [_number(weights[numbers[0], j]) for j in at] if single else []
+    room = max((len(text) * LETTER + 6 for text in of_weights), default=0.0)
+    name_at = 255 - max(room, 60.0) if single else 255.0
+    letters = min(MOST_LETTERS, int((name_at - 4) / LETTER_OF_NAMES)) if single else MOST_LETTERS
     for j, y in at.items():
         value = weights[numbers[0], j]
         if single:
             colour = POSITIVE if value >= 0 else NEGATIVE
             diagram.texts.append(Text(255, y, _number(value), "end", 11, colour))
-        name_at = 195 if single else 255
-        diagram.texts.append(Text(name_at, y, _short(inside.plain_names[j]), "end"))
+        diagram.texts.append(Text(name_at, y, _short(inside.plain_names[j], letters), "end"))
         diagram.circles.append((268, y, 5))
     if len(order) < len(strength):
         y = top + ROW * (n_rows - 0.5)

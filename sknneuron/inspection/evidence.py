@@ -90,11 +90,14 @@ class Evidence:
 
     @cached_property
     def deviation(self) -> np.ndarray:
-        """Weighted standard deviation of each input."""
+        """Weighted standard deviation of each input; 0 where no more than rounding is left."""
+        rounding = np.finfo(float).eps * self.n_rows
         if sparse.issparse(self.X):
             squares = np.asarray(self.weight @ self.X.multiply(self.X)).ravel() / self.total_weight
-            return np.sqrt(np.maximum(squares - self.mean**2, 0))
-        return np.sqrt(self.weight @ (self.X - self.mean) ** 2 / self.total_weight)
+            variance = squares - self.mean**2
+            return np.sqrt(np.where(variance > rounding * squares, variance, 0.0))
+        deviation = np.sqrt(self.weight @ (self.X - self.mean) ** 2 / self.total_weight)
+        return np.where(deviation > rounding * np.abs(self.mean), deviation, 0.0)
 
     def correlation(self, columns) -> np.ndarray:
         """Weighted correlation of these inputs, none of which is constant."""

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
+from ..exceptions import warn
 from .evidence import pair_of
 from .units import Unfolded, unfold
 
@@ -33,10 +34,11 @@ def contributions(estimator, X, *, output=None, baseline=None) -> pd.DataFrame:
         Rows as the estimator takes them.
     output : int or str, default=None
         Which neuron, by number or, in a classifier of several, by class. None is all of them.
-    baseline : None, "mean", or a row, default=None
+    baseline : None, "mean", or rows, default=None
         None: the terms are ``w_j x_j`` with the neuron's own inputs. "mean": against the mean of
         X's rows, ``w_j (x_j - mean_j)``, and the bias is the mean z; with independent features
         these are Shapley values. A row (DataFrame of one row, Series, dict or array): against it.
+        Several rows (DataFrame or array), those of the training for one: against their mean.
 
     Returns
     -------
@@ -140,40 +142,49 @@ def _baseline(inside: Unfolded, X, inputs, baseline):
         return inside.intercept, None
     if isinstance(baseline, str):
         if baseline != "mean":
-            raise ValueError(f"baseline must be None, 'mean' or a row of X; got {baseline!r}.")
-        reference = np.asarray(inputs.mean(axis=0)).ravel()
+            raise ValueError(f"baseline must be None, 'mean' or rows like X's; got {baseline!r}.")
+        if inputs.shape[0] == 1:
+            warn(
+                "baseline='mean' of a single row is the row itself, so that every term is zero. "
+                "Give the rows to hold it against: baseline=X_train."
+            )
     else:
-        reference = inside.inputs(_one_row(inside, X, baseline))
-        reference = reference.toarray() if sparse.issparse(reference) else reference
-        if len(reference) != 1:
-            raise ValueError(f"baseline must be one row; got {len(reference)}.")
-        reference = reference[0]
+        inputs = inside.inputs(_rows(inside, X, baseline))
+        if inputs.shape[0] == 0:
+            raise ValueError("The baseline has no rows.")
+    reference = np.asarray(inputs.mean(axis=0)).ravel()
     return inside.intercept + inside.coef @ reference, reference
 
 
-def _one_row(inside: Unfolded, X, row):
-    """One row in the form that the first step takes, with the types of X's columns."""
+def _rows(inside: Unfolded, X, rows):
+    """Rows to be held against, as the first step takes them, with the types of X's columns."""
+    if isinstance(rows, pd.DataFrame) or sparse.issparse(rows) or _is_flat(X):
+        return rows
     first = inside.steps[0] if inside.steps else inside.neuron
     names = getattr(first, "feature_names_in_", None)
-    if isinstance(row, pd.DataFrame) or sparse.issparse(row):
-        return row
-    if isinstance(row, (Mapping, pd.Series)):
-        row = dict(row)
+    if isinstance(rows, (Mapping, pd.Series)):
+        row = dict(rows)
         missing = [] if names is None else [name for name in names if name not in row]
         if missing:
             raise ValueError(f"The baseline lacks {missing[:5]}.")
-        row = list(row.values()) if names is None else [row[name] for name in names]
-    row = np.asarray(row, dtype=object).reshape(1, -1)
-    expected = getattr(first, "n_features_in_", row.shape[1])
-    if row.shape[1] != expected:
-        raise ValueError(f"The baseline has {row.shape[1]} values, but X has {expected} columns.")
+        rows = list(row.values()) if names is None else [row[name] for name in names]
+    rows = np.asarray(rows, dtype=object)
+    rows = rows if rows.ndim == 2 else rows.reshape(1, -1)
+    expected = getattr(first, "n_features_in_", rows.shape[1])
+    if rows.shape[1] != expected:
+        raise ValueError(f"The baseline has {rows.shape[1]} values, but X has {expected} columns.")
     if names is None:
-        return row if inside.steps else row.astype(float)
-    frame = pd.DataFrame({name: [value] for name, value in zip(names, row[0], strict=True)})
+        return rows if inside.steps else rows.astype(float)
+    frame = pd.DataFrame(rows, columns=names).infer_objects()
     # A missing word alone would make a column of numbers.
     is_frame = isinstance(X, pd.DataFrame)
     words = X.select_dtypes(exclude=["number", "bool"]).dtypes if is_frame else {}
     return frame.astype({name: words[name] for name in names if name in words})
+
+
+def _is_flat(X) -> bool:
+    """Whether the rows are no table, but texts or dicts for a vectorizer."""
+    return getattr(X, "ndim", None) == 1 or (isinstance(X, list) and np.ndim(X[:1]) == 1)
 
 
 def _imputed(inside: Unfolded, X, names: dict) -> dict:

@@ -21,20 +21,19 @@ MOST_COLUMNS = 2000
 
 def collinear_notes(functions: list[Function], evidence: Evidence) -> list[str]:
     """Return for each function which of its inputs other columns can stand in for, or are rare."""
-    names = evidence.inside.input_names
+    own = [(f, np.flatnonzero(f.coefficients[:-1])) for f in functions if f.feature != "bias"]
+    alone = {int(inputs[0]): f.feature for f, inputs in own if len(inputs) == 1}
+    names = [alone.get(j, name) for j, name in enumerate(evidence.inside.input_names)]
     words = [""] * len(names)
     for j, (inflation, partners) in collinear_inputs(evidence).items():
         named = " and ".join(names[k] for k in partners)
         times = "as good as equal to" if inflation > 1e8 else "collinear with"
         words[j] = f"{times} {named} (variance x {min(inflation, 1e8):.3g})"
     for j, n_rows in rare_inputs(evidence).items():
-        words[j] = words[j] or f"only {n_rows} rows differ from the rest"
-    notes = []
-    for f in functions:
-        involved = np.flatnonzero(f.coefficients[:-1])
-        alone = len(involved) == 1 and f.feature != "bias"
-        notes.append(words[involved[0]] if alone else "")
-    return notes
+        few = "1 row differs" if n_rows == 1 else f"{n_rows} rows differ"
+        words[j] = words[j] or f"only {few} from the rest"
+    by_name = {feature: words[j] for j, feature in alone.items()}
+    return ["" if f.feature == "bias" else by_name.get(f.feature, "") for f in functions]
 
 
 def collinear_inputs(evidence: Evidence) -> dict[int, tuple[float, list[int]]]:
@@ -60,7 +59,12 @@ def rare_inputs(evidence: Evidence) -> dict[int, int]:
     """Return, for inputs that are all but constant, in how many rows they differ from that."""
     X, n_rows = evidence.X, evidence.n_rows
     if sparse.issparse(X):
-        differing = X.tocsc().count_nonzero(axis=0)
+        X = X.tocsc()
+        differing = np.asarray(X.count_nonzero(axis=0))
+        # Zero is not what the rows of these have in common: scaled numbers beside dummy columns.
+        for j in np.flatnonzero(differing > n_rows / 2):
+            column = X[:, [j]].toarray()
+            differing[j] = np.sum(column != np.median(column))
     else:
         differing = (np.median(X, axis=0) != X).sum(axis=0)
     rare = np.flatnonzero((differing > 0) & (differing <= max(RARE * n_rows, 2)))

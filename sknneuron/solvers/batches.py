@@ -13,6 +13,8 @@ from ..objective import Objective
 # Blocks hold about as much as a core's cache, and at least this many batches to mix their rows.
 BLOCK_BYTES = 1 << 20
 MIN_BATCHES = 16
+# Rows that tell how full sparse ones are.
+N_ROWS_LOOKED_AT = 1000
 # Few rows are cut smaller than asked for: with a step or two an epoch no momentum would settle.
 LEAST_STEPS = 8
 
@@ -41,7 +43,8 @@ class Batches:
         self.batch_size = rows_per_step(self.source.n_rows, batch_size)
         bytes_per_row = 8.0 * self.source.n_features
         if self.source.is_sparse:
-            bytes_per_row = 12.0 * self.source.X.nnz / self.source.n_rows + 8
+            some = self.source.spread(N_ROWS_LOOKED_AT)
+            bytes_per_row = 12.0 * some.X.nnz / some.n_rows + 8
         in_cache = BLOCK_BYTES / (bytes_per_row * self.batch_size)
         self.batches_per_block = max(MIN_BATCHES, round(in_cache))
 

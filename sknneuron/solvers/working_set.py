@@ -76,10 +76,16 @@ class WorkingSet:
 
     # -- derivatives -------------------------------------------------------------------------------
 
+    @property
+    def _cuts_columns(self) -> bool:
+        """Whether columns are cut out once, which is dear in sparse rows, and not in each pass."""
+        source = self.objective.source
+        return source.is_sparse and source.in_memory
+
     def evaluate(self, theta, columns):
         """Value, whole gradient, and Hessians in these columns."""
         objective = self.objective
-        if not objective.source.is_sparse:
+        if not self._cuts_columns:
             return objective.value_gradient_working(theta, columns, self.gauss_newton)
         value, gradient = objective.value_and_gradient(theta)
         return value, gradient, self.hessians(theta, columns, gradient)
@@ -87,7 +93,7 @@ class WorkingSet:
     def hessians(self, theta, columns, gradient):
         """The Hessians in these columns, one per group; weights elsewhere are zero."""
         objective = self.objective
-        if not objective.source.is_sparse:
+        if not self._cuts_columns:
             return objective.value_gradient_working(theta, columns, self.gauss_newton)[2]
         wanted = reduce(np.union1d, columns)
         if not np.all(np.isin(wanted, self._columns)):

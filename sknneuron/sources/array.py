@@ -72,6 +72,8 @@ class ArraySource(Source):
 
         bounds = np.linspace(0, self.n_blocks, min(N_LANES, self.n_blocks) + 1).astype(int)
 
+        # As the training has it, which other threads do not know.
+        @np.errstate(over="ignore", invalid="ignore")
         def sum_lane(lane: int) -> tuple:
             total: Any = None
             for i in range(bounds[lane], bounds[lane + 1]):

@@ -15,6 +15,7 @@ from typing import Any
 
 import dask
 import numpy as np
+from scipy import sparse
 
 from ._blas import single_threaded_blas
 from .array import ArraySource, add_in_order
@@ -33,7 +34,7 @@ class Pack:
 
     Parameters
     ----------
-    X : ndarray of shape (n_samples, n_features)
+    X : ndarray or CSR matrix of shape (n_samples, n_features)
     y : ndarray
     weight : ndarray of shape (n_samples,) or None
     starts : ndarray of int
@@ -42,11 +43,15 @@ class Pack:
         Number of the first partition.
     """
 
-    X: np.ndarray
+    X: Any
     y: np.ndarray
     weight: np.ndarray | None
     starts: np.ndarray
     first: int
+
+    @property
+    def n_rows(self) -> int:
+        return self.X.shape[0]
 
     def partition_of(self, row: int) -> int:
         """Number of the partition that a row came from."""
@@ -54,7 +59,7 @@ class Pack:
 
     def sum(self, kernel: Kernel, params) -> tuple | None:
         """What `Source.map_sum` gives over these rows; None without rows."""
-        if not len(self.X):
+        if not self.n_rows:
             return None
         with single_threaded_blas():
             return ArraySource(self.X, self.y, self.weight).map_sum(kernel, *params)
@@ -79,14 +84,18 @@ class DaskSource(Source):
     n_features : int
     dtype : numpy dtype
     total_weight : float
+    is_sparse : bool, default=False
     """
 
-    def __init__(self, packs: list, lengths, n_features: int, dtype, total_weight: float):
+    def __init__(
+        self, packs: list, lengths, n_features: int, dtype, total_weight: float, is_sparse=False
+    ):
         self.packs = packs
         self.ends = np.cumsum(lengths)
         self.n_rows = int(self.ends[-1])
         self.n_features = n_features
         self.total_weight = total_weight
+        self.is_sparse = is_sparse
         self._dtype = np.dtype(dtype)
 
     @property
@@ -111,7 +120,7 @@ class DaskSource(Source):
         back = np.empty_like(order)
         back[order] = np.arange(len(order))
         X, y, weight = (
-            None if arrays[0] is None else np.concatenate(arrays)[back]
+            None if arrays[0] is None else stacked(arrays)[back]
             for arrays in zip(*parts, strict=True)
         )
         return ArraySource(X, y, weight if sample_weight is None else sample_weight)
@@ -122,6 +131,13 @@ class DaskSource(Source):
 
     def close(self) -> None:
         self.packs = []
+
+
+def stacked(blocks: Sequence) -> Any:
+    """Rows below rows: CSR if any of them are sparse, a numpy array otherwise."""
+    if any(sparse.issparse(block) for block in blocks):
+        return sparse.vstack(blocks, format="csr")
+    return np.concatenate(blocks)
 
 
 def _sum(pack: Pack, kernel: Kernel, params):

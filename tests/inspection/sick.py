@@ -19,6 +19,7 @@ from sklearn.preprocessing import (
 )
 
 from sknneuron import NeuronClassifier, NeuronRegressor
+from sknneuron.losses import Quantile
 
 from .healthy import ames, sacramento, scaled
 
@@ -136,6 +137,27 @@ def dead():
             )
 
 
+def dead_by_its_start():
+    """Dead from weights of its own, with as many targets at the threshold as above it."""
+
+    def train(model, X, y):
+        refit(model, X, y)
+        model.coef_, model.intercept_ = np.zeros_like(model.coef_), -1.0
+        return refit(model.set_params(warm_start=True, solver="sgd"), X, y)
+
+    for seed in range(3):
+        yield (
+            f"half at zero, {seed}",
+            Sick(
+                "DEAD",
+                lambda: NeuronRegressor("relu", random_state=0),
+                lambda seed=seed: (made(seed=seed)[0], np.maximum(made(seed=seed)[1] - 0.2, 0)),
+                change_params,
+                train=train,
+            ),
+        )
+
+
 def saturated():
     for activation in ("sigmoid", "tanh", "probit", "cloglog"):
         for solver in ("sgd" if activation == "tanh" else "lbfgs", "adam"):
@@ -223,8 +245,45 @@ def not_converged():
             made,
         ),
         "softmax": (NeuronClassifier(max_iter=1), bundled(load_iris)),
+        "huber of prices": (
+            NeuronRegressor(loss="huber", max_iter=1),
+            lambda: (made()[0], 1e5 * made()[1]),
+        ),
     }.items():
         yield name, Sick("NOT_CONVERGED", lambda neuron=neuron: scaled(neuron), data, change_params)
+
+
+def other_rows():
+    def on_others(change):
+        def train(model, X, y):
+            X, y, *weight = change(X, y)
+            return refit(model, X, y, sample_weight=weight[0] if weight else None)
+
+        return train
+
+    def again(finding, model, X, y):
+        return clone(model), X, y
+
+    def bent():
+        return made(z=lambda X: np.exp(X["a"] + X["c"]))
+
+    for name, change in {
+        "target in other units": lambda X, y: (X, 2 * y),
+        "columns in other units": lambda X, y: (X * 3, y),
+        "shuffled": lambda X, y: (X, np.random.default_rng(0).permutation(y)),
+        "weighted": lambda X, y: (X, y, np.exp(3 * X["c"])),
+    }.items():
+        yield name, Sick("OTHER_ROWS", NeuronRegressor, bent, again, train=on_others(change))
+    yield (
+        "labels",
+        Sick(
+            "OTHER_ROWS",
+            NeuronClassifier,
+            labels,
+            again,
+            train=on_others(lambda X, y: (X * [1, -1, 1, 1], y)),
+        ),
+    )
 
 
 def underfit():
@@ -280,6 +339,29 @@ def overpenalised():
         "median": (NeuronRegressor(alpha=1e3, l1_ratio=1, loss="absolute_error"), diabetes),
     }.items():
         yield name, Sick("OVERPENALISED", lambda neuron=neuron: scaled(neuron), data, change_params)
+    for loss in ("absolute_error", Quantile(0.9)):
+        yield (
+            f"prices, {getattr(loss, 'name', loss)}",
+            Sick(
+                "OVERPENALISED",
+                lambda loss=loss: scaled(NeuronRegressor(loss=clone(loss, safe=False))),
+                lambda: (made()[0], 1e5 * made()[1]),
+                change_params,
+            ),
+        )
+    for name, neuron in {
+        "small units": NeuronRegressor(),
+        "small units, tanh": NeuronRegressor("tanh", random_state=0),
+    }.items():
+        yield (
+            name,
+            Sick(
+                "OVERPENALISED",
+                lambda neuron=neuron: clone(neuron),
+                lambda: (made()[0] * 1e-8, np.tanh(made()[1])),
+                put_before(StandardScaler()),
+            ),
+        )
 
 
 def unscaled():
@@ -423,6 +505,21 @@ def separable():
             )
 
 
+def separable_by_a_level():
+    """Classes of which one is missing in one level of a column."""
+    for name, n_classes, share in (("two", 2, 0.1), ("two, rare", 2, 0.02), ("three", 3, 0.1)):
+
+        def data(n_classes=n_classes, share=share):
+            X, z = made(600)
+            X["flag"] = (np.random.default_rng(1).random(600) < share) * 1.0
+            return X, np.where(X["flag"] > 0, 0, np.digitize(z, [0, 1][: n_classes - 1]))
+
+        yield (
+            f"a level, {name}",
+            Sick("SEPARABLE", lambda: scaled(NeuronClassifier(alpha=0)), data, change_params),
+        )
+
+
 def collinear():
     def repeated(n, seed, factor, noise=0.0):
         X, y = made(n, seed=seed)
@@ -493,6 +590,14 @@ def imbalanced():
             f"probit, {n}",
             Sick("IMBALANCED", lambda: NeuronClassifier("probit"), rare, change_params),
         )
+
+        def one_of_many(seed=seed):
+            X, _ = made(20_000, 2, seed=seed)
+            rare = np.arange(len(X)) < 20
+            X["b"] += 2.5 * rare
+            return X, rare.astype(int)
+
+        yield f"hardly, {n}", Sick("IMBALANCED", NeuronClassifier, one_of_many, change_params)
 
         def three(n=n, seed=seed):
             X, z = made(n, seed=seed, noise=5.0)
@@ -568,6 +673,15 @@ def leak():
             return X.assign(told=y + 0.05 * rng.standard_normal(n)), y
 
         yield (
+            f"logarithm, {n}",
+            Sick(
+                "LEAK",
+                NeuronRegressor,
+                lambda told=told: (told()[0].assign(told=np.log(9 + told()[1])), told()[1]),
+                drop_columns,
+            ),
+        )
+        yield (
             f"classifier, {n}",
             Sick("LEAK", lambda: NeuronClassifier(alpha=1e-2), class_told, drop_columns),
         )
@@ -575,10 +689,12 @@ def leak():
 
 KINDS = (
     dead,
+    dead_by_its_start,
     saturated,
     target_range,
     diverged,
     not_converged,
+    other_rows,
     underfit,
     overpenalised,
     unscaled,
@@ -586,6 +702,7 @@ KINDS = (
     oscillating,
     overfit,
     separable,
+    separable_by_a_level,
     collinear,
     constant_feature,
     imbalanced,

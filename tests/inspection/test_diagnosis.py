@@ -6,10 +6,11 @@ from collections import Counter
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.compose import make_column_transformer
 from sklearn.datasets import load_breast_cancer, load_iris
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from sknneuron import NeuronClassifier, NeuronRegressor, NeuronWarning
 from sknneuron.inspection import Diagnosis, Finding, diagnose
@@ -19,7 +20,7 @@ from .healthy import HEALTHY
 from .sick import SICK, made, refit
 
 # Codes that are at most a hint: they say what is worth knowing of a fit that may be as meant.
-HINTS = {"LEAK", "CONSTANT_FEATURE"}
+HINTS = {"LEAK", "CONSTANT_FEATURE", "OTHER_ROWS"}
 
 
 def found(diagnosis, code):
@@ -236,3 +237,131 @@ def test_degenerate_rows(n_rows):
         "UNDERFIT",
         "CONSTANT_FEATURE",
     ]
+
+
+def test_a_dead_start_is_not_blamed_on_the_targets():
+    X = np.random.default_rng(0).normal(size=(300, 3))
+    y = np.maximum(X @ [2.0, -1.0, 0.5], 0)
+    relu = NeuronRegressor("relu", random_state=0).fit(X, y)
+    relu.coef_, relu.intercept_ = np.zeros(3), -1.0
+    refit(relu.set_params(warm_start=True, solver="sgd"), X, y)
+    cured = relu.set_params(**diagnose(relu, X, y)[0].params).fit(X, y)
+    assert cured.activation == "relu"
+    assert cured.score(X, y) > 0.999
+
+
+def in_parts(X, y, **params):
+    neuron = NeuronRegressor(random_state=0, **params)
+    for _ in range(20):
+        for start in range(0, len(X), 100):
+            neuron.partial_fit(X[start : start + 100], y[start : start + 100])
+    return neuron
+
+
+@pytest.mark.parametrize("solver", ["sgd", "adam"])
+def test_batches_of_other_rows_are_no_divergence(solver):
+    X, y = made(1000)
+    order = np.argsort(y)
+    diagnosis = diagnose(in_parts(X.iloc[order], y.iloc[order], solver=solver), X, y)
+    assert set(diagnosis.codes) <= {"NOT_CONVERGED"}, diagnosis
+
+
+def test_partial_fit_that_leaves_much_to_gain_says_so():
+    X, y = made(1000)
+    order = np.argsort(X["a"])
+    neuron = in_parts(X.iloc[order], y.iloc[order] * 1e5, learning_rate_init=1e-6)
+    finding = next(f for f in diagnose(neuron, X, y * 1e5) if f.code == "NOT_CONVERGED")
+    assert finding.severity == "warning"
+    assert "still to be had" in finding.message
+    assert "`fit`" in finding.advice
+
+
+def test_advice_does_not_say_what_is_so_already():
+    X, y = made(300)
+    for params in ({}, {"learning_rate_init": 50.0}):
+        neuron = refit(NeuronRegressor(solver="sgd", random_state=0, **params), X, y)
+        neuron.history_["objective"][-1] = 1e9
+        (finding,) = (f for f in diagnose(neuron, X, y) if f.code == "DIVERGED")
+        assert ("'auto', or" in finding.advice) == bool(params)
+
+
+def test_other_rows_are_not_blamed_on_the_penalty():
+    X, y = made(300)
+    diagnosis = diagnose(NeuronRegressor().fit(X, y), X, 2 * y)
+    assert diagnosis.codes == ["OTHER_ROWS"]
+    assert not diagnosis
+
+
+def test_one_row_out_of_all_proportion():
+    X, y = made(300)
+    y[7] = 1e4
+    (finding,) = diagnose(refit(NeuronRegressor(), X, y), X, y)
+    assert (finding.code, finding.rows) == ("OUTLIERS", (7,))
+    assert "Row 7 alone" in finding.message
+    robust = NeuronRegressor(**finding.params).fit(X, y)
+    assert not diagnose(robust, X, y)
+    rest = np.arange(300) != 7
+    best = NeuronRegressor().fit(X[rest], y[rest]).score(X[rest], y[rest])
+    assert robust.score(X[rest], y[rest]) > best - 0.01
+
+
+def test_a_value_is_said_in_the_columns_own_unit():
+    X, y = made(300)
+    X.loc[7, "a"] = 12345.0
+    finding = diagnose(make_pipeline(StandardScaler(), NeuronRegressor()).fit(X, y), X, y)[0]
+    assert "it has 1.234e+04" in finding.message
+
+
+def test_columns_have_the_names_that_the_user_gave_them():
+    X, y = made(300)
+    X["told"] = np.where(y > 0, "high", "low")
+    X["same"] = 7.0
+    columns = make_column_transformer(
+        (OneHotEncoder(), ["told"]), (StandardScaler(), list("abcd")), remainder="passthrough"
+    )
+    diagnosis = diagnose(make_pipeline(columns, NeuronClassifier()).fit(X, y > 0), X, y > 0)
+    named = {f.code: f.features for f in diagnosis if f.features}
+    assert named == {"LEAK": ("told",), "CONSTANT_FEATURE": ("same",)}
+
+
+def test_rare_classes_are_named_together():
+    X, _ = made(2000)
+    labels = np.where(np.arange(2000) < 60, np.arange(2000) // 3, 99)
+    diagnosis = diagnose(NeuronClassifier().fit(X, labels), X, labels)
+    (finding,) = (f for f in diagnosis if f.code == "IMBALANCED")
+    assert "'0', '1', '2', '3', '4' and 15 more" in finding.message
+    assert "(60), and the neuron names them for none" in finding.message
+
+
+@pytest.mark.parametrize("activation", ["identity", "relu"])
+def test_a_constant_target(activation):
+    X, _ = made(50)
+    finding = diagnose(NeuronRegressor(activation).fit(X, np.full(50, 3)), X, np.full(50, 3))[0]
+    assert finding.message == "All 50 targets are 3: there is nothing to explain."
+
+
+def test_early_stopping_at_the_start_is_not_the_penalty():
+    X, y = made(300)
+    X_val, y_val = X * [-1, -1, 1, 1], y
+    neuron = refit(NeuronRegressor(early_stopping=True), X, y, X_val=X_val, y_val=y_val)
+    (finding,) = diagnose(neuron, X, y)
+    assert "X_val" in finding.advice
+    assert finding.params == {"early_stopping": False}
+
+
+def test_levels_without_a_class_are_said_together():
+    X, y = made(300)
+    labels = y > 0
+    for name in "efg":
+        X[name] = (np.random.default_rng(ord(name)).random(300) < 0.05) & labels
+    (finding,) = diagnose(refit(NeuronClassifier(alpha=0), X, labels), X, labels)
+    assert (finding.code, finding.features) == ("SEPARABLE", ("e", "f", "g"))
+    assert "with 1 in column 'e' is of class 'False' (and 2 more columns" in finding.message
+
+
+def test_one_constant_target_of_several_is_named():
+    X, y = made(300)
+    Y = np.column_stack([y, np.full(300, 7.0)])
+    (finding,) = diagnose(NeuronRegressor().fit(X, Y), X, Y)
+    assert finding.severity == "info"
+    assert finding.message.startswith("All 300 targets (neuron 'neuron1') are 7")

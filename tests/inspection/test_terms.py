@@ -5,13 +5,18 @@ import pandas as pd
 import pytest
 from scipy import sparse
 from sklearn.base import clone
-from sklearn.compose import ColumnTransformer, TransformedTargetRegressor
+from sklearn.compose import (
+    ColumnTransformer,
+    TransformedTargetRegressor,
+    make_column_transformer,
+)
 from sklearn.datasets import load_breast_cancer, load_iris
 from sklearn.decomposition import PCA
+from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-from sknneuron import NeuronClassifier, NeuronRegressor
+from sknneuron import NeuronClassifier, NeuronRegressor, NeuronWarning
 from sknneuron.inspection import contributions
 
 from .pipelines import PIPELINES, table
@@ -149,7 +154,7 @@ def test_baselines_of_many_forms():
     for row, words in (
         ([1.0, 2.0], "2 values, but X has 5"),
         ({"sqft": 1.0}, "lacks"),
-        (X[:2], "one row; got 2"),
+        (X[:0], "no rows|0 sample"),
         ("median", "'median'"),
     ):
         with pytest.raises(ValueError, match=words):
@@ -162,6 +167,43 @@ def test_baselines_of_many_forms():
     plain = NeuronRegressor().fit(X[["sqft", "age"]].to_numpy(), y)
     result = contributions(plain, X[["sqft", "age"]].to_numpy(), baseline=[1000, 10])
     assert_sums_to_z(result)
+
+
+def test_a_row_against_the_mean_of_other_rows():
+    X, y = table(missing=False)
+    model = make_pipeline(clone(PIPELINES["standard, one-hot"]), NeuronRegressor()).fit(X, y)
+    expected = contributions(model, X, baseline="mean").iloc[[7]]
+    for rows in (X, X.to_numpy(dtype=object)):
+        result = contributions(model, X.iloc[[7]], baseline=rows)
+        pd.testing.assert_frame_equal(result, expected, rtol=1e-9)
+
+
+def test_one_row_against_its_own_mean_is_warned_of():
+    X, y = load_breast_cancer(return_X_y=True, as_frame=True)
+    neuron = NeuronClassifier(alpha=0.0).fit(X[["mean radius"]], y)
+    X = X[["mean radius"]]
+    with pytest.warns(NeuronWarning, match="baseline=X_train"):
+        contributions(neuron, X[:1], baseline="mean")
+
+
+def test_a_baseline_with_a_missing_word():
+    X, y = table()
+    X, y = X[["beds", "kind"]], y
+    model = make_column_transformer((OneHotEncoder(), ["kind"]), remainder="passthrough")
+    model = make_pipeline(model, NeuronRegressor()).fit(X, y)
+    row = X[X["kind"].isna()].iloc[0]
+    expected = contributions(model, X, baseline=row.to_frame().T.astype(X.dtypes))
+    for form in (row, row.to_dict(), row.tolist()):
+        pd.testing.assert_frame_equal(contributions(model, X, baseline=form), expected)
+
+
+@pytest.mark.parametrize("form", [list, pd.Series, np.array])
+def test_texts_against_texts(form):
+    texts = form(["big house", "old house", "big old flat", "flat", "new flat"])
+    model = make_pipeline(TfidfVectorizer(), NeuronRegressor()).fit(texts, [3.0, 2, 2, 1, 2])
+    result = contributions(model, texts[:2], baseline=texts[3:4])
+    assert_sums_to_z(result)
+    np.testing.assert_allclose(result["bias"], model.predict(texts[3:4])[0])
 
 
 def test_too_large_a_table(monkeypatch):

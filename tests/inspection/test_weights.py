@@ -432,6 +432,46 @@ def test_notes_on_collinear_and_rare_columns():
     assert "only 2 rows" in notes["rare"]
 
 
+@pytest.mark.parametrize("sparse_threshold", [0.0, 1.0])
+def test_notes_on_rare_indicators_and_in_the_names_of_raw_columns(sparse_threshold):
+    rng = np.random.default_rng(0)
+    data = pd.DataFrame(
+        {
+            "sqft": rng.uniform(500, 4000, 300),
+            "kind": rng.choice(["condo", "flat", "house"], 300, p=[0.01, 0.5, 0.49]),
+        }
+    )
+    data.loc[5, "sqft"] = np.nan
+    columns = make_column_transformer(
+        (make_pipeline(SimpleImputer(add_indicator=True), StandardScaler()), ["sqft"]),
+        (OneHotEncoder(drop="first"), ["kind"]),
+        sparse_threshold=sparse_threshold,
+    )
+    y = data["sqft"].fillna(1000) + rng.standard_normal(300)
+    model = make_pipeline(columns, NeuronRegressor(alpha=0)).fit(data, y)
+    notes = coef_table(model, data, y, scale="original").set_index("feature")["note"]
+    assert "only 1 row differs" in notes["sqft is missing"]
+    assert "collinear with kind=house" in notes["kind=flat"]
+    raw = coef_table(model, data, y).set_index("feature")["note"]
+    assert "collinear with onehotencoder__kind_house" in raw["onehotencoder__kind_flat"]
+
+
+@pytest.mark.parametrize("form", [np.asarray, sparse.csr_array])
+def test_a_constant_column_is_not_determined_and_adds_no_distance(form):
+    """A constant such as 1/3 leaves rounding where it is centred."""
+    y = TARGETS["numbers"]
+    rows = np.column_stack([X, np.full(N, 1 / 3)])
+    table = coef_table(NeuronRegressor(alpha=0).fit(rows, y), form(rows), y)
+    assert "its column is constant" in table["note"].iloc[3]
+    assert np.isnan(table["std_error"].iloc[3])
+    assert table["std_error"].drop(index=[3, 4]).notna().all()
+    rows[0, 3] = 1.0
+    model = NeuronRegressor(alpha=1e-6).fit(rows, y)
+    note = coef_table(model, form(rows[1:]), y[1:] + y.std())["note"].iloc[0]
+    assert "these are not the rows" in note
+    assert float(note.partition(" standard errors")[0].split()[-1]) < 100
+
+
 def test_separated_classes():
     data, y = load_iris(return_X_y=True, as_frame=True)
     data, y = data[y < 2], y[y < 2]

@@ -5,6 +5,7 @@ scikit-learn leaves such arrays alone only where scipy was imported with SCIPY_A
 """
 
 import os
+from contextlib import suppress
 
 import array_api_strict
 import numpy as np
@@ -16,7 +17,10 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sknneuron import NeuronClassifier, NeuronRegressor
+from sknneuron.activations import ACTIVATIONS
 from sknneuron.inspection import coef_table, contributions, diagnose, specialisation, to_html
+from sknneuron.losses import LOSSES
+from sknneuron.pairs import make_pair
 from sknneuron.sources import ArraySource, device
 from sknneuron.sources.device_array import DeviceArray, to_host
 
@@ -118,6 +122,38 @@ def test_same_numbers_as_numpy(name, library, rows):
             assert_at_home(found, X_there)
             np.testing.assert_allclose(to_host(found), output, rtol=1e-7, atol=1e-9)
         assert fitted.score(X_there, library(y)) == pytest.approx(score)
+
+
+def sensible_pairs():
+    """(estimator, activation, loss) of all that may go together."""
+    for cls in (NeuronRegressor, NeuronClassifier):
+        for activation in ACTIVATIONS:
+            for loss in LOSSES:
+                with suppress(ValueError):
+                    make_pair(activation, loss, classifier=cls is NeuronClassifier)
+                    yield cls, activation, loss
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize(("cls", "activation", "loss"), list(sensible_pairs()))
+def test_every_pair(cls, activation, loss):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(300, 3))
+    z = X @ [1, -0.5, 0.3] + 0.2
+    if cls is NeuronClassifier:
+        y = (z + rng.logistic(size=len(z)) > 0).astype(int)
+    else:
+        y = ACTIVATIONS[activation]()(z) * (1 + 0.05 * rng.uniform(-1, 1, len(z)))
+        y = np.abs(y) + 0.01 if loss in ("poisson", "gamma", "tweedie") else y
+        y = np.clip(y, *ACTIVATIONS[activation].range)
+    expected = cls(activation, loss, random_state=0).fit(X, y)
+    with config_context(array_api_dispatch=True):
+        found = cls(activation, loss, random_state=0).fit(torch(X), torch(y))
+        predicted = to_host(found.predict(torch(X)))
+    scale = np.abs(expected.coef_).max()
+    np.testing.assert_allclose(to_host(found.coef_), expected.coef_, rtol=0, atol=1e-8 * scale)
+    np.testing.assert_allclose(predicted, expected.predict(X), rtol=1e-7, atol=1e-9)
 
 
 @pytest.mark.parametrize("library", LIBRARIES)

@@ -1,5 +1,6 @@
 """Models that load in a process of their own, with nothing to trust but a list in the code."""
 
+import importlib
 import json
 import subprocess
 import sys
@@ -7,11 +8,19 @@ from pathlib import Path
 
 import mlflow
 import numpy as np
+import pandas as pd
 import pytest
-from sklearn.compose import TransformedTargetRegressor
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.compose import (
+    TransformedTargetRegressor,
+    make_column_selector,
+    make_column_transformer,
+)
+from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV, RandomizedSearchCV
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import FunctionTransformer, StandardScaler
+from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 
 import sknneuron
 import sknneuron.mlflow
@@ -136,8 +145,55 @@ def test_models_of_others_are_saved_as_ever(tracked, cancer, monkeypatch):
     assert info.flavors["sklearn"].get("skops_trusted_types") is None
 
 
-def test_the_trust_list_is_in_the_code_and_names_our_classes_only():
-    assert all(name.startswith("sknneuron.") for name in sknneuron.TRUSTED_TYPES)
+def test_the_trust_list_is_in_the_code_and_names_nothing_that_runs_other_code():
+    packages = {name.partition(".")[0] for name in sknneuron.TRUSTED_TYPES}
+    assert packages == {"sknneuron", "sklearn", "numpy"}
+    others = [name for name in sknneuron.TRUSTED_TYPES if not name.startswith("sknneuron.")]
+    for module, _, name in (other.rpartition(".") for other in others):
+        assert isinstance(getattr(importlib.import_module(module), name), type)
+
+
+def words(*steps):
+    select = make_column_selector(dtype_exclude="number")
+    return make_column_transformer((make_pipeline(*steps), select), remainder=SimpleImputer())
+
+
+AROUND = {
+    "imputer": make_pipeline(SimpleImputer(add_indicator=True), NeuronRegressor()),
+    "words": make_pipeline(
+        words(SimpleImputer(strategy="most_frequent"), OneHotEncoder()), NeuronRegressor()
+    ),
+    "search": GridSearchCV(NeuronRegressor(), {"alpha": [0.1, 1.0]}, cv=2),
+    "classes": RandomizedSearchCV(NeuronClassifier(), {"alpha": [0.1, 1.0]}, n_iter=1, cv=2),
+    "calibrated": CalibratedClassifierCV(NeuronClassifier(loss="squared_hinge"), cv=2),
+}
+
+
+@pytest.mark.parametrize("name", AROUND)
+def test_the_usual_parts_around_a_neuron_load_with_the_trust_list(name):
+    skops = pytest.importorskip("skops.io")
+    X = pd.DataFrame({"sqft": [800.0, 1200.0, 1500.0, 2400.0, 900.0, 1100.0]})
+    y = np.array([0, 1, 0, 1, 0, 1])
+    if name == "imputer":
+        X.loc[2, "sqft"] = np.nan
+    if name == "words":
+        X["zip"] = pd.Series(["a", "b", None, "b", "a", "b"], dtype=object)
+    model = AROUND[name].fit(X, y)
+    loaded = skops.loads(skops.dumps(model), trusted=sknneuron.TRUSTED_TYPES)
+    assert np.array_equal(loaded.predict(X), model.predict(X))
+
+
+def test_a_pipeline_with_an_imputer_is_logged(tracked, cancer):
+    X, y = cancer
+    X = X.mask(X > 1)
+    model = make_pipeline(SimpleImputer(), NeuronClassifier())
+    mlflow.sklearn.autolog(serialization_format="skops", silent=True)
+    model.fit(X, y)
+    assert tracked.run().info.status == "FINISHED"
+    mlflow.sklearn.autolog(disable=True)
+    info = sknneuron.mlflow.log_model(model, input_example=X[:3])
+    loaded = mlflow.pyfunc.load_model(info.model_uri)
+    assert np.array_equal(loaded.predict(X), model.predict(X))
 
 
 @pytest.mark.parametrize("serialization_format", ["skops", "cloudpickle"])

@@ -16,7 +16,7 @@ from .finding import Diagnosis, Finding
 from .fit import Overpenalised, Separable, Underfit, Unscaled
 from .layer import check_units
 from .subject import Subject
-from .training import Diverged, NotConverged, Oscillating, Overfit, Stuck
+from .training import Diverged, NotConverged, Oscillating, OtherRows, Overfit, Stuck
 
 __all__ = ["CHECKS", "Check", "Diagnosis", "Finding", "Subject", "diagnose"]
 
@@ -40,6 +40,7 @@ CHECKS: dict[str, type[Check]] = {
         Imbalanced,
         Outliers,
         Leak,
+        OtherRows,
     )
 }
 """Every check by its code."""
@@ -54,7 +55,16 @@ LAYER_CHECKS: dict[str, type[Check]] = {
 OF_COLUMNS = {"LEAK", "COLLINEAR", "UNSCALED", "CONSTANT_FEATURE"}
 # Findings that others among them explain: one cause is said once.
 CONSEQUENCES = {
-    "UNDERFIT": {"DEAD", "DIVERGED", "STUCK", "SATURATED", "OVERPENALISED"},
+    "UNDERFIT": {
+        "DEAD",
+        "DIVERGED",
+        "STUCK",
+        "SATURATED",
+        "OVERPENALISED",
+        "OUTLIERS",
+        "NOT_CONVERGED",
+    },
+    "OVERPENALISED": {"UNSCALED"},
     "NOT_CONVERGED": {"DIVERGED"},
     "OUTLIERS": {"DIVERGED", "STUCK"},
 }

@@ -25,17 +25,19 @@ class Dead(Check):
         name = subject.pair.activation.name
         params: dict[str, object]
         for k in np.flatnonzero(share == 1):
-            floor = subject.has_targets and np.mean(subject.evidence.y[:, k] <= 0) > MOSTLY
-            if floor:
+            above = subject.evidence.y[:, k] > 0 if subject.has_targets else np.ones(1)
+            # Rows above the threshold would have kept it awake, had they found it so.
+            came_dead = above.any() and (subject.is_stochastic or subject.neuron.warm_start)
+            if came_dead:
+                advice = "Train anew with solver='auto' and warm_start=False."
+                params = {"solver": "auto", "warm_start": False, "learning_rate_init": "auto"}
+            elif above.mean() < 1 - MOSTLY:
                 advice = (
                     "Most targets lie at or below the activation's floor: use "
                     "activation='identity', or shift y with TransformedTargetRegressor(regressor="
                     "..., transformer=MinMaxScaler())."
                 )
                 params = {"activation": "identity"}
-            elif subject.is_stochastic or self._resumes(subject):
-                advice = "Train anew with solver='auto' and warm_start=False."
-                params = {"solver": "auto", "warm_start": False, "learning_rate_init": "auto"}
             else:
                 advice = "Use activation='leaky_relu', whose slope never vanishes."
                 params = {"activation": "leaky_relu"}
@@ -48,10 +50,6 @@ class Dead(Check):
                 advice,
                 params=params,
             )
-
-    @staticmethod
-    def _resumes(subject) -> bool:
-        return bool(subject.neuron.warm_start)
 
 
 class Saturated(Check):

@@ -29,7 +29,11 @@ RARE_CLASS = 0.1
 RARE_CLASS_OF_EVEN = 0.4
 EXPLAINS_ALL = 0.98
 TELLS_ALL = 0.999
+ORDERS_ALL = 0.999
 NAMED_ROWS = 20
+NAMED_CLASSES = 5
+# A class is hardly named if it is for less than this share of as many rows as it has.
+HARDLY_NAMED = 0.1
 # Squared gradient, in medians of it, past which a row is named: ten standard errors or so.
 STRANGE = 200.0
 
@@ -144,7 +148,7 @@ class ConstantFeature(Check):
 
 
 class Imbalanced(Check):
-    """A class so rare that the neuron never names it."""
+    """A class so rare that the neuron hardly ever names it."""
 
     code = "IMBALANCED"
     needs_targets = True
@@ -163,19 +167,40 @@ class Imbalanced(Check):
         share = np.bincount(np.asarray(true, dtype=int), evidence.sample_weight, len(classes))
         share = share / share.sum()
         rare = min(RARE_CLASS, RARE_CLASS_OF_EVEN / len(classes))
-        for k in np.flatnonzero((share > 0) & (share < rare)):
-            never = not np.any(np.asarray(named, dtype=int) == k)
+        times = np.bincount(np.asarray(named, dtype=int), evidence.sample_weight, len(classes))
+        n_true = share * evidence.sample_weight.sum()
+        is_rare = (share > 0) & (share < rare)
+        hardly = is_rare & (times < HARDLY_NAMED * n_true)
+        if hardly.any():
+            k = np.flatnonzero(hardly)
+            n_named = f"{times[k].sum():.6g}" if times[k].any() else "none"
             yield Finding(
                 self.code,
-                "warning" if never else "info",
-                float(share[k]),
-                f"Class '{classes[k]}' has {share[k]:.2%} of the rows"
-                + (", and the neuron names it for none." if never else "."),
-                "Set class_weight='balanced', or move the threshold (TunedThresholdClassifierCV)."
-                if never
-                else "Judge by balanced accuracy or average precision rather than by accuracy.",
-                params={"class_weight": "balanced"} if never else {},
+                "warning",
+                float(share[k].min()),
+                f"{self._rows_of(classes, share, k)} ({n_true[k].sum():.6g}), and the neuron names "
+                f"{'it' if len(k) == 1 else 'them'} for {n_named}.",
+                "Set class_weight='balanced', or move the threshold (TunedThresholdClassifierCV).",
+                params={"class_weight": "balanced"},
             )
+        if (is_rare & ~hardly).any():
+            k = np.flatnonzero(is_rare & ~hardly)
+            yield Finding(
+                self.code,
+                "info",
+                float(share[k].min()),
+                f"{self._rows_of(classes, share, k)}.",
+                "Judge by balanced accuracy or average precision rather than by accuracy.",
+            )
+
+    @staticmethod
+    def _rows_of(classes, share, numbers) -> str:
+        if len(numbers) == 1:
+            return f"Class '{classes[numbers[0]]}' has {share[numbers[0]]:.2%} of the rows"
+        names = ", ".join(f"'{classes[k]}'" for k in numbers[:NAMED_CLASSES])
+        more = len(numbers) - NAMED_CLASSES
+        names += f" and {more} more" if more > 0 else ""
+        return f"Classes {names} have {share[numbers].max():.2%} of the rows or less"
 
 
 class Outliers(Check):
@@ -203,7 +228,8 @@ class Outliers(Check):
                     "warning" if len(X) >= MANY_ROWS else "info",
                     float(share),
                     f"Row {row} alone makes {share:.0%} of the variance of column "
-                    f"{subject.names[j]!r} (it has {X[row, j]:.4g}): it decides that weight.",
+                    f"{subject.names[j]!r} (it has {subject.raw_value(row, j):.4g}): it decides "
+                    "that weight.",
                     "Correct or drop that row.",
                     features=(subject.names[j],),
                     rows=(row,),
@@ -224,20 +250,25 @@ class Outliers(Check):
             is_fit = 0 < subject.explained[k] < 1 - 1e-6
             if total <= 0 or not is_fit or parts[largest].sum() < DOMINATED * total:
                 continue
+            # As few of them as make that much.
+            largest = largest[: 1 + int(np.argmax(parts[largest].cumsum() >= DOMINATED * total))]
             share = parts[largest].sum() / total
+            who = f"{len(largest)} of {evidence.n_rows} rows make"
+            if len(largest) == 1:
+                who = f"Row {largest[0]} alone makes"
             yield Finding(
                 self.code,
                 "warning" if evidence.n_rows >= MANY_ROWS else "info",
                 float(share),
-                f"{n_few} of {evidence.n_rows} rows make {share:.0%} of the squared gradients"
-                f"{subject.of_neuron(k)}: the fit bends towards them.",
+                f"{who} {share:.0%} of the squared gradients{subject.of_neuron(k)}: the fit bends "
+                f"towards {'it' if len(largest) == 1 else 'them'}.",
                 *self._cure(subject, k, strange := self._strange(parts, largest)),
                 rows=tuple(strange),
             )
 
     @staticmethod
     def _strange(parts, largest) -> list[int]:
-        """Rows to look at: those few, and others as far out."""
+        """Rows to look at: those few, or all that are far out where there are more."""
         far = np.argsort(-parts, kind="stable")[:NAMED_ROWS]
         far = far[parts[far] > STRANGE * np.median(parts)]
         return [int(i) for i in (far if len(far) > len(largest) else largest[:NAMED_ROWS])]
@@ -246,11 +277,11 @@ class Outliers(Check):
     def _cure(subject, k: int, strange) -> tuple[str, dict]:
         rows = ", ".join(str(i) for i in strange[:5]) + (" ..." if len(strange) > 5 else "")
         look = f"Look at rows {rows}: correct or drop them"
+        if len(strange) == 1:
+            look = f"Look at row {rows}: correct or drop it"
         if subject.pair.loss.name != "squared_error":
             return f"{look}.", {}
-        residual = subject.evidence.y[:, k] - subject.evidence.level[:, k]
-        spread = 1.4826 * np.median(np.abs(residual - np.median(residual)))
-        delta = float(f"{1.35 * max(spread, 1e-300):.2g}")
+        delta = subject.robust_delta(k)
         return f"{look}, or use loss=Huber(delta={delta:g}).", {"loss": Huber(delta)}
 
 
@@ -273,7 +304,8 @@ class Leak(Check):
             self._of_classes(subject, X) if subject.is_classifier else self._of_values(subject, X)
         )
         for j, value, what in found:
-            name = subject.names[kept[j]]
+            column = subject.column(kept[j])
+            name = subject.names[kept[j]] if column is None else column.name
             yield Finding(
                 self.code,
                 "info",
@@ -286,7 +318,7 @@ class Leak(Check):
     @staticmethod
     def _of_values(subject, X):
         y = subject.evidence.y
-        Z = (X - X.mean(axis=0)) / X.std(axis=0)
+        Z, Z_ranks = _standardised(X), _standardised(rankdata(X, axis=0))
         for k in range(y.shape[1]):
             deviation = y[:, k].std()
             if not deviation > 0:
@@ -295,6 +327,12 @@ class Leak(Check):
             j = int(r2.argmax())
             if r2[j] > EXPLAINS_ALL:
                 yield j, float(r2[j]), f"explains {r2[j]:.1%} of y{subject.of_neuron(k)}"
+                continue
+            # A logarithm, or the like, of the answer.
+            alike = Z_ranks.T @ _standardised(rankdata(y[:, k])) / len(y)
+            j = int(np.abs(alike).argmax())
+            if len(alike) > 1 and abs(alike[j]) > ORDERS_ALL:
+                yield j, float(abs(alike[j])), f"has the order of y{subject.of_neuron(k)}"
 
     @staticmethod
     def _of_classes(subject, X):
@@ -311,3 +349,7 @@ class Leak(Check):
             j = int(area.argmax())
             if area[j] > TELLS_ALL:
                 yield j, float(area[j]), f"tells class '{classes[k]}' from the rest"
+
+
+def _standardised(X):
+    return (X - X.mean(axis=0)) / X.std(axis=0)

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
+from scipy import sparse
 
 from ..covariance import separated
 from .base import Check
+from .data import DOMINATED, FEW, MOST_COLUMNS
 from .finding import Finding
 
 # Share of the loss below which weights explain nothing.
@@ -24,6 +26,10 @@ SMALL_UNITS = 0.5
 SCALES_APART = 1e2
 # Share of the curvature at which a penalty is moderate.
 MODERATE = 1e-3
+# Losses that grow with the error, not with its square.
+LINEAR = ("absolute_error", "quantile", "huber")
+# Share of the curvature at which a penalty is hardly felt.
+HARDLY_FELT = 0.02
 
 
 class Underfit(Check):
@@ -33,6 +39,7 @@ class Underfit(Check):
     needs_targets = True
 
     def __call__(self, subject) -> Iterator[Finding]:
+        yield from self._of_constant_target(subject)
         explained = subject.explained
         span = subject.null_loss - subject.least_loss
         whole = 1 - (subject.loss - subject.least_loss).sum() / max(span.sum(), 1e-300)
@@ -42,15 +49,9 @@ class Underfit(Check):
         # As much as columns of noise would explain; among few rows that may be a good deal.
         by_chance = n_inputs / n_rows if n_rows >= MANY_ROWS else 0.0
         if whole < NOTHING + by_chance:
-            if self._penalty_is_why(subject):
-                advice, params = too_strong(subject)
-            else:
-                advice = (
-                    "The columns say nothing about y as they are: add features that bend or "
-                    "combine them (SplineTransformer, PolynomialFeatures), and check that the rows "
-                    "of X and y belong together."
-                )
-                params = {}
+            if self._without_largest(subject) >= NOTHING + by_chance:
+                return  # A few rows make the loss, and all the others are explained.
+            advice, params = self._cure(subject)
             yield Finding(
                 self.code,
                 "warning",
@@ -72,6 +73,59 @@ class Underfit(Check):
             )
 
     @staticmethod
+    def _of_constant_target(subject) -> Iterator[Finding]:
+        """Targets that are all the same."""
+        y = subject.evidence.y
+        if subject.is_classifier or len(y) < FEW_ROWS:
+            return
+        constant = np.flatnonzero(np.ptp(y, axis=0) == 0)
+        for k in constant:
+            yield Finding(
+                "UNDERFIT",
+                "warning" if len(constant) == y.shape[1] else "info",
+                0.0,
+                f"All {len(y)} targets{subject.of_neuron(k)} are {y[0, k]:.6g}: there is nothing "
+                "to explain.",
+                "Check how y was made: a filter, a join or a default may have left one value.",
+            )
+
+    @staticmethod
+    def _without_largest(subject) -> float:
+        """Share of the loss that the weights explain on all but a few rows."""
+        if subject.is_classifier:
+            return 0.0
+        evidence, pair = subject.evidence, subject.pair
+        lost, start = (
+            (evidence.weight[:, None] * pair.derivatives(evidence.y, z, 0)[0]).sum(axis=1)
+            for z in (evidence.z, subject.null_z)
+        )
+        n_few = int(np.ceil(FEW * len(start)))
+        rest = np.argsort(start, kind="stable")[:-n_few]
+        if start[rest].sum() > (1 - DOMINATED) * start.sum():
+            return 0.0
+        return float(1 - lost[rest].sum() / max(start[rest].sum(), 1e-300))
+
+    def _cure(self, subject) -> tuple[str, dict]:
+        neuron = subject.neuron
+        if not np.any(subject.scale):
+            return "No column varies: check how X was made.", {}
+        if neuron.early_stopping and not np.any(subject.evidence.inside.coef):
+            return (
+                "No step did better on the validation rows than the start: check that X_val and "
+                "y_val are made as X and y are (validation_fraction: that there are enough rows), "
+                "or set early_stopping=False.",
+                {"early_stopping": False},
+            )
+        if self._penalty_is_why(subject):
+            return too_strong(subject)
+        return (
+            "The columns say nothing about y as they are: add features that bend or combine them "
+            "(SplineTransformer, PolynomialFeatures), and check that the rows of X and y belong "
+            "together.",
+            {},
+        )
+
+    @staticmethod
     def _penalty_is_why(subject) -> bool:
         if subject.neuron.alpha == 0:
             return False
@@ -91,13 +145,14 @@ class Overpenalised(Check):
     def __call__(self, subject) -> Iterator[Finding]:
         if subject.neuron.alpha == 0:
             return
-        if not subject.has_curvature:
-            if not np.any(subject.evidence.inside.coef):
-                yield self._finding(subject, 1.0)
+        grows_linearly = subject.pair.loss.name in LINEAR
+        if grows_linearly or not subject.has_curvature:
+            yield from self._by_larger_weights(subject, grows_linearly)
             return
-        is_done = subject.neuron.converged_ and not subject.is_stochastic
-        if not is_done and subject.unused_gain(with_penalty=True) > 0.05 * max(subject.gain, 0):
-            return  # What is missing may be the training's fault.
+        # What a step would win knows nothing of an L1 penalty, for which convergence has to do.
+        is_optimum = subject.evidence.penalty[0] > 0 and subject.neuron.converged_
+        if not is_optimum and subject.unused_gain(with_penalty=True) > 0.05 * max(subject.gain, 0):
+            return  # What is missing is the training's fault, or these are not its rows.
         lost = subject.unused_gain(with_penalty=False)
         total = lost + max(subject.gain, 0.0)
         if total <= 0 or lost < COSTS * total:
@@ -106,6 +161,22 @@ class Overpenalised(Check):
         n_weights = subject.evidence.X.shape[1] * subject.n_neurons
         units = 2 * subject.evidence.total_weight * lost / max(self._noise(subject, lost), 1e-300)
         if units > 3 * n_weights and subject.evidence.n_rows > 2 * subject.evidence.X.shape[1]:
+            yield self._finding(subject, lost / total)
+
+    def _by_larger_weights(self, subject, grows_linearly: bool) -> Iterator[Finding]:
+        """Where there is no curvature to go by: whether the same weights, only larger, win."""
+        if not np.any(subject.evidence.inside.coef):
+            yield self._finding(subject, 1.0)
+            return
+        n_rows, n_inputs = subject.evidence.X.shape
+        # Classes that can be told apart always gain by larger weights.
+        if not grows_linearly or subject.is_classifier or n_rows <= 2 * n_inputs:
+            return
+        if not subject.neuron.converged_:
+            return  # The training may be why.
+        lost = subject.gain_of_larger_weights
+        total = lost + max(subject.gain, 0.0)
+        if total > 0 and lost >= COSTS * total:
             yield self._finding(subject, lost / total)
 
     @staticmethod
@@ -131,6 +202,12 @@ class Overpenalised(Check):
 
 def too_strong(subject) -> tuple[str, dict]:
     """Advice on an alpha that holds weights down, with one that does not."""
+    if _units_are_why(subject):
+        return (
+            "Put StandardScaler before the neuron, in a Pipeline: in such small units a weight "
+            f"has to be large, and alpha={subject.neuron.alpha:g} holds it down.",
+            {},
+        )
     alpha = float(subject.neuron.alpha) / 1000
     if subject.has_curvature:
         curvature = subject.column_curvature.max(axis=0)
@@ -139,10 +216,25 @@ def too_strong(subject) -> tuple[str, dict]:
     else:
         alpha = min(alpha, MODERATE * float(np.abs(subject.weight_gradient).max()))
     alpha = float(f"{alpha:.0e}")
-    return (
-        f"Lower alpha to {alpha:g}, or choose it by cross-validation (GridSearchCV).",
-        {"alpha": alpha},
-    )
+    advice = f"Lower alpha to {alpha:g}, or choose it by cross-validation (GridSearchCV)."
+    if not subject.is_classifier and subject.pair.loss.name in LINEAR:
+        advice += (
+            f" loss='{subject.pair.loss.name}' counts units of y and the penalty their squares: "
+            "where y is large, scale it with TransformedTargetRegressor."
+        )
+    return advice, {"alpha": alpha}
+
+
+def _units_are_why(subject) -> bool:
+    """Whether the same penalty would hardly be felt by the columns if they were standardised."""
+    if not subject.has_curvature:
+        return False
+    varying = subject.scale > 0
+    if not np.any(varying) or subject.scale[varying].min() > SMALL_UNITS:
+        return False
+    curvature = subject.column_curvature.max(axis=0)[varying]
+    standardised = np.median(curvature / subject.scale[varying] ** 2)
+    return bool(subject.evidence.penalty[1] < HARDLY_FELT * standardised)
 
 
 class Unscaled(Check):
@@ -211,6 +303,7 @@ class Separable(Check):
             return
         for members in subject.groups:
             if not separated(subject.evidence, members):
+                yield from self._one_sided(subject, members)
                 continue
             where = subject.of_neuron(members[0]) if len(members) == 1 else ""
             size = float(np.abs(subject.evidence.z[:, members]).max())
@@ -233,3 +326,58 @@ class Separable(Check):
                     "keeps the weights finite.",
                     "Check that no column gives the class away; choose alpha by cross-validation.",
                 )
+
+    @staticmethod
+    def _one_sided(subject, members) -> Iterator[Finding]:
+        """Two-valued columns of which one value has no row of some class."""
+        if subject.neuron.alpha > 0 or not subject.pair.convex:
+            return
+        evidence, counted = subject.evidence, subject.evidence.weight > 0
+        is_class, names = _class_masks(subject, members)
+        found: list[int] = []
+        said = ""
+        for j in np.flatnonzero(subject.is_two_valued & (subject.scale > 0))[:MOST_COLUMNS]:
+            x = evidence.X[:, [j]]
+            x = x.toarray().ravel() if sparse.issparse(x) else x.ravel()
+            for value in (x.max(), x.min()):
+                there = (x == value) & counted
+                absent = np.flatnonzero(
+                    ~is_class[there].any(axis=0) & is_class[counted].any(axis=0)
+                )
+                if there.sum() < 2 or not len(absent):
+                    continue
+                raw = subject.raw_value(int(np.flatnonzero(there)[0]), j)
+                said = said or (
+                    f"None of the {there.sum()} rows with {raw:g} in column {subject.names[j]!r} "
+                    f"is of class '{names[absent[0]]}'"
+                )
+                found.append(int(j))
+                break
+        if not found:
+            return
+        more, its = "", "its weight has"
+        if len(found) > 1:
+            more, its = f" (and {len(found) - 1} more columns are like it)", "their weights have"
+        yield Finding(
+            "SEPARABLE",
+            "warning",
+            float(len(found)),
+            f"{said}{more}, so with alpha=0 {its} no best value: growth ends with the training.",
+            "Set alpha=0.0001, or merge such levels with others.",
+            params={"alpha": 1e-4},
+            features=tuple(subject.names[j] for j in found),
+        )
+
+
+def _class_masks(subject, members):
+    """Masks of the rows of each class that these neurons tell apart, and the classes' names."""
+    y, classes = subject.evidence.y, subject.neuron.classes_.tolist()
+    if y.ndim == 1:
+        return y[:, None] == np.arange(len(classes)), classes
+    is_class = y[:, members] > 0
+    if len(classes) == 2 and subject.n_neurons == 1:
+        return np.column_stack([~is_class, is_class]), classes
+    return np.column_stack([is_class, ~is_class]), [
+        classes[members[0]],
+        f"not {classes[members[0]]}",
+    ]

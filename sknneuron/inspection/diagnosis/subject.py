@@ -24,6 +24,8 @@ MOST_PARAMETERS = 1500
 RIDGE = 1e-9
 # Shares of a Newton step that are tried out.
 STEPS = (1.0, 0.5, 0.2, 0.05, 0.01)
+# Factors that weights are tried with.
+LARGER = (1.2, 1.5, 2.0, 3.0, 5.0, 10.0, 30.0, 100.0, 1000.0, 10_000.0)
 
 
 @dataclass
@@ -66,10 +68,28 @@ class Subject:
         """Whether the neuron was trained by `partial_fit`, which has no end."""
         return hasattr(self.neuron, "optimizer_state_")
 
-    @property
+    @cached_property
     def names(self) -> tuple[str, ...]:
-        """Names of the neuron's inputs."""
-        return self.evidence.inside.input_names
+        """Names of the neuron's inputs: of the raw column, where one is an input by itself."""
+        inside = self.evidence.inside
+        names = list(inside.plain_names)
+        for column in inside.columns:
+            if column.is_number and len(column.inputs) == 1:
+                names[column.inputs[0]] = column.name
+        return tuple(names)
+
+    def column(self, j: int):
+        """The raw column that feeds this input; None where several do or none is known."""
+        inside = self.evidence.inside
+        found = [column for column in inside.columns if j in column.inputs]
+        return found[0] if len(found) == 1 else None
+
+    def raw_value(self, row: int, j: int) -> float:
+        """What this row has in the raw column of a number; its input where that is not known."""
+        value, column = self.evidence.X[row, j], self.column(j)
+        if column is None or not column.is_number or len(column.inputs) != 1:
+            return float(value)
+        return float((value - column.offset[0]) / column.slope[0])
 
     @property
     def n_neurons(self) -> int:
@@ -144,8 +164,8 @@ class Subject:
         return self.mean_loss(self.evidence.z)
 
     @cached_property
-    def null_loss(self) -> np.ndarray:
-        """Mean loss of the best neuron without weights."""
+    def null_z(self) -> np.ndarray:
+        """Weighted sums of the best neuron without weights."""
         evidence = self.evidence
         bias = np.zeros(self.n_neurons)
         if self.neuron.fit_intercept:
@@ -153,7 +173,12 @@ class Subject:
             if bias.shape != (self.n_neurons,):
                 # Rows that lack the last classes of a softmax layer.
                 bias = np.append(bias, np.full(self.n_neurons - len(bias), -30.0))
-        return self.mean_loss(np.broadcast_to(bias, evidence.z.shape))
+        return np.broadcast_to(bias, evidence.z.shape)
+
+    @cached_property
+    def null_loss(self) -> np.ndarray:
+        """Mean loss of the best neuron without weights."""
+        return self.mean_loss(self.null_z)
 
     @cached_property
     def least_loss(self) -> np.ndarray:
@@ -188,6 +213,21 @@ class Subject:
             return 1.0
         value = loss.dispersion(self.evidence.y, self.evidence.level, self.evidence.weight)
         return float(np.mean(value))
+
+    @cached_property
+    def gain_of_larger_weights(self) -> float:
+        """What all weights together would win if they were larger, the mean of z kept."""
+        z, weight = self.evidence.z, self.evidence.weight
+        mean = weight @ z / self.evidence.total_weight
+        losses = [self.mean_loss(mean + t * (z - mean)).sum() for t in LARGER]
+        return float(max(self.loss.sum() - min(losses), 0.0))
+
+    def robust_delta(self, k: int) -> float:
+        """Delta of a Huber loss for which few rows of this neuron are outliers."""
+        y, level = self.evidence.y[:, k], self.evidence.level[:, k]
+        # A fit that outliers have bent may be further from the others than a constant is.
+        spread = min(np.median(np.abs(v - np.median(v))) or np.inf for v in (y - level, y))
+        return float(f"{1.35 * 1.4826 * spread:.2g}") if np.isfinite(spread) else 1.0
 
     # -- curvature ---------------------------------------------------------------------------------
 

@@ -6,16 +6,23 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from ...losses import Huber
 from .base import Check
 from .finding import Finding
 
 AUTO = {"solver": "auto", "learning_rate_init": "auto"}
 # Rise of the objective from start to end, as a share of it, that is no rounding.
 ROSE = 1e-3
+# Share of the loss "explained" by weights that are far worse than none.
+WORSE = -10.0
 # Share of what there was to gain that may be left after a stochastic training.
 LEFT = 0.1
 # Ups of the objective, as a share of its fall, past which it goes to and fro.
 RESTLESS = 0.5
+# Part of the usual delta of a Huber loss below which nearly every row is an outlier to it.
+TINY_DELTA = 0.01
+# Rows for each column from which what is left to gain is not their noise alone.
+ROWS_A_COLUMN = 10
 
 
 class Diverged(Check):
@@ -40,6 +47,8 @@ class Diverged(Check):
             subject.is_stochastic
             and len(objective) > 1
             and objective[-1] > objective[0] + ROSE * abs(objective[0])
+            # Each call of partial_fit has rows of its own: only these here can be compared.
+            and (not subject.in_parts or (subject.has_targets and subject.explained.min() < WORSE))
         )
         if blew_up or gave_up or worse:
             rate = neuron.learning_rate_init
@@ -49,8 +58,7 @@ class Diverged(Check):
                 float(objective[-1]) if len(objective) else np.nan,
                 f"The training diverged: with learning_rate_init={rate!r} the steps of "
                 f"solver='{subject.solver}' overshoot.",
-                "Leave learning_rate_init at 'auto', or use solver='auto'.",
-                params=AUTO,
+                *other_steps(subject),
             )
 
 
@@ -64,19 +72,19 @@ class NotConverged(Check):
         if neuron.converged_:
             return
         if subject.in_parts:
-            yield Finding(
-                self.code,
-                "info",
-                float(neuron.n_iter_),
-                f"Trained by {neuron.n_iter_} calls of partial_fit, which has no end to converge "
-                "to.",
-                "Nothing, while rows keep coming; `fit` finds the optimum on all rows.",
-            )
+            yield self._in_parts(subject)
             return
-        if neuron.n_iter_ >= neuron.max_iter:
+        max_iter = max(1000, 10 * neuron.max_iter)
+        params: dict[str, object]
+        if self._delta_is_tiny(subject):
+            delta = subject.robust_delta(0)
+            reason = f"delta={subject.pair.loss.delta:g} is tiny beside the spread of y"
+            advice = f"Use loss=Huber(delta={delta:g}), or scale y with TransformedTargetRegressor."
+            params = {"loss": Huber(delta), "max_iter": max(1000, neuron.max_iter)}
+        elif neuron.n_iter_ >= neuron.max_iter:
             reason = f"max_iter={neuron.max_iter} was reached"
-            advice = f"Use solver='auto' and max_iter={max(1000, 10 * neuron.max_iter)}."
-            params = {**AUTO, "max_iter": max(1000, 10 * neuron.max_iter)}
+            advice = f"Use solver='auto' and max_iter={max_iter}."
+            params = {**AUTO, "max_iter": max_iter}
         else:
             reason = "the solver could do no better, diverged, or was interrupted"
             advice = "Scale the columns (StandardScaler), set alpha > 0, and use solver='auto'."
@@ -91,6 +99,61 @@ class NotConverged(Check):
             params=params,
         )
 
+    @staticmethod
+    def _delta_is_tiny(subject) -> bool:
+        if not subject.has_targets or subject.pair.loss.name != "huber":
+            return False
+        return subject.pair.loss.delta < TINY_DELTA * subject.robust_delta(0)
+
+    def _in_parts(self, subject) -> Finding:
+        n_calls = subject.neuron.n_iter_
+        calls = f"Trained by {n_calls} calls of partial_fit, which has no end to converge to"
+        n_rows, n_inputs = subject.evidence.X.shape
+        # Few rows always leave something to gain: by fitting their noise.
+        can_tell = n_rows >= ROWS_A_COLUMN * n_inputs and subject.has_curvature
+        if can_tell and (share := share_left(subject)) > LEFT:
+            return Finding(
+                self.code,
+                "warning",
+                share,
+                f"{calls}, and {share:.0%} of what there is to gain on these rows is still to be "
+                "had.",
+                "Give partial_fit the rows in random order, in larger batches or with a lower "
+                "learning_rate_init, or `fit` all of them.",
+            )
+        return Finding(
+            self.code,
+            "info",
+            float(n_calls),
+            f"{calls}.",
+            "Nothing, while rows keep coming; `fit` finds the optimum on all rows.",
+        )
+
+
+class OtherRows(Check):
+    """Rows, targets or sample weights that are not those of the fit."""
+
+    code = "OTHER_ROWS"
+    needs_targets = True
+
+    def __call__(self, subject) -> Iterator[Finding]:
+        neuron = subject.neuron
+        ended_elsewhere = neuron.early_stopping or subject.is_stochastic or not neuron.converged_
+        # Steps know nothing of an L1 penalty.
+        if ended_elsewhere or subject.evidence.penalty[0] > 0 or not subject.has_curvature:
+            return
+        share = share_left(subject)
+        if share > LEFT:
+            yield Finding(
+                self.code,
+                "info",
+                share,
+                f"The training converged, and yet {share:.0%} of what there is to gain on these "
+                "rows is still to be had: they are not those of the fit.",
+                "Give the X, y and sample_weight that the neuron was fitted on; on others no "
+                "finding says anything about the fit.",
+            )
+
 
 class Stuck(Check):
     """Steps so small that the training ends, or runs out, far from the optimum."""
@@ -103,6 +166,8 @@ class Stuck(Check):
             return
         if subject.neuron.early_stopping or not np.all(np.isfinite(subject.evidence.z)):
             return
+        if subject.in_parts and subject.neuron.learning_rate_init == "auto":
+            return  # NOT_CONVERGED says it.
         share = share_left(subject)
         gave_up = subject.neuron.n_iter_ <= 1
         if share < LEFT or gave_up or restlessness(subject) > RESTLESS:
@@ -114,8 +179,7 @@ class Stuck(Check):
             share,
             f"{share:.0%} of what there is to gain is still to be had: with "
             f"learning_rate_init={rate!r} the steps of solver='{subject.solver}' are too short.",
-            "Leave learning_rate_init at 'auto', or use solver='auto'.",
-            params=AUTO,
+            *other_steps(subject),
         )
 
 
@@ -129,7 +193,10 @@ class Oscillating(Check):
             return
         value = restlessness(subject)
         # Calls of partial_fit may have had other rows each, and rise and fall with those.
-        if subject.in_parts and not (subject.has_curvature and share_left(subject) > LEFT):
+        if subject.in_parts and (
+            subject.neuron.learning_rate_init == "auto"
+            or not (subject.has_curvature and share_left(subject) > LEFT)
+        ):
             return
         if value > RESTLESS:
             yield Finding(
@@ -139,9 +206,19 @@ class Oscillating(Check):
                 f"The objective goes to and fro: its ups sum to {value:.0%} of its whole fall. "
                 f"With learning_rate_init={subject.neuron.learning_rate_init!r} the steps of "
                 f"solver='{subject.solver}' are too long.",
-                "Leave learning_rate_init at 'auto', or use solver='auto'.",
-                params=AUTO,
+                *other_steps(subject),
             )
+
+
+def other_steps(subject) -> tuple[str, dict]:
+    """Advice on steps that are too long or too short, with parameters to set."""
+    if subject.in_parts:
+        if subject.neuron.learning_rate_init == "auto":
+            return "Lower learning_rate_init and give larger batches, or `fit` all rows.", {}
+        return "Leave learning_rate_init at 'auto', or `fit` all rows.", AUTO
+    if subject.neuron.learning_rate_init == "auto":
+        return "Use solver='auto'.", AUTO
+    return "Leave learning_rate_init at 'auto', or use solver='auto'.", AUTO
 
 
 def share_left(subject) -> float:

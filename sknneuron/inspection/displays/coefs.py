@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import textwrap
+
 import numpy as np
 import pandas as pd
 
@@ -13,6 +15,8 @@ UNITS = {
     "std": "weight (z per standard deviation)",
     "original": "weight (z per unit or level of the column)",
 }
+# Letters in a line of the remark.
+REMARK_WIDTH = 90
 
 
 class CoefDisplay(Display):
@@ -128,12 +132,12 @@ class CoefDisplay(Display):
             remark = f"no intervals: {self.table.attrs.get('reason', '')}"
         if has_intervals or self.table.attrs.get("reason"):
             ax.annotate(
-                short(remark, 100),
+                textwrap.fill(short(remark, 3 * REMARK_WIDTH), REMARK_WIDTH),
                 (1, -0.01),
                 xycoords="axes fraction",
                 ha="right",
                 va="top",
-                xytext=(0, -26),
+                xytext=(0, -40),  # below the label of the axis
                 textcoords="offset points",
                 fontsize="x-small",
                 color=GREY,

@@ -73,7 +73,7 @@ class ContributionDisplay(Display):
             Its position in X.
         output : int or str, default=0
             Which of several neurons.
-        baseline : None, "mean" or a row, default=None
+        baseline : None, "mean" or rows, default=None
             As in :func:`contributions`.
         max_features : int, default=12
             The rest are drawn as one bar.

@@ -114,8 +114,11 @@ def _input_names(subject: Subject) -> list[str]:
     """Names of the neuron's inputs in terms of the columns that feed them."""
     names = list(subject.unfolded.input_names)
     for column in subject.columns:
-        if len(column.inputs) == 1:
-            names[column.inputs[0]] = column.name
+        own = np.setdiff1d(column.inputs, column.indicators)
+        for j in column.indicators:
+            names[j] = f"{column.name} is missing"
+        if len(own) == 1:
+            names[own[0]] = column.name
         elif column.codes is not None:
             by_input = column.codes.tocsc()
             for i, j in enumerate(column.inputs):

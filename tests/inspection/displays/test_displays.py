@@ -284,3 +284,35 @@ def test_labels_stay_apart():
 )
 def test_numbers_in_few_letters(value, text):
     assert number(value) == text
+
+
+def overlapping(figure):
+    """Pairs of texts of the axes that are printed over each other."""
+    figure.canvas.draw()
+    renderer = figure.canvas.get_renderer()
+    (ax,) = figure.axes
+    labels = [ax.title, ax.xaxis.label, *ax.get_xticklabels()] if ax.axison else []
+    texts = [text for text in [*labels, *ax.texts] if text.get_text() and text.get_visible()]
+    boxes = [text.get_window_extent(renderer) for text in texts]
+    return [
+        (texts[i].get_text(), texts[j].get_text())
+        for i in range(len(texts))
+        for j in range(i)
+        if boxes[i].overlaps(boxes[j])
+    ]
+
+
+@pytest.mark.parametrize("size", [1.0, 1e-9, 123456.0])
+def test_weights_are_not_printed_over_names(size):
+    X, y = sacramento()
+    X = X[["sqft", "beds", "latitude"]].rename(columns={"sqft": "square feet of the whole house"})
+    neuron = NeuronRegressor(alpha=0).fit(X, -size * y)
+    assert not overlapping(NeuronDisplay.from_estimator(neuron).figure_)
+
+
+@pytest.mark.parametrize("neuron", [NeuronRegressor("relu", random_state=0), NeuronRegressor()])
+def test_the_remark_is_not_printed_over_the_axis(neuron):
+    X = RNG.standard_normal((60, 3))
+    display = CoefDisplay.from_estimator(neuron.fit(X, np.abs(X[:, 0])), X, np.abs(X[:, 0]))
+    assert not overlapping(display.figure_)
+    assert texts_inside(display.figure_)

@@ -9,14 +9,16 @@ import pandas as pd
 import pytest
 from playwright.sync_api import expect
 from sklearn.datasets import load_iris
+from sklearn.impute import SimpleImputer
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OneHotEncoder
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 import sknneuron
 from sknneuron import NeuronClassifier, NeuronRegressor, NeuronWarning
 from sknneuron.activations import ACTIVATIONS
-from sknneuron.inspection import to_html
+from sknneuron.inspection import coef_table, to_html
 
+from .. import pipelines
 from .models import MODELS, first_rows, html_of, model, neuron_of, outputs
 
 pytestmark = pytest.mark.browser
@@ -245,6 +247,19 @@ def _scale(estimator, own):
     if hasattr(step, "named_transformers_"):
         step = step.named_transformers_["n"][-1]
     return step.scale_[own]
+
+
+def test_an_indicators_weight_is_that_of_a_missing_value(pages):
+    X, y = pipelines.table()
+    X = X[["sqft"]]
+    steps = SimpleImputer(add_indicator=True), StandardScaler(), NeuronRegressor(alpha=0)
+    model = make_pipeline(*steps).fit(X, y)
+    page = pages.open(to_html(model, X, y))
+    row = page.locator("#weights-body tr", has=page.locator('bdi:text-is("sqft is missing")'))
+    expected = coef_table(model, X, y, scale="original").set_index("feature")["weight"]
+    value = float(row.locator("input").input_value())
+    assert value == pytest.approx(expected["sqft is missing"], rel=1e-5)
+    assert row.locator("small").inner_text() == "where it is missing"
 
 
 @pytest.mark.parametrize("name", ["above the median", "digits", "tanh"])

@@ -330,6 +330,13 @@ def test_notes_on_weights_name_what_blurs_them():
     assert "small and double vary together" in notes
 
 
+def test_inputs_beside_an_indicator_have_the_names_of_raw_columns():
+    X, y = pipelines.table()
+    steps = SimpleImputer(add_indicator=True), StandardScaler(), NeuronRegressor(alpha=0.001)
+    summary = summarize(make_pipeline(*steps).fit(X[["sqft", "beds"]], y))
+    assert summary["inputs"] == ["sqft", "sqft is missing", "beds"]
+
+
 @pytest.mark.parametrize(
     ("rows", "named"),
     [

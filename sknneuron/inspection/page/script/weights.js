@@ -44,8 +44,16 @@ function weightRows(page, f) {
   return feature.inputs.map((j, i) => weightRow(page, { f, feature, j, i }));
 }
 
+// How far an input goes in the words beside its weight.
+function unitOf(feature, i) {
+  if (feature.levels) return [1, "where it holds"];
+  if (feature.slope[i]) return [feature.slope[i], "per unit"];
+  const step = feature.can_miss ? feature.missing[i] - feature.offset[i] : 0;
+  return step ? [step, "where it is missing"] : [1, "per unit"];
+}
+
 function weightRow(page, { f, feature, j, i }) {
-  const slope = feature.levels ? 1 : feature.slope[i] || 1;
+  const [slope, unit] = unitOf(feature, i);
   const name = page.data.inputs[j];
   const own = () => page.weights.coef[page.neuron * page.model.nInputs + j];
   const field = el("input", { type: "number", step: "any", "aria-label": `weight of ${name}` });
@@ -57,7 +65,6 @@ function weightRow(page, { f, feature, j, i }) {
   const isOn = () => !feature.levels || page.x[j] !== feature.offset[i];
   const bar = el("span", { class: "bar" });
   const ownCell = el("td", { class: "number" });
-  const unit = feature.levels ? "where it holds" : "per unit";
   const node = el(
     "tr",
     { "data-input": j, "data-feature": f },

@@ -1,0 +1,124 @@
+"""scikit-learn's validation, whose errors also say where the bad value is and what would do."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+from sklearn.utils.validation import validate_data
+
+DTYPES = [np.float64, np.float32]
+# Values of a column of words that are looked at for numbers among them.
+N_LOOKED_AT = 1000
+N_NAMED = 5
+# How the names of types of dates and times begin, in pandas and polars.
+TIMES = ("date", "time", "period", "duration")
+
+
+def checked(estimator, X, y="no_validation", **options):
+    """Return X and y as `sklearn.utils.validation.validate_data` does.
+
+    Raises
+    ------
+    ValueError
+        For missing and infinite values: how many, where the first one is, and what would do.
+    """
+    try:
+        return validate_data(estimator, X, y, accept_sparse="csr", dtype=DTYPES, **options)
+    except ValueError as error:
+        said = str(error).partition("\n")[0]
+        if "contains NaN" not in said and "contains infinity" not in said:
+            raise
+        is_missing = "contains NaN" in said
+        # Of labels that are words scikit-learn does not say that they are y.
+        name, values = ("X", X) if said.startswith("Input X") else ("y", y)
+        where = _where(values, name, is_missing)
+        if not where:
+            raise
+        what = "NaN" if is_missing else "infinity"
+        remedy = f"Leave those rows out, of X and y{'' if name == 'y' else ', or cap the values'}."
+        if name == "X" and is_missing:
+            remedy = (
+                f"{type(estimator).__name__} takes no missing values: put SimpleImputer before it, "
+                "in a Pipeline, or leave those rows out."
+            )
+        raise ValueError(f"Input {name} contains {what}: {where}. {remedy}") from None
+
+
+def _where(values, name: str, is_missing: bool) -> str:
+    """Words for how many values are bad and where the first is; "" where that cannot be told."""
+    columns = getattr(values, "columns", None)
+    try:
+        if sparse.issparse(values):
+            values = values.tocoo()
+            bad = _bad(values.data, is_missing)
+            rows, places = values.row[bad], values.col[bad]
+            first = np.lexsort((places, rows))
+            rows, places = rows[first], places[first]
+        else:
+            values = np.asarray(values, dtype=object if is_missing else np.float64)
+            rows, *rest = np.nonzero(_bad(values, is_missing))
+            places = rest[0] if rest else None
+    except (TypeError, ValueError):
+        return ""
+    if not len(rows):
+        return ""
+    place = f"row {rows[0]}"
+    if name == "X" and places is not None:
+        j = places[0]
+        place += f", column {j if columns is None else repr(columns[j])}"
+    return f"{len(rows)} value{'s' * (len(rows) > 1)}, the first in {place}"
+
+
+def _bad(values, is_missing: bool):
+    if is_missing:
+        return np.asarray(pd.isna(values)).reshape(np.shape(values))
+    return np.isinf(values)
+
+
+def refuse_dates(X) -> None:
+    """Refuse columns of dates in a dataframe."""
+    dates = [name for name, dtype in _dtypes(X) if str(dtype).lower().startswith(TIMES)]
+    if dates:
+        raise ValueError(
+            f"X holds columns of dates, not numbers: {_listed(dates)}. Make numbers of them before "
+            "the neuron: days since a start, the month, the day of the week."
+        )
+
+
+def words_error(X, names) -> ValueError:
+    """What to say of columns of words in a dataframe: some may be numbers, written as words."""
+    numbers, odd = [], ""
+    for name in names:
+        column = X[name]
+        if getattr(column, "ndim", 1) > 1:
+            continue  # Columns that share a name.
+        words = pd.Series(list(column[:N_LOOKED_AT]), dtype=object).dropna()
+        as_numbers = pd.to_numeric(words, errors="coerce")
+        if as_numbers.notna().mean() > 0.5:
+            numbers.append(name)
+            rest = words[as_numbers.isna()]
+            odd = odd or (f", but {rest.iloc[0]!r} in {name!r} is none" if len(rest) else "")
+    others = [name for name in names if name not in numbers]
+    said = []
+    if others:
+        said.append(
+            f"X holds columns of words, not numbers: {_listed(others)}. Encode them before the "
+            "neuron: OneHotEncoder in a ColumnTransformer."
+        )
+    if numbers:
+        said.append(
+            f"X holds columns of numbers that are written as words: {_listed(numbers)}{odd}. "
+            "Convert them, with pandas.to_numeric; or, if they name categories as zip codes do, "
+            "encode them."
+        )
+    return ValueError(" ".join(said))
+
+
+def _dtypes(X):
+    return zip(X.columns, X.dtypes, strict=True)
+
+
+def _listed(names) -> str:
+    more = len(names) - N_NAMED
+    return ", ".join(map(str, names[:N_NAMED])) + (f" and {more} more" if more > 0 else "")

@@ -15,6 +15,10 @@ SMALL_UNITS = 0.5
 WORTH_SAYING = 5e-3
 # The penalty's share of the curvature past which next to nothing of the data is in the weights.
 HARDLY_ANY_DATA = 0.998
+# The same ratio past which a loss that is all but straight still falls as fast as at the start.
+STILL_FALLING = 0.7
+# Losses that grow with the error, not with its square.
+COUNT_UNITS = ("absolute_error", "quantile", "huber")
 N_NAMED = 3
 # Share of a layer's neurons that must be dead before it is worth a word.
 MANY_DEAD = 0.75
@@ -147,10 +151,20 @@ def _overpenalised(estimator, objective: Objective, outcome: Outcome):
     # For a quadratic loss this ratio is the penalty's share of the curvature, averaged over columns
     # by what each explains.
     gain = objective.null_value - outcome.objective
-    if not penalty > HARDLY_ANY_DATA * gain or gain <= objective.rounding:
+    if gain <= objective.rounding:
+        return "", None
+    loss, share = objective.pair.loss.name, penalty / gain
+    if loss in COUNT_UNITS and share > STILL_FALLING:
+        return (
+            f"The penalty leaves little of the weights: loss='{loss}' counts units of y, the "
+            f"penalty their squares, and alpha={estimator.alpha:g} outweighs what larger weights "
+            "would win. Scale y (TransformedTargetRegressor), or lower alpha.",
+            NeuronWarning,
+        )
+    if not share > HARDLY_ANY_DATA:
         return "", None
     return (
-        f"The penalty leaves next to nothing of the weights: it supplies {penalty / gain:.2%} of "
+        f"The penalty leaves next to nothing of the weights: it supplies {share:.2%} of "
         f"the curvature with alpha={estimator.alpha:g}. Lower alpha.",
         NeuronWarning,
     )

@@ -232,6 +232,30 @@ class Huber(Loss):
     def dispersion(self, y, a, sample_weight=None):
         return _weighted_mean(self(y, a), sample_weight)
 
+    def smoothed(self, width: float) -> Loss:
+        """Return the Moreau envelope of this width: as steep, and quadratic further out.
+
+        Where hardly a residual is within `delta` there is hardly any curvature to go by.
+        """
+        return _WideHuber(self._checked_delta(), width)
+
+
+class _WideHuber(Huber):
+    """``r^2 / (2 (1 + width))`` up to ``delta (1 + width)``, linear with slope `delta` past it."""
+
+    def __init__(self, delta: float, width: float):
+        super().__init__(delta * (1 + width))
+        self.width = width
+
+    def __call__(self, y, a):
+        return super().__call__(y, a) / (1 + self.width)
+
+    def derivative(self, y, a):
+        return super().derivative(y, a) / (1 + self.width)
+
+    def second_derivative(self, y, a):
+        return super().second_derivative(y, a) / (1 + self.width)
+
 
 class Poisson(Loss):
     """``a - y log a``, for counts; positive levels.

@@ -117,10 +117,9 @@ class Pair:
         return self
 
     def smoothed(self, width: float) -> Pair:
-        """Return the pair with the loss's Moreau envelope; itself if the loss is smooth."""
-        if self.loss.smooth:
-            return self
-        return type(self)(self.activation, self.loss.smoothed(width), self.convex)
+        """Return the pair with the loss's Moreau envelope; itself if the loss has none."""
+        loss = self.loss.smoothed(width)
+        return self if loss is self.loss else type(self)(self.activation, loss, self.convex)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.activation!r}, {self.loss!r})"

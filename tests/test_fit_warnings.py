@@ -98,3 +98,14 @@ def test_solver_auto_is_advised_to_who_has_not_got_it(solver, remedy):
     with pytest.warns(ConvergenceWarning) as caught:
         NeuronClassifier(solver=solver, max_iter=1).fit(X, [0, 1, 1, 1])
     assert str(caught[0].message).endswith(remedy)
+
+
+@pytest.mark.parametrize("loss", ["absolute_error", "quantile", "huber"])
+def test_a_penalty_on_losses_in_units_of_large_targets_is_said(loss):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(300, 3))
+    y = X @ [1, -2, 0.5] + rng.normal(size=300)
+    with pytest.warns(NeuronWarning, match=f"loss='{loss}' counts units of y"):
+        NeuronRegressor(loss=loss).fit(X, 1e5 * y)
+    NeuronRegressor(loss=loss).fit(X, y)
+    NeuronRegressor(loss=loss, alpha=0).fit(X, 1e5 * y)

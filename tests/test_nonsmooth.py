@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from sknneuron import NeuronClassifier, NeuronRegressor
-from sknneuron.losses import Quantile
+from sknneuron.losses import Huber, Quantile
 
 from .references import programs
 from .references.datasets import all_rows
@@ -18,6 +18,7 @@ NAMES = ("iris", "wine", "diabetes", "linnerud", "correlated", "float32", "nearl
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:The penalty supplies more than half"),
+    pytest.mark.filterwarnings("ignore:The penalty leaves"),
     # With few rows of one class the hinge's optimum is a constant.
     pytest.mark.filterwarnings("ignore:NeuronClassifier predicts the same for every row"),
 ]
@@ -136,3 +137,35 @@ def test_many_rows():
     assert ours.converged_
     # At an optimum as many rows lie on the line as there are parameters.
     assert (y < ours.predict(X) - 1e-9).mean() == pytest.approx(0.8, abs=4 / 20_000)
+
+
+@pytest.mark.parametrize("l1_ratio", [0.0, 0.5])
+@pytest.mark.parametrize("alpha", [0.0, 1e-8])
+@pytest.mark.parametrize(
+    ("solver", "delta"),
+    [("auto", 1e-6), ("auto", 1e-2), ("auto", 1.35), ("lbfgs", 1e-2), ("lbfgs", 1.35)],
+)
+def test_a_huber_loss_narrow_beside_the_targets(delta, solver, alpha, l1_ratio):
+    """Dollars beside a delta of one: nearly an absolute error. No step from the end goes lower."""
+    if solver == "lbfgs" and alpha * l1_ratio > 0:
+        pytest.skip("lbfgs takes no L1 penalty")
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(300, 4))
+    y = X @ [1, -2, 0.5, 0] + rng.standard_t(2, 300)
+    y *= 1e5
+    options = {"solver": solver, "l1_ratio": l1_ratio, "tol": 1e-8}
+    narrow = NeuronRegressor(loss=Huber(delta), alpha=alpha, **options).fit(X, y)
+    assert narrow.converged_
+    start = np.append(narrow.coef_, narrow.intercept_)
+
+    def objective(theta):
+        loss = Huber(delta)(y, X @ theta[:4] + theta[4]).mean()
+        w = theta[:4]
+        return loss + alpha * (l1_ratio * np.abs(w).sum() + (1 - l1_ratio) / 2 * w @ w)
+
+    gain = objective(np.append(np.zeros(4), np.median(y))) - objective(start)
+    for scale in (1e-1, 1e-3, 1e-5):
+        for _ in range(200):
+            step = scale * np.abs(start).max() * rng.normal(size=5)
+            assert objective(start + step) >= objective(start) - 1e-7 * gain
+    assert gain > 0

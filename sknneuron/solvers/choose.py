@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from ..objective import Objective
 from .base import Solver
 from .lbfgs import LBFGS
@@ -27,6 +29,8 @@ FOR_SMOOTHED: dict[type[Solver], type[Solver]] = {
 MAX_NEWTON_SIZE = 1000
 MAX_SPARSE_NEWTON_SIZE = 200
 MAX_HESSIAN_BYTES = 4 << 30
+# A loss that is straight for all but this share of the rows is smoothed as one with a kink.
+FEW_CURVED = 0.2
 
 
 def make_solver(name: str, objective: Objective, **options) -> Solver:
@@ -52,7 +56,7 @@ def make_solver(name: str, objective: Objective, **options) -> Solver:
         raise ValueError(f"solver='{name}' {refusal}")
     if cls.is_stochastic:
         return cls(**{key: options[key] for key in cls.options if key in options})
-    if objective.pair.smooth:
+    if objective.pair.smooth and not is_nearly_kinked(objective):
         return cls()
     return Smoothed(FOR_SMOOTHED.get(cls, cls)())
 
@@ -71,6 +75,15 @@ def best_solver(objective: Objective) -> str:
         return "lbfgs"
     limit = MAX_SPARSE_NEWTON_SIZE if objective.source.is_sparse else MAX_NEWTON_SIZE
     return "newton" if objective.shape[1] <= limit else "lbfgs"
+
+
+def is_nearly_kinked(objective: Objective) -> bool:
+    """Whether a loss made of pieces has hardly a row on a curved one, where the training begins."""
+    pair = objective.pair
+    if pair.smoothed(1.0) is pair:
+        return False
+    rows, z = objective.watched, objective.pre_activation(objective.null())
+    return bool(np.mean(pair.loss.second_derivative(rows.y, pair.level(z)) > 0) < FEW_CURVED)
 
 
 def is_least_squares(pair) -> bool:

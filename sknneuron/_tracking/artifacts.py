@@ -9,7 +9,7 @@ from numbers import Integral
 from pathlib import Path
 
 from .evolution import MAX_POINTS, Evolution, Series
-from .guard import reason_to_stay, sample
+from .guard import opened, reason_to_stay, sample
 
 # Weights up to which the page is made unasked: past that it takes longer than the rest together,
 # and shows less.
@@ -148,10 +148,10 @@ class Artifacts:
     def _coef_table(self, path: Path) -> None:
         from ..inspection import coef_table
 
-        coef_table(self.root, *self.data).to_csv(path, index=False)
+        coef_table(self.root, *opened(*self.data)).to_csv(path, index=False)
 
     def _diagnosis(self, path: Path) -> None:
         from ..inspection import diagnose
 
-        frame = diagnose(self.root, *self.data).to_frame()
+        frame = diagnose(self.root, *opened(*self.data)).to_frame()
         frame.to_json(path, orient="records", indent=1)

@@ -87,6 +87,19 @@ def sampling(get_data):
     return get_data_or_sample
 
 
+def opened(X, *others):
+    """Return X and `others` as they are; of parquet files, their rows as a mapped DataFrame.
+
+    What is None of `others`, targets and weights, is then the files' own.
+    """
+    if not isinstance(X, ParquetSource):
+        return X, *others
+    rows, *own = X.load()
+    both = zip(others, own, strict=False)
+    frame = pd.DataFrame(rows, columns=X.feature_names, copy=False)
+    return frame, *(theirs if given is None else given for given, theirs in both)
+
+
 def sample(X, *others):
     """Return rows of X, evenly spaced, and the same of `others`, in memory of their own.
 
@@ -101,11 +114,7 @@ def sample(X, *others):
         A sparse X is a CSR matrix, whatever it was. Of parquet files X is a DataFrame, and targets
         and weights that are None are the files' own.
     """
-    if isinstance(X, ParquetSource):
-        rows, *own = X.load()
-        pairs = zip(others, own, strict=False)
-        taken, *rest = sample(rows, *(a if given is None else given for given, a in pairs))
-        return pd.DataFrame(taken, columns=X.feature_names), *rest
+    X, *others = opened(X, *others)
     if hasattr(X, "__dask_graph__"):
         return tuple(None if a is None else _first_rows(a) for a in (X, *others))
     rows = _rows(X)
@@ -161,7 +170,7 @@ def _first_rows(values):
 def tag_sample(run_id: str, X, why: str) -> None:
     """Say in the run that its training metrics come from a sample."""
     try:
-        rows = X.load()[0] if isinstance(X, ParquetSource) else X
+        (rows,) = opened(X)
         n = n_sampled(rows)
         taken = "first rows" if n is None else f"{n} rows of {rows.shape[0]}"
         value = f"{taken}: X is {why}"

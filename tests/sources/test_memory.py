@@ -104,7 +104,7 @@ def test_categories():
     with pytest.warns(NeuronWarning, match=r"names are numbers \(zip\)"):
         NeuronRegressor().fit(frame, [1, 2, 3])
     frame["zip"] = frame["zip"].astype(str).astype("category")
-    with pytest.raises(ValueError, match="words, not numbers: zip"):
+    with pytest.raises(ValueError, match="written as words: zip"):
         NeuronRegressor().fit(frame, [1, 2, 3])
 
 

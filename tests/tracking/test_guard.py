@@ -13,6 +13,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MaxAbsScaler
 
+import sknneuron.mlflow
 from sknneuron import NeuronClassifier
 from sknneuron._tracking.guard import MAX_BYTES, SAMPLE_ROWS, reason_to_stay, sample
 from sknneuron.sources import ParquetSource
@@ -90,7 +91,7 @@ def test_parquet_files_are_sampled(tracked, rows, tmp_path):
     data = pd.DataFrame(X, columns=["a", "b", "c"])
     data.assign(y=y).to_parquet(tmp_path / "rows.parquet")
     source = ParquetSource(tmp_path, target="y")
-    mlflow.sklearn.autolog(log_models=False)
+    sknneuron.mlflow.autolog(log_models=False, log_coef_table=True, log_diagnosis=True)
     neuron = NeuronClassifier().fit(source)
     neuron.predict(source)
     run = tracked.run()
@@ -99,6 +100,8 @@ def test_parquet_files_are_sampled(tracked, rows, tmp_path):
     assert run.data.metrics["training_accuracy_score"] == neuron.score(data, y)
     (dataset,) = run.inputs.dataset_inputs
     assert "features_shape" not in str(dataset.dataset.profile)
+    files = {f.path for f in mlflow.MlflowClient().list_artifacts(run.info.run_id)}
+    assert {"coef_table.csv", "diagnosis.json"} <= files
     assert reason_to_stay(source) == "in parquet files"
     taken, targets, weight = sample(source, None, None)
     pd.testing.assert_frame_equal(taken, data)

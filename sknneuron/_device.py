@@ -71,7 +71,7 @@ def _device_source(estimator, X, y, weight, targets, name) -> DeviceSource:
         weight = checked_weight(weight, np.empty((len(X), 1)), name)
     if name == "sample_weight":
         by_class = getattr(estimator, "class_weight", None) is not None
-        weight = estimator._weight_classes(np.asarray(y) if by_class else y, weight)
+        weight = estimator._weight_classes(np.asarray(y) if by_class else y, weight, targets)
     arrays = targets.encode(y, "y" if name == "sample_weight" else "y_val"), weight
     return DeviceSource(X, *(_beside(X, a) for a in arrays))
 

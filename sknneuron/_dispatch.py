@@ -78,8 +78,6 @@ def scorer_of(estimator, X, score):
 def read_parquet(estimator, source, y, sample_weight, validation) -> Inputs:
     """Rows of parquet files, mapped into memory; targets and weights are columns of theirs."""
     X, y, sample_weight = columns_of(source, y, sample_weight)
-    if isinstance(validation[0], ParquetSource):
-        validation = columns_of(*validation)
     inputs = estimator._read(X, y, sample_weight, validation)
     names = pd.DataFrame(columns=source.feature_names)
     validate_data(estimator, names, skip_check_array=True, reset=True)

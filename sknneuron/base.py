@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager, nullcontext
 
 import numpy as np
+import pandas as pd
 from joblib import effective_n_jobs
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.model_selection import train_test_split
@@ -16,7 +17,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from ._callbacks import CallbackBridge
 from ._device import at_home
-from ._dispatch import reader_of, refuse_elsewhere, wherever
+from ._dispatch import columns_of, reader_of, refuse_elsewhere, wherever
 from ._fit_warnings import column_names, warn_of_bad_fit, warn_of_other_scale
 from ._inputs import Inputs, checked_weight, look_at_columns
 from ._parameters import check_parameters
@@ -30,10 +31,10 @@ from .objective import Coordinates, Objective
 from .penalties import ElasticNet
 from .solvers import SOLVERS, Iterate, Solver, make_solver
 from .solvers.stochastic import Stochastic
-from .sources import ArraySource
+from .sources import ArraySource, ParquetSource
 from .sources._blas import available_threads, single_threaded_blas
 from .sources.device_array import DeviceArray, to_host
-from .training import Measured, Outcome, Stopping, Training, columns_of
+from .training import Measured, Outcome, Stopping, Training, columns_of_history
 
 # Entries of X below which threads cost more than they bring.
 SMALL = 1 << 19
@@ -130,7 +131,7 @@ class BaseNeuron(
         if sample_weight is not None:
             sample_weight = checked_weight(sample_weight, X, "sample_weight")
         targets = self._learn_targets(y)
-        weight = self._weight_classes(y, sample_weight)
+        weight = self._weight_classes(y, sample_weight, targets)
         validation = self._checked_validation(*validation)
         if self.early_stopping and validation is None:
             X, y, weight, validation = self._split(X, y, weight)
@@ -184,7 +185,7 @@ class BaseNeuron(
         if sample_weight is not None:
             sample_weight = checked_weight(sample_weight, X, "sample_weight")
         targets = self._learn_targets(y, classes) if first else self._fitted_targets()
-        weight = self._weight_classes(y, sample_weight)
+        weight = self._weight_classes(y, sample_weight, targets)
         source = ArraySource(X, targets.encode(y), weight)
         state = getattr(self, "optimizer_state_", None)
         coordinates = None if state is None else self._coordinates_of(state)
@@ -206,7 +207,7 @@ class BaseNeuron(
         value, gradient = objective.value_and_gradient(theta)
         norm = objective.weight_gradient_norm(gradient)
         reached = Iterate(theta, float(value.sum()), norm, objective)
-        columns = columns_of([Measured(reached, 0, time.perf_counter() - began)])
+        columns = columns_of_history([Measured(reached, 0, time.perf_counter() - began)])
         history.extend(columns)
         weights = objective.to_weights(theta)
         outcome = Outcome(weights, float(columns["objective"][0]), n_epochs + 1, False, "")
@@ -325,7 +326,7 @@ class BaseNeuron(
     def _store(self, outcome: Outcome, history: History, targets, solver: str, home=None) -> None:
         for name, value in self._target_attributes(targets).items():
             # Labels may be words, so classes_ is numpy's everywhere, as in scikit-learn.
-            setattr(self, name, value if name == "classes_" else at_home(home, value))
+            setattr(self, name, value if name.endswith("classes_") else at_home(home, value))
         for name, value in self._weight_attributes(targets, outcome.weights).items():
             setattr(self, name, at_home(home, value))
         self.solver_ = solver
@@ -334,7 +335,7 @@ class BaseNeuron(
         self.converged_ = outcome.converged
         self.history_ = history.to_dict()
 
-    def _weight_classes(self, y, sample_weight):
+    def _weight_classes(self, y, sample_weight, targets):
         """Sample weights, times class weights in the classifier."""
         return sample_weight
 
@@ -346,6 +347,11 @@ class BaseNeuron(
     # -- validation rows ---------------------------------------------------------------------------
 
     def _checked_validation(self, X_val, y_val, weight):
+        if isinstance(X_val, ParquetSource):
+            names = X_val.feature_names
+            X_val, y_val, weight = columns_of(X_val, y_val, weight)
+            if "feature_names_in_" in vars(self):
+                X_val = pd.DataFrame(X_val, columns=names, copy=False)
         if X_val is None:
             if y_val is not None or weight is not None:
                 raise ValueError("y_val and sample_weight_val need X_val: pass X_val and y_val.")

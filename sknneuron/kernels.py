@@ -11,11 +11,17 @@ with `weights` (n_neurons, n_features) and `bias` (n_neurons,). All sums are flo
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import reduce
 
 import numpy as np
 from scipy import sparse
 
 from .pairs import Pair
+
+# Of a matrix that is multiplied by itself: what stays in a core's cache, and the fewest rows that
+# are worth adding up what comes of them.
+STRIP_BYTES = 1 << 20
+LEAST_STRIP = 1024
 
 
 @dataclass(frozen=True)
@@ -162,28 +168,6 @@ class CurvatureDiagonal:
 
 
 @dataclass(frozen=True)
-class HessianProduct:
-    """The Hessian times a direction, without the Hessian."""
-
-    pair: Pair
-    gauss_newton: bool = False
-
-    def __call__(self, X, y, sample_weight, weights, bias, direction, direction_bias):
-        X = _float64(X)
-        z = _weighted_sum(X, weights, bias)
-        dz = X @ direction.T
-        dz += direction_bias
-        d = self.pair.derivatives(y, z, 2, self.gauss_newton)[2]
-        if self.pair.coupled:
-            t = d * (dz - np.sum(d * dz, axis=1, keepdims=True))
-        else:
-            t = d * dz
-        if sample_weight is not None:
-            t *= sample_weight[:, None]
-        return (_gradient(X, t),)
-
-
-@dataclass(frozen=True)
 class NullLoss:
     """Sum of the loss, and of its absolute terms, of neurons without weights: X is not read.
 
@@ -278,6 +262,18 @@ def _scaled_rows(X, d):
 
 def _separable_hessian(X, d, center):
     """One matrix per neuron, ``[X 1].T @ diag(d_k) @ [X 1]``."""
+    return reduce(np.add, (_hessians_of(X[s], d[s], center) for s in _strips(X, X.shape[1])))
+
+
+def _strips(X, n_columns: int) -> list[slice]:
+    """Slices of a block's rows, for products of a matrix with so many columns."""
+    if sparse.issparse(X):
+        return [slice(None)]
+    step = max(LEAST_STRIP, STRIP_BYTES // (8 * max(n_columns, 1)))
+    return [slice(start, start + step) for start in range(0, len(X), step)]
+
+
+def _hessians_of(X, d, center):
     n_features, n_neurons = X.shape[1], d.shape[1]
     hessian = np.empty((n_neurons, n_features + 1, n_features + 1))
     if isinstance(X, np.ndarray) and center is not None:
@@ -306,8 +302,18 @@ def _separable_hessian(X, d, center):
     return hessian
 
 
-def _softmax_hessian(X, probability, sample_weight, center):
+def _softmax_hessian(X, probability, weight, center):
     """Blocks ``[X 1].T @ diag(p_k (delta_kl - p_l)) @ [X 1]`` as one matrix, neuron by neuron."""
+    n_neurons = probability.shape[1]
+    products = (
+        _class_products(X[s], probability[s], None if weight is None else weight[s], center)
+        for s in _strips(X, n_neurons * X.shape[1])
+    )
+    return softmax_hessian(reduce(np.add, products), n_neurons, X.shape[1] + 1)
+
+
+def _class_products(X, probability, sample_weight, center):
+    """``A.T @ A`` with ``A = sqrt(s) [p_1 [X 1], ..., p_K [X 1]]``."""
     n_neurons = probability.shape[1]
     if sparse.issparse(X):
         X = X.toarray()
@@ -318,9 +324,8 @@ def _softmax_hessian(X, probability, sample_weight, center):
     X1[:, -1] = 1
     root = np.ones(1) if sample_weight is None else np.sqrt(sample_weight)[:, None]
     size = X1.shape[1]
-    # One product for all the blocks, with A = [p_1 X1, ..., p_K X1].
     A = ((root * probability)[:, :, None] * X1[:, None, :]).reshape(len(X1), n_neurons * size)
-    return softmax_hessian(A.T @ A, n_neurons, size)
+    return A.T @ A
 
 
 def softmax_hessian(products, n_neurons: int, size: int):

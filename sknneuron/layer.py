@@ -332,10 +332,10 @@ class NeuronLayer(BaseNeuron):
         name = get_loss(loss).name
         return make_pair(OUTPUT_ACTIVATIONS.get(name, "identity"), loss)
 
-    def _weight_classes(self, y, sample_weight):
+    def _weight_classes(self, y, sample_weight, targets):
         if self.class_weight is None:
             return sample_weight
-        if not self._takes_classes(self._loss_for(y)):
+        if not isinstance(targets, ClassEncoder):
             raise ValueError(
                 "class_weight was given, but y holds numbers, not classes. Leave it out, or use "
                 "loss='log_loss'."

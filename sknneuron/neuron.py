@@ -596,7 +596,7 @@ class NeuronClassifier(ClassifierMixin, BaseNeuron):
         pair = self._pair(len(self.classes_), self.multilabel_)
         return ClassEncoder(pair, self.classes_, self.multilabel_)
 
-    def _weight_classes(self, y, sample_weight):
+    def _weight_classes(self, y, sample_weight, targets):
         return class_weighted(y, self.class_weight, sample_weight)
 
     def _strata(self, y, n_validation):

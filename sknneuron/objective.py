@@ -25,7 +25,6 @@ from .block import StandardBlock
 from .kernels import (
     ClassWeights,
     CurvatureDiagonal,
-    HessianProduct,
     LossSums,
     NullLoss,
     TargetSums,
@@ -288,18 +287,6 @@ class Objective:
             self.penalty.l2 * inverse_scale**2 * (features < self.n_features)
         )
         return H
-
-    def hessian_vector(self, theta, direction, gauss_newton=False):
-        """The Hessian at `theta` times `direction`, both in theta's shape."""
-        coef, intercept = self.to_weights(theta)
-        (raw,) = self.source.map_sum(
-            HessianProduct(self.pair, gauss_newton), coef, intercept, *self.to_weights(direction)
-        )
-        g = raw[:, : self.neuron_size] / self.source.total_weight
-        if self.fit_intercept:
-            g[:, :-1] -= g[:, -1:] * self.coordinates.center
-        g[:, : self.n_features] /= self.coordinates.scale
-        return g.reshape(self.shape) + self.l2 * direction
 
     def curvature_diagonal(self, theta):
         """Diagonal of the (Gauss-Newton) Hessian, in theta's shape."""

@@ -260,7 +260,7 @@ class Training:
 
     def _write(self) -> None:
         if self._unwritten:
-            self.history.extend(columns_of(self._unwritten))
+            self.history.extend(columns_of_history(self._unwritten))
         self._unwritten = []
 
     def _validation_loss(self, weights) -> float:
@@ -293,7 +293,7 @@ class Measured:
     validation_loss: float | None = None
 
 
-def columns_of(measured: list[Measured]) -> dict[str, np.ndarray]:
+def columns_of_history(measured: list[Measured]) -> dict[str, np.ndarray]:
     """What history keeps of iterates of one objective, all of them in one go.
 
     A small training is over in a few hundred microseconds; to look at each of its iterates by

@@ -335,6 +335,18 @@ def test_partial_fit_learns_and_can_be_pickled_in_between(solver):
     assert own_score(numbers, X, 1e5 * np.sin(3 * X[:, 0])) > 0.9
 
 
+def test_partial_fit_weighs_classes_of_which_a_few_rows_show_some():
+    X, y = load_iris(return_X_y=True)
+    weights = {0: 1, 1: 2, 2: 3}
+    layer = NeuronLayer(4, class_weight=weights, random_state=0)
+    layer.partial_fit(X[45:55], y[45:55], classes=[0, 1, 2])
+    same = NeuronLayer(4, random_state=0)
+    same.partial_fit(
+        X[45:55], y[45:55], classes=[0, 1, 2], sample_weight=np.array([1, 2, 3])[y[45:55]]
+    )
+    assert_array_equal(layer.coef_, same.coef_)
+
+
 def test_partial_fit_needs_all_classes_at_first():
     X, y, _ = PATTERNS["xor"]
     layer = NeuronLayer(4, random_state=0).partial_fit(X[:10], y[:10], classes=[0, 1, 2])

@@ -145,9 +145,10 @@ def gather(inside: Unfolded, X, y=None, sample_weight=None) -> Evidence:
             raise ValueError(f"y has {len(y)} values, but X has {n_rows} rows.")
         if bool(np.any(pd.isna(y))):
             raise ValueError("y contains missing values. Leave those rows out, of X and y.")
-        by_class = inside.neuron._weight_classes(y, None)
+        targets = inside.neuron._fitted_targets()
+        by_class = inside.neuron._weight_classes(y, None, targets)
         class_weight = class_weight if by_class is None else np.asarray(by_class, dtype=float)
         y = inside.target.transform(y) if inside.target.is_transformed else y
         # Targets out of the activation's reach are a finding of `diagnose`, no news here.
-        y = inside.neuron._fitted_targets().encode_unchecked(y)
+        y = targets.encode_unchecked(y)
     return Evidence(inside, inputs, y, weight, class_weight)

@@ -10,9 +10,9 @@ from scipy import sparse
 
 from .base import Block, Kernel, Source
 
-# About what a core's cache holds beside its temporaries; between a quarter and four times as much
-# the time is flat.
-BLOCK_BYTES = 1 << 20
+# A block is streamed past temporaries of a tenth of its size, which stay in a core's cache. Shorter
+# operations than on this many rows cost threads more in handing on the interpreter than they share.
+BLOCK_BYTES = 1 << 22
 MAX_BLOCK_ROWS = 32768
 MIN_BLOCK_ROWS = 256
 # Blocks are summed in this many lanes, each in order, and the lanes in order: the sum is the same

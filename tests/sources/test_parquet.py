@@ -177,6 +177,13 @@ def test_missing_values_are_named(data, tmp_path):
         NeuronClassifier().fit(ParquetSource(tmp_path / "rows.parquet", "sold"))
 
 
+def test_validation_rows_from_parquet_beside_rows_in_memory(data, folder):
+    neuron = NeuronClassifier().fit(
+        data[FEATURES], data["sold"], X_val=ParquetSource(folder, "sold", FEATURES)
+    )
+    assert len(neuron.history_["validation_loss"]) == len(neuron.history_["loss"])
+
+
 def test_targets_twice(data, folder):
     with pytest.raises(ValueError, match="brings its own"):
         NeuronClassifier().fit(ParquetSource(folder, "sold", FEATURES), data["sold"])

@@ -56,7 +56,9 @@ def _where(values, name: str, is_missing: bool) -> str:
             first = np.lexsort((places, rows))
             rows, places = rows[first], places[first]
         else:
-            values = np.asarray(values, dtype=object if is_missing else np.float64)
+            # Objects only where lists might become words: of a large array they take gigabytes.
+            dtype = None if hasattr(values, "__array__") else object
+            values = np.asarray(values, dtype=dtype if is_missing else np.float64)
             rows, *rest = np.nonzero(_bad(values, is_missing))
             places = rest[0] if rest else None
     except (TypeError, ValueError):

@@ -325,8 +325,9 @@ class BaseNeuron(
 
     def _store(self, outcome: Outcome, history: History, targets, solver: str, home=None) -> None:
         for name, value in self._target_attributes(targets).items():
-            # Labels may be words, so classes_ is numpy's everywhere, as in scikit-learn.
-            setattr(self, name, value if name.endswith("classes_") else at_home(home, value))
+            # Labels may be words, so classes_ is numpy's everywhere. scikit-learn's checks want all
+            # other attributes where X is, a layer's output_classes_ among them.
+            setattr(self, name, value if name == "classes_" else at_home(home, value))
         for name, value in self._weight_attributes(targets, outcome.weights).items():
             setattr(self, name, at_home(home, value))
         self.solver_ = solver

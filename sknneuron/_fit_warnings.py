@@ -17,8 +17,6 @@ WORTH_SAYING = 5e-3
 HARDLY_ANY_DATA = 0.998
 # The same ratio past which a loss that is all but straight still falls as fast as at the start.
 STILL_FALLING = 0.7
-# Losses that grow with the error, not with its square.
-COUNT_UNITS = ("absolute_error", "quantile", "huber")
 N_NAMED = 3
 # Share of a layer's neurons that must be dead before it is worth a word.
 MANY_DEAD = 0.75
@@ -153,10 +151,10 @@ def _overpenalised(estimator, objective: Objective, outcome: Outcome):
     gain = objective.null_value - outcome.objective
     if gain <= objective.rounding:
         return "", None
-    loss, share = objective.pair.loss.name, penalty / gain
-    if loss in COUNT_UNITS and share > STILL_FALLING:
+    loss, share = objective.pair.loss, penalty / gain
+    if loss.in_units_of_y and share > STILL_FALLING:
         return (
-            f"The penalty leaves little of the weights: loss='{loss}' counts units of y, the "
+            f"The penalty leaves little of the weights: loss='{loss.name}' counts units of y, the "
             f"penalty their squares, and alpha={estimator.alpha:g} outweighs what larger weights "
             "would win. Scale y (TransformedTargetRegressor), or lower alpha.",
             NeuronWarning,

@@ -5,6 +5,7 @@ from functools import lru_cache
 
 import numpy as np
 from sklearn.base import BaseEstimator
+from sklearn.utils import _safe_indexing as safe_indexing
 from sklearn.utils._param_validation import (
     Interval,
     InvalidParameterError,
@@ -13,6 +14,7 @@ from sklearn.utils._param_validation import (
 )
 from sklearn.utils._set_output import _get_output_config
 from sklearn.utils.validation import _check_sample_weight
+from sklearn.utils.validation import _num_samples as num_samples
 
 try:  # scikit-learn >= 1.9
     from sklearn.callback import CallbackSupportMixin, with_callbacks
@@ -79,8 +81,10 @@ __all__ = [
     "PictureMixin",
     "StrOptions",
     "check_sample_weight",
+    "num_samples",
     "output_container",
     "parameter_names",
+    "safe_indexing",
     "validate_parameter_constraints",
     "with_callbacks",
 ]

@@ -36,6 +36,8 @@ class Loss(Parametrized):
         Whether the loss is never below zero, so that no optimum is either.
     margin : bool
         Whether y is -1 or 1 and the loss acts on the margin ``y * z``.
+    in_units_of_y : bool
+        Whether it grows with the error itself, where a penalty grows with squares.
     mean_decides : bool
         Whether the best constant level depends on the mean of the targets alone.
     level_range : tuple of float
@@ -50,6 +52,7 @@ class Loss(Parametrized):
     fixed_dispersion: ClassVar[bool] = False
     nonnegative: ClassVar[bool] = False
     margin: ClassVar[bool] = False
+    in_units_of_y: ClassVar[bool] = False
     mean_decides: ClassVar[bool] = True
     level_range: ClassVar[tuple[float, float]] = (-INF, INF)
 
@@ -125,6 +128,7 @@ class Quantile(Loss):
     """
 
     name = "quantile"
+    in_units_of_y = True
     nonnegative = True
     smooth = False
     mean_decides = False
@@ -175,6 +179,7 @@ class AbsoluteError(Quantile):
     """
 
     name = "absolute_error"
+    in_units_of_y = True
 
     def __init__(self):
         pass
@@ -201,6 +206,7 @@ class Huber(Loss):
     """
 
     name = "huber"
+    in_units_of_y = True
     nonnegative = True
     quadratic_pieces = True
     mean_decides = False

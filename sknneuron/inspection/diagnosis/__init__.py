@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from sklearn.utils import indexable
-from sklearn.utils.validation import _num_samples
 
+from ..._sklearn_compat import num_samples
 from ..evidence import gather
 from ..networks import ends_in_layer, is_layer, layers_before
 from ..specialisation import Levels
@@ -126,7 +126,7 @@ def diagnose(estimator, X, y=None, sample_weight=None) -> Diagnosis:
 
 
 def _thinned(X, y, sample_weight):
-    n_rows = _num_samples(X)
+    n_rows = num_samples(X)
     if n_rows <= MOST_ROWS:
         return X, y, sample_weight
     stride = -(-n_rows // MOST_ROWS)

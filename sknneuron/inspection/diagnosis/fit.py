@@ -26,8 +26,6 @@ SMALL_UNITS = 0.5
 SCALES_APART = 1e2
 # Share of the curvature at which a penalty is moderate.
 MODERATE = 1e-3
-# Losses that grow with the error, not with its square.
-LINEAR = ("absolute_error", "quantile", "huber")
 # Share of the curvature at which a penalty is hardly felt.
 HARDLY_FELT = 0.02
 
@@ -145,7 +143,7 @@ class Overpenalised(Check):
     def __call__(self, subject) -> Iterator[Finding]:
         if subject.neuron.alpha == 0:
             return
-        grows_linearly = subject.pair.loss.name in LINEAR
+        grows_linearly = subject.pair.loss.in_units_of_y
         if grows_linearly or not subject.has_curvature:
             yield from self._by_larger_weights(subject, grows_linearly)
             return
@@ -217,7 +215,7 @@ def too_strong(subject) -> tuple[str, dict]:
         alpha = min(alpha, MODERATE * float(np.abs(subject.weight_gradient).max()))
     alpha = float(f"{alpha:.0e}")
     advice = f"Lower alpha to {alpha:g}, or choose it by cross-validation (GridSearchCV)."
-    if not subject.is_classifier and subject.pair.loss.name in LINEAR:
+    if not subject.is_classifier and subject.pair.loss.in_units_of_y:
         advice += (
             f" loss='{subject.pair.loss.name}' counts units of y and the penalty their squares: "
             "where y is large, scale it with TransformedTargetRegressor."

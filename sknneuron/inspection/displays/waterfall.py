@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 from sklearn.utils import indexable
-from sklearn.utils.validation import _num_samples
 
+from ..._sklearn_compat import num_samples
 from ..columns import raw_values
 from ..diagram import MINUS
 from ..terms import contributions, neuron_numbers
@@ -206,7 +206,7 @@ class ContributionDisplay(Display):
 
 
 def _take(X, row: int):
-    n_rows = _num_samples(X)
+    n_rows = num_samples(X)
     if not 0 <= row < n_rows:
         raise ValueError(f"row={row} is not among the {n_rows} rows of X.")
     return X.iloc[[row]] if hasattr(X, "iloc") else X[row : row + 1]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 from sklearn import config_context
-from sklearn.utils import _safe_indexing
 
+from ..._sklearn_compat import safe_indexing
 from ...sources.device_array import to_host
 from ..columns import to_numpy
 from .features import Seen, as_list, dense
@@ -43,7 +43,7 @@ def describe_rows(subject: Subject, chosen: np.ndarray) -> tuple[dict, dict, dic
     rows, checks : dict
     rest : dict or None
     """
-    X = _safe_indexing(subject.X, chosen)
+    X = safe_indexing(subject.X, chosen)
     seen = Seen(X, subject.unfolded.inputs(X))
     columns = []
     for column in subject.columns:
@@ -124,7 +124,7 @@ def _targets(subject: Subject, chosen: np.ndarray) -> list | None:
     # Targets are those of the output neurons; hidden ones have none.
     if subject.y is None or subject.is_layer:
         return None
-    y = np.asarray(to_host(_safe_indexing(subject.y, chosen)))
+    y = np.asarray(to_host(safe_indexing(subject.y, chosen)))
     neuron = subject.neuron
     if not hasattr(neuron, "classes_"):
         return as_list(np.asarray(y, dtype=float).ravel())

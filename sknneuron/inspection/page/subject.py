@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from scipy import sparse
-from sklearn.utils import _safe_indexing, indexable
-from sklearn.utils.validation import _num_samples
+from sklearn.utils import indexable
 
+from ..._sklearn_compat import num_samples, safe_indexing
 from ...activations import ACTIVATIONS, Activation, get_activation
 from ..columns import Column
 from ..networks import is_layer
@@ -59,9 +59,9 @@ class Subject:
                 f"A page holds at most {MAX_NEURONS} neurons, and this layer has {n_neurons}. Fit "
                 "a neuron on fewer targets or classes."
             )
-        if y is not None and X is not None and _num_samples(X) != _num_samples(y):
+        if y is not None and X is not None and num_samples(X) != num_samples(y):
             raise ValueError(
-                f"X has {_num_samples(X)} rows and y has {_num_samples(y)}: give the same rows."
+                f"X has {num_samples(X)} rows and y has {num_samples(y)}: give the same rows."
             )
         return cls(unfolded, X, y, budget, list(unfolded.not_unfolded))
 
@@ -136,7 +136,7 @@ class Subject:
 
     @cached_property
     def n_rows(self) -> int:
-        return 0 if self.X is None else _num_samples(self.X)
+        return 0 if self.X is None else num_samples(self.X)
 
     @cached_property
     def seen(self) -> Seen | None:
@@ -146,7 +146,7 @@ class Subject:
         X = self.X
         if self.n_rows > LOOKED_AT:
             chosen = np.sort(np.random.default_rng(0).choice(self.n_rows, LOOKED_AT, replace=False))
-            X = _safe_indexing(X, chosen)
+            X = safe_indexing(X, chosen)
             self.notes.append(
                 f"Ranges and averages are those of {LOOKED_AT:,} of the {self.n_rows:,} rows given."
             )

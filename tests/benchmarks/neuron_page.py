@@ -115,7 +115,7 @@ def table(rows: list[list[str]]) -> str:
         "Time and size",
         "-------------",
         "",
-        "With a sample of 500 rows, on a busy machine of two cores. A step is from the slider's event",
+        "With a sample of 500 rows, on a machine of two cores. A step is from the slider's event",
         "to the finished layout.",
         "",
         ".. list-table::",

@@ -10,6 +10,7 @@ best output without inputs. So ``theta = 0`` is a layer that knows nothing but t
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, fields
 from functools import cached_property
 
@@ -17,13 +18,15 @@ import numpy as np
 
 from .activations import Activation
 from .kernels import column_moments
-from .layer_kernels import LayerCurvature, LayerDiagonal, LayerGradient, LayerSums
-from .objective import FAR_FROM_ZERO, N_COORDINATE_ROWS, Objective
+from .layer_kernels import LayerCurvature, LayerDiagonal, LayerGradient, LayerSums, combined
+from .objective import FAR_FROM_ZERO, N_COORDINATE_ROWS, Objective, dot
 from .pairs import Pair
 from .penalties import ElasticNet
 
 # Levels of a saturated neuron can lie as close together as 1e-300: squared they would be gone.
 LEAST_SCALE = 1e-120
+# Rows on which history counts flat levels. On more it would take as long as a step does.
+N_COUNTED_ROWS = 256
 
 
 @dataclass(frozen=True)
@@ -224,20 +227,23 @@ class LayerObjective(Objective):
 
     def gradient_of(self, hidden, output):
         """The gradient in theta of a kernel's sums."""
+        gradient = np.empty(self.shape)
+        of_hidden, of_output = self.split(gradient)
         if self._row_center is None:
             hidden[:, :-1] -= hidden[:, -1:] * self.coordinates.center
-        hidden[:, :-1] /= self.coordinates.scale
-        output *= self.coordinates.output_scale[:, None]
-        return np.concatenate([hidden, output], axis=None).reshape(self.shape)
+        np.divide(hidden[:, :-1], self.coordinates.scale, out=of_hidden[:, :-1])
+        of_hidden[:, -1] = hidden[:, -1]
+        np.multiply(output, self.coordinates.output_scale[:, None], out=of_output)
+        return gradient
 
     def value_and_gradient(self, theta):
         """Value and gradient."""
         loss, hidden, output = self.source.map_sum(self._kernel(1), *self._params(theta))
-        value = loss / self.source.total_weight + self.l2_value(theta)
+        slope = self.l2 * theta
         gradient = self.gradient_of(hidden, output)
         gradient /= self.source.total_weight
-        gradient += self.l2 * theta
-        return value, gradient
+        gradient += slope
+        return loss / self.source.total_weight + 0.5 * dot(slope, theta), gradient
 
     def value_gradient_hessian(self, theta, gauss_newton=True):
         """Value, gradient and Gauss-Newton Hessian, which is never negative."""
@@ -275,12 +281,32 @@ class LayerObjective(Objective):
     def weight_gradient_norm(self, gradient):
         """Euclidean norm of the gradient in weights and biases, from the one in theta."""
         hidden, output = self.split(gradient)
+        bias = hidden[:, -1]
         weights = hidden[:, :-1] * self.coordinates.scale
-        weights = weights + hidden[:, -1:] * self.coordinates.center
+        weights += bias[:, None] * self.coordinates.center
         output = output / self.coordinates.output_scale[:, None]
-        return float(np.sqrt(np.sum(weights**2) + np.sum(hidden[:, -1] ** 2) + np.sum(output**2)))
+        return math.sqrt(np.vdot(weights, weights) + bias @ bias + np.vdot(output, output))
 
     # -- what solvers plan with --------------------------------------------------------------------
+
+    def flat_fraction(self, theta):
+        """Share of (at most `N_COUNTED_ROWS`) rows on which each neuron's derivative vanishes."""
+        # One theta at a time: the levels of all of them would not stay in the cache.
+        several = theta.reshape(-1, self.shape[-1])
+        share = [self.activation.is_flat(self._weighted_sums(t)).mean(axis=0) for t in several]
+        return np.reshape(share, (*theta.shape[:-2], self.n_neurons))
+
+    def _weighted_sums(self, theta):
+        coef, intercept = self.to_weights(theta[None])[:2]
+        return combined(self._counted.X, coef) + intercept
+
+    @cached_property
+    def _counted(self):
+        return self.source.spread(N_COUNTED_ROWS)
+
+    def flat_everywhere(self, theta):
+        """Mask of the neurons whose derivative vanishes on all watched rows."""
+        return super().flat_fraction(theta) == 1
 
     def null(self):
         """`theta` of the best output bias alone."""

@@ -162,7 +162,7 @@ class LayerLBFGS(Solver):
             if float(decrement.sum()) > 1e-3 * objective.rounding:
                 found = backtrack(objective, theta, step, value, decrement, order=1)
             if found is None:
-                if not failed and memory.steps:
+                if not failed and len(memory):
                     # What was remembered may mislead: forget it, once, and look down the slope.
                     memory, failed = Memory(), True
                     unit = 1 / max(float(np.linalg.norm(gradient)), 1e-300)

@@ -137,7 +137,7 @@ class Revival:
 
     def of(self, theta):
         """Return theta with dead neurons replaced, or None if there are none."""
-        dead = np.flatnonzero(self.starts.objective.flat_fraction(theta) == 1)
+        dead = np.flatnonzero(self.starts.objective.flat_everywhere(theta))
         if not len(dead):
             return None
         self.n_revivals += 1

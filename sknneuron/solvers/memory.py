@@ -47,9 +47,10 @@ class Memory:
             self._changes = np.empty((n_groups, self.size, n))
             self._diagonal = np.empty((n_groups, 0))
             self._inverse = np.empty((n_groups, 0, 0))
+            self._places = np.empty(0, dtype=np.intp)
         # The oldest pair is the first: without it the inverse is what remains below and beside it.
         kept = slice(int(len(self) == self.size), None)
-        above = _times(self._steps[:, : len(self)], change)[:, self._by_age()][:, kept]
+        above = _times(self._steps[:, : len(self)], change)[:, self._places[kept]]
         inverse = self._inverse[:, kept, kept]
         k = inverse.shape[1]
         self._inverse = np.zeros((len(inverse), k + 1, k + 1))
@@ -60,16 +61,14 @@ class Memory:
         place = self._n_seen % self.size
         self._steps[:, place], self._changes[:, place] = step, change
         self._n_seen += 1
-
-    def _by_age(self):
-        """Where the pairs lie, the oldest first: a new one takes the place of the oldest."""
-        return (np.arange(len(self)) + self._n_seen - len(self)) % self.size
+        # The oldest first.
+        self._places = (np.arange(k + 1) + place - k) % self.size
 
     def inverse_hessian_product(self, gradient, precondition):
         """The inverse Hessian that the pairs tell of, `precondition` where they say nothing."""
         if not len(self):
             return precondition(gradient.copy())
-        places = self._by_age()
+        places = self._places
         steps, changes = self._steps[:, : len(self)], self._changes[:, : len(self)]
         alpha = _times(self._inverse, _times(steps, gradient)[:, places])
         placed = np.empty_like(alpha)

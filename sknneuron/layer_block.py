@@ -15,7 +15,7 @@ class LayerBlock:
     ----------
     objective : LayerObjective
     dtype : dtype, default=float64
-        What neurons are computed in. Sums over rows of their results are float64.
+        What the neurons' weighted sums are computed in. Loss and gradient are float64.
     """
 
     def __init__(self, objective, dtype=np.float64):
@@ -50,8 +50,9 @@ class LayerBlock:
         a, slope = self.activation.with_derivative(
             np.dot(hidden.astype(dtype, copy=False), self.columns)
         )
-        o = np.dot(weights, a)
-        o += (output[:, -1:] + self.output_center).astype(dtype, copy=False)
+        # A loss takes few digits from each of many rows: it is computed with all of them.
+        o = np.dot(weights, a).astype(np.float64, copy=False)
+        o += output[:, -1:] + self.output_center
         loss, r, _ = self.pair.sums(self.y, o.T, self.sample_weight, order, True)
         loss = np.add.reduce(loss, keepdims=True) / self.total_weight
         if order == 0:

@@ -289,6 +289,8 @@ class BaseNeuron(
 
     def _check_sizes(self, scale) -> None:
         """Refuse columns whose squares overflow or underflow."""
+        if scale.min() >= TINY and scale.max() < LARGE:
+            return
         for bad, size, fate in (
             (~(scale < LARGE), "large", "overflow"),
             (scale < TINY, "small", "vanish"),

@@ -36,8 +36,10 @@ class StandardBlock:
         # Columns lie in rows here: products along them run over contiguous numbers.
         n_features = X.shape[1]
         self.columns = np.empty((n_features + bool(fit_intercept), X.shape[0]))
-        np.subtract(X.T, coordinates.center[:, None], out=self.columns[:n_features])
-        self.columns[:n_features] /= coordinates.scale[:, None]
+        features = self.columns[:n_features]
+        features[...] = X.T
+        features -= coordinates.center[:, None]
+        features /= coordinates.scale[:, None]
         self.columns[n_features:] = 1
         # One for all Hessians: fresh memory each time would come from the system and go back.
         self._scaled: np.ndarray | None = None

@@ -177,7 +177,7 @@ class NullLoss:
     pair: Pair
 
     def __call__(self, X, y, sample_weight, bias):
-        z = np.full((X.shape[0], len(bias)), bias)
+        z = np.full((X.shape[0], len(bias)), bias, order="F")
         terms = self.pair.derivatives(y, z, 0)[0]
         loss = _sum_of_rows(terms, sample_weight)
         if self.pair.loss.nonnegative:

@@ -93,7 +93,7 @@ def _every(iterates: Columns, stride: int, start: int = 0) -> Columns:
 def _joined(parts: list[Columns]) -> dict[str, np.ndarray]:
     """One after the other; nan where a part lacks what another has."""
     if len(parts) == 1:
-        return dict(parts[0])
+        return {key: values.copy() for key, values in parts[0].items()}
     keys = dict.fromkeys(key for part in parts for key in part)
     return {key: np.concatenate([_column(part, key, parts) for part in parts]) for key in keys}
 

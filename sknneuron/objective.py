@@ -447,7 +447,10 @@ class Objective:
 
     def flat_fraction(self, theta):
         """Share of (at most `N_WATCHED_ROWS`) rows on which each neuron's derivative vanishes."""
-        flat = self.activation.is_flat(self.pre_activation(theta))
+        z = self.pre_activation(theta)
+        # The neurons of one theta by themselves: those of a softmax layer depend on each other.
+        z = z.T.reshape(-1, self.n_neurons, len(z)).transpose(2, 0, 1)
+        flat = self.activation.is_flat(z)
         share = np.add.reduce(flat, axis=0, dtype=np.intp) / len(flat)
         return share.reshape(*theta.shape[:-2], self.n_neurons)
 

@@ -177,7 +177,7 @@ class NullLoss:
     pair: Pair
 
     def __call__(self, X, y, sample_weight, bias):
-        z = np.full((X.shape[0], len(bias)), bias)
+        z = np.full((X.shape[0], len(bias)), bias, order="F")
         terms = self.pair.derivatives(y, z, 0)[0]
         loss = _sum_of_rows(terms, sample_weight)
         if self.pair.loss.nonnegative:
@@ -206,17 +206,16 @@ class ClassWeights:
 def column_moments(X, about_mean: bool, weight=None):
     """Mean of each column, and its mean squared deviation from that, or from zero."""
     X = _float64(X)
-    total = X.shape[0] if weight is None else weight.sum()
+    # A product with ones is a sum down the columns, at half the price of numpy's own.
+    weight = np.ones(X.shape[0]) if weight is None else weight
+    total = weight.sum()
+    mean = weight @ X / total
     if sparse.issparse(X):
-        weight = np.ones(X.shape[0]) if weight is None else weight
-        mean = np.asarray(weight @ X) / total
-        mean_square = np.asarray(weight @ X.multiply(X)) / total
+        mean_square = weight @ X.multiply(X) / total
         return mean, mean_square - mean**2 if about_mean else mean_square
-    mean = (np.add.reduce(X, axis=0) if weight is None else weight @ X) / total
     if about_mean:
         X = X - mean
-    square = np.einsum("ij,ij->j", X, X) if weight is None else weight @ (X * X)
-    return mean, square / total
+    return mean, weight @ (X * X) / total
 
 
 def _sum_of_rows(terms, sample_weight):

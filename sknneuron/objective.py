@@ -60,6 +60,8 @@ class Coordinates:
         center = mean if fit_intercept else np.zeros(sample.n_features)
         scale = np.sqrt(np.maximum(variance, 0))
         size = np.abs(center)
+        if (size < FAR_FROM_ZERO * scale).all():
+            return cls(center, scale)
         # A column constant in the sample has no deviation to go by; its size will do.
         constant = ~(scale > 1e-12 * size)
         if constant.any():
@@ -114,7 +116,7 @@ class Objective:
         )
         per_neuron = np.zeros(self.neuron_size)
         per_neuron[: self.n_features] = 1 / self.coordinates.scale
-        per_group = np.tile(per_neuron, n_neurons) if pair.coupled else per_neuron
+        per_group = np.concatenate([per_neuron] * n_neurons) if pair.coupled else per_neuron
         self.l1 = penalty.l1 * per_group
         self.l2 = penalty.l2 * per_group**2
 
@@ -366,7 +368,7 @@ class Objective:
         """Objective of the best neuron with a bias alone."""
         return self._at_null[0]
 
-    @property
+    @cached_property
     def rounding(self) -> float:
         """What rounding may add to the objective: a few eps times the mean absolute loss term."""
         return 4 * self.source.eps * self._at_null[1]
@@ -445,11 +447,14 @@ class Objective:
 
     def flat_fraction(self, theta):
         """Share of (at most `N_WATCHED_ROWS`) rows on which each neuron's derivative vanishes."""
-        flat = self.activation.is_flat(self.pre_activation(theta))
+        z = self.pre_activation(theta)
+        # The neurons of one theta by themselves: those of a softmax layer depend on each other.
+        z = z.T.reshape(-1, self.n_neurons, len(z)).transpose(2, 0, 1)
+        flat = self.activation.is_flat(z)
         share = np.add.reduce(flat, axis=0, dtype=np.intp) / len(flat)
         return share.reshape(*theta.shape[:-2], self.n_neurons)
 
 
 def dot(a, b):
     """Scalar product per group."""
-    return np.einsum("...i,...i->...", a, b)
+    return np.add.reduce(a * b, axis=-1)

@@ -42,7 +42,7 @@ def backtrack(objective: Objective, theta, step, value, decrement, *, order, gau
     trial = theta + step
     # The full step is nearly always right: evaluate there at once all that the next step needs.
     result = evaluate(trial)
-    if np.all(result[0] <= value - 2 * SUFFICIENT_DECREASE * decrement + rounding):
+    if (result[0] <= value - 2 * SUFFICIENT_DECREASE * decrement + rounding).all():
         return trial, *result, length
     for _ in range(MAX_TRIALS):
         new = result[0]

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
+from .._csr import rows_of
 from .base import Block, Kernel, Source
 
 # A block is streamed past temporaries of a tenth of its size, which stay in a core's cache. Shorter
@@ -64,7 +65,7 @@ class ArraySource(Source):
         weight = None if self.sample_weight is None else self.sample_weight[start:stop]
         if not self.is_sparse:
             return self.X[start:stop], self.y[start:stop], weight
-        return _csr_rows(self.X, start, stop), self.y[start:stop], weight
+        return rows_of(self.X, start, stop), self.y[start:stop], weight
 
     def map_sum(self, kernel: Kernel, *params) -> tuple:
         if self.n_blocks == 1:
@@ -117,13 +118,3 @@ def _add(total: tuple, part: tuple) -> tuple:
         np.add(a, b, out=a) if isinstance(a, np.ndarray) else a + b
         for a, b in zip(total, part, strict=True)
     )
-
-
-def _csr_rows(X, start: int, stop: int):
-    """Rows of a CSR matrix as views: scipy's own slicing copies the entries."""
-    first, last = X.indptr[start], X.indptr[stop]
-    rows = X.__class__((stop - start, X.shape[1]), dtype=X.dtype)
-    rows.data = X.data[first:last]
-    rows.indices = X.indices[first:last]
-    rows.indptr = X.indptr[start : stop + 1] - first
-    return rows

@@ -117,7 +117,8 @@ class DampedDescent:
         scaled, inverse = self._scaled_hessian()
         g = self.gradient * inverse
         x = -np.linalg.solve(self._damped(scaled), g[:, :, None])[:, :, 0]
-        predicted = -dot(g, x) - 0.5 * np.einsum("gi,gij,gj->g", x, scaled, x)
+        # -g.x - x.Hx / 2, where (H + damping) x = -g.
+        predicted = 0.5 * (self.damping * dot(x, x) - dot(g, x))
         return x * inverse, predicted
 
     def undamped_decrement(self) -> float:

@@ -26,7 +26,7 @@ MAX_STEPS = 200
 
 @dataclass
 class Descent:
-    """Minimise a smooth convex objective from a start.
+    """Minimise a smooth objective from a start; one that is not convex from near a minimum.
 
     Parameters
     ----------
@@ -51,6 +51,8 @@ class Descent:
     probe: Objective | None = None
 
     def __post_init__(self):
+        # Where the loss is not convex its Hessian may be negative; Gauss-Newton's never is.
+        self.gauss_newton = not self.objective.pair.convex
         self.fresh = False
         self.previous: float | None = None
         self.memory = Memory()
@@ -63,7 +65,7 @@ class Descent:
         """
         objective = self.objective
         if self.factor is None:
-            value, gradient, hessian = objective.value_gradient_hessian(theta)
+            value, gradient, hessian = objective.value_gradient_hessian(theta, self.gauss_newton)
             self._renew(hessian)
         else:
             value, gradient = objective.value_and_gradient(theta)
@@ -87,7 +89,15 @@ class Descent:
                 )
                 return
             order = 2 if self._hessian_would_pay(total, allowed, ratio) else 1
-            found = backtrack(objective, theta, step, value, decrement, order=order)
+            found = backtrack(
+                objective,
+                theta,
+                step,
+                value,
+                decrement,
+                order=order,
+                gauss_newton=self.gauss_newton,
+            )
             if found is None:
                 if self.fresh:
                     current.last = True
@@ -95,7 +105,7 @@ class Descent:
                     current.message = "the line search found no lower point"
                     yield current
                     return
-                value, gradient, hessian = objective.value_gradient_hessian(theta)
+                value, gradient, hessian = objective.value_gradient_hessian(theta, self.gauss_newton)
                 self._renew(hessian)
                 self.previous = None
                 continue

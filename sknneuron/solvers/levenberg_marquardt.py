@@ -13,7 +13,7 @@ from .descent import Descent
 from .kinks import KinkedDescent
 from .linear_algebra import SpdSolver
 from .newton import trusted_gap
-from .search import Search, measured, search
+from .search import Search, search
 from .staged import hessian_cost
 
 # A step that fulfils this much of its promise shows that the solution is near.
@@ -48,9 +48,8 @@ class LevenbergMarquardt(Solver):
             yield from self._go_down(objective, start, goal, is_near=objective.pair.convex)
             return
         searches, theta = search(objective, rng)
-        yield measured(searches[0].objective, start)
         for found in searches:
-            yield from found.iterates()
+            yield from found.iterates(start if found is searches[0] else None)
         factor = self._factor(searches[-1], theta)
         if factor is not None and objective.source.n_rows > searches[-1].objective.source.n_rows:
             theta = yield from self._follow(objective, theta, goal, factor)

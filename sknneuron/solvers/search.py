@@ -37,6 +37,8 @@ N_RANDOM_SCREEN = 6
 N_KICKS = 16
 # The lowest end must have come up this often.
 ENOUGH_HITS = 3
+# A gain this many times that of weights which fit noise is no accident.
+SURE = 10.0
 # Ends further apart than this share of the gain count as different valleys.
 DIFFERENT = 1e-3
 # Narrow valleys may hide where rows are few: for each of these numbers of rows per weight that
@@ -79,6 +81,10 @@ class Search:
     ----------
     objective : Objective
         On the sample.
+    null : ndarray
+        The best neuron with a bias alone.
+    rounding : float
+        What rounding may add to a value.
     rng : Generator
     tol : float
         How close to its end a descent goes, as a share of the gain.
@@ -94,6 +100,8 @@ class Search:
     def __init__(
         self,
         objective: Objective,
+        null,
+        rounding: float,
         rng: np.random.Generator,
         tol: float = TOL,
         widths: tuple[float, ...] = SOFT_WIDTHS,
@@ -104,10 +112,10 @@ class Search:
         self.tol = tol
         self.widths = widths
         self.race_steps = RACE_STEPS if tol == TOL else RACE_STEPS_SCREEN
-        self.null = objective.null()
-        self.null_value = objective.value(self.null)
-        self.rounding = objective.rounding
-        self.ends: list[list[End]] = [[] for _ in self.null]
+        self.null = null
+        self.null_value = self.sample.values(null)
+        self.rounding = rounding
+        self.ends: list[list[End]] = [[] for _ in null]
 
     # -- the search --------------------------------------------------------------------------------
 
@@ -115,7 +123,13 @@ class Search:
         """Go down from more and more starts until nothing lower comes up."""
         is_screen = self.tol > TOL
         affordable = self._affordable_starts()
-        informed = np.concatenate([self.null[None], self.starts.informed()])[:affordable]
+        fits = self.starts.fits[:affordable]
+        if is_screen:
+            self.descend(fits)
+            if self._is_plain(len(fits)):
+                return
+            fits = fits[:0]
+        informed = np.concatenate([fits, self.null[None], self.starts.others()])[:affordable]
         n_random = N_RANDOM_SCREEN if is_screen else N_RANDOM
         self.descend(informed, self.starts.random(min(n_random, affordable - len(informed))))
         rows_per_weight = len(self.sample.X) / self.sample.size
@@ -131,6 +145,20 @@ class Search:
             self.descend(self.starts.kicks(N_KICKS, thetas), self.starts.random(N_RANDOM))
             is_lower = any(self.lowest(k).value < value for k, value in enumerate(before))
             idle = 0 if is_lower else idle + 1
+
+    def _is_plain(self, n: int) -> bool:
+        """Whether all n ends are one, and explain so much that it can be no accident of the rows.
+
+        Weights that fit noise gain about half its loss per row and weight.
+        """
+        for k, ends in enumerate(self.ends):
+            lowest = self.lowest(k).value
+            by_chance = lowest * self.sample.size / len(self.sample.X)
+            if len(ends) < n or self._gain(k) < SURE * by_chance:
+                return False
+            if max(end.value for end in ends) > lowest + self._same(k):
+                return False
+        return True
 
     def _affordable_starts(self) -> int:
         """How many starts may be taken down; a wide problem pays for each of their Hessians."""
@@ -263,12 +291,17 @@ class Search:
 
     # -- what came of it ---------------------------------------------------------------------------
 
-    def iterates(self) -> Iterator[Iterate]:
-        """The way to the lowest end, measured on the sample."""
+    def iterates(self, start=None) -> Iterator[Iterate]:
+        """The way from `start` to the lowest end, measured on the sample."""
         paths = [self.lowest(k).path for k in range(len(self.ends))]
-        for i in range(max(map(len, paths))):
-            theta = np.array([path[min(i, len(path) - 1)] for path in paths])
-            yield measured(self.objective, theta)
+        n = max(map(len, paths))
+        thetas = [np.array([path[min(i, len(path) - 1)] for path in paths]) for i in range(n)]
+        if start is not None:
+            thetas.insert(0, start)
+        values, gradients = self.sample.values_and_gradients(np.array(thetas))
+        for theta, value, gradient in zip(thetas, values, gradients, strict=True):
+            norm = self.objective.weight_gradient_norm(gradient)
+            yield Iterate(theta, float(value.sum()), norm, self.objective)
 
 
 def measured(objective: Objective, theta) -> Iterate:
@@ -300,16 +333,19 @@ def search(objective: Objective, rng: np.random.Generator) -> tuple[list[Search]
     if n_sample < n_rows:
         rows = np.sort(rng.choice(n_rows, n_sample, replace=False))
     sub = objective.subsample(rows)
+    about = objective.null(), objective.rounding, rng
     n_screen = max(LEAST_SCREEN, SCREEN_PER_WEIGHT * objective.neuron_size)
     if n_sample < 2 * n_screen:
-        searches = [Search(sub, rng)]
+        searches = [Search(sub, *about)]
         searches[0].run()
     else:
-        screened = rng.permutation(n_sample)[:n_screen]
-        screen = Search(sub.subsample(screened), rng, SCREEN_TOL, SOFT_WIDTHS_SCREEN)
-        screen.run()
-        searches = [screen, Search(sub, rng, SCREEN_TOL, SOFT_WIDTHS_AFTER)]
-        searches[1].descend(_aligned(screen.rivals(CLOSE_CALL)))
+        screen = sub.over(sub.source.spread(n_screen))
+        searches = [
+            Search(screen, *about, SCREEN_TOL, SOFT_WIDTHS_SCREEN),
+            Search(sub, *about, SCREEN_TOL, SOFT_WIDTHS_AFTER),
+        ]
+        searches[0].run()
+        searches[1].descend(_aligned(searches[0].rivals(CLOSE_CALL)))
     rivals = _aligned(searches[-1].rivals(CLOSE_CALL))
     theta = rivals[0]
     if len(rivals) > 1 and n_sample < n_rows:

@@ -137,6 +137,17 @@ def test_subsample_of_many_rows_and_few_full_passes():
     assert left <= 1e-8 * (null - exact.value)
 
 
+def test_noise_alone_where_the_subsample_misleads():
+    # Where it sends the full data, the loss may curve down along some weight.
+    for seed in (1, 22, 43, 58):
+        rng = np.random.default_rng(seed)
+        X, y = rng.standard_normal((5000, 3)), rng.standard_normal(5000)
+        objective = make_objective(X, y, "sigmoid", alpha=1e-5)
+        last = train(objective, tol=1e-6)[-1]
+        assert not last.message
+        assert last.value < objective.total(objective.null())
+
+
 def test_starts_at_the_null_neuron():
     X, y = teacher_data("tanh")
     objective = make_objective(X, y, "tanh")

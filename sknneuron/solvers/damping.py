@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from .linear_algebra import dot
+from .linear_algebra import dot, solve_positive
 
 # Least share of the predicted decrease that makes a step worth taking.
 ACCEPT = 1e-4
@@ -107,6 +107,9 @@ class DampedDescent:
         value, gradient, hessian = self._evaluated(trial)
         self._judge(value)
         take = self.accepted
+        if take.all():
+            self.theta, self.value, self.gradient, self.hessian = trial, value, gradient, hessian
+            return
         self.theta = np.where(take[:, None], trial, self.theta)
         self.value = np.where(take, value, self.value)
         self.gradient = np.where(take[:, None], gradient, self.gradient)
@@ -116,7 +119,7 @@ class DampedDescent:
         """Return the damped step of each group and the decrease that the model promises of it."""
         scaled, inverse = self._scaled_hessian()
         g = self.gradient * inverse
-        x = -np.linalg.solve(self._damped(scaled), g[:, :, None])[:, :, 0]
+        x = -solve_positive(self._damped(scaled), g)
         # -g.x - x.Hx / 2, where (H + damping) x = -g.
         predicted = 0.5 * (self.damping * dot(x, x) - dot(g, x))
         return x * inverse, predicted
@@ -170,7 +173,8 @@ class DampedDescent:
             ratio = (self.value - value + rounding) / (self.predicted + rounding)
         self.ratio = np.where(np.isfinite(value), ratio, -np.inf)
         self.accepted = self.ratio > ACCEPT
-        shrink = np.clip(1 - (2 * np.clip(self.ratio, 0, 1) - 1) ** 3, 0.1, 2.0)
+        fit = 2 * np.minimum(np.maximum(self.ratio, 0.0), 1.0) - 1
+        shrink = np.maximum(1 - fit**3, 0.1)
         damping = np.where(
             self.accepted, self.damping * shrink, np.maximum(self.damping, 1e-3) * self._growth
         )

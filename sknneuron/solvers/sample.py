@@ -68,14 +68,15 @@ class Sample:
         with np.errstate(over="ignore", invalid="ignore"):
             terms, r, d = pair.derivatives(y, self.X @ theta.T, order, gauss_newton)
             value = self.weight @ terms + 0.5 * ((self.l2 * theta) * theta).sum(axis=1)
+            if order == 0:
+                return value, None, None
             gradient = (r * self.weight[:, None]).T @ self.X + self.l2 * theta
             hessian = self._hessian(d * self.weight[:, None]) if order == 2 else None
             return value, gradient, hessian
 
     def values(self, theta):
         """Values of one neuron per group."""
-        terms = self.pair.derivatives(self.y, self.X @ theta.T, 0)[0]
-        return self.weight @ terms + 0.5 * ((self.l2 * theta) * theta).sum(axis=1)
+        return self.evaluate(theta, self.y, self.pair, order=0)[0]
 
     def values_and_gradients(self, thetas):
         """Values (n, n_groups) and gradients of one neuron per group, n times."""

@@ -38,7 +38,7 @@ N_KICKS = 16
 # The lowest end must have come up this often.
 ENOUGH_HITS = 3
 # A gain this many times that of weights which fit noise is no accident.
-SURE = 10.0
+SURE = 30.0
 # Ends further apart than this share of the gain count as different valleys.
 DIFFERENT = 1e-3
 # Narrow valleys may hide where rows are few: for each of these numbers of rows per weight that
@@ -59,6 +59,9 @@ RACE_SHARE = 0.2
 # Ends this close, as a share of the gain, are compared again where there are more rows.
 CLOSE_CALL = 0.05
 MAX_RIVALS = 3
+MAX_UNSURE = 6
+# Entries of the largest sample, for what a small one cannot tell from chance.
+MAX_ENTRIES = 1_000_000
 # Widths that kinks are rounded off over, as shares of the targets' spread, one after the other.
 SOFT_WIDTHS = (0.1, 0.01, 1e-3)
 SOFT_WIDTHS_SCREEN = (0.1, 0.01)
@@ -125,7 +128,7 @@ class Search:
         affordable = self._affordable_starts()
         fits = self.starts.fits[:affordable]
         if is_screen:
-            self.descend(fits)
+            self.descend(fits, early=False)
             if self._is_plain(len(fits)):
                 return
             fits = fits[:0]
@@ -133,7 +136,9 @@ class Search:
         n_random = N_RANDOM_SCREEN if is_screen else N_RANDOM
         self.descend(informed, self.starts.random(min(n_random, affordable - len(informed))))
         rows_per_weight = len(self.sample.X) / self.sample.size
-        patience = 0 if is_screen else sum(rows_per_weight < bound for bound in ROWS_PER_WEIGHT)
+        patience = sum(rows_per_weight < bound for bound in ROWS_PER_WEIGHT)
+        if is_screen:
+            patience = 0 if self.is_sure() else 1
         idle = 0
         for _ in range(MAX_ROUNDS):
             if idle >= patience and all(self._is_settled(k) for k in range(len(self.ends))):
@@ -147,18 +152,23 @@ class Search:
             idle = 0 if is_lower else idle + 1
 
     def _is_plain(self, n: int) -> bool:
-        """Whether all n ends are one, and explain so much that it can be no accident of the rows.
+        """Whether all n ends of each group are one, and no accident of the rows."""
+        return self.is_sure() and all(
+            len(ends) == n and max(end.value for end in ends) <= self.lowest(k).value + self._same(k)
+            for k, ends in enumerate(self.ends)
+        )
 
-        Weights that fit noise gain about half its loss per row and weight.
-        """
-        for k, ends in enumerate(self.ends):
-            lowest = self.lowest(k).value
-            by_chance = lowest * self.sample.size / len(self.sample.X)
-            if len(ends) < n or self._gain(k) < SURE * by_chance:
-                return False
-            if max(end.value for end in ends) > lowest + self._same(k):
-                return False
-        return True
+    def is_sure(self) -> bool:
+        """Whether the lowest ends explain so much that it can be no accident of the rows."""
+        lowest = np.array([self.lowest(k).value for k in range(len(self.ends))])
+        return bool(np.all(self._are_sure(lowest)))
+
+    def _are_sure(self, lowest):
+        return self.null_value - lowest > SURE * self._by_chance(lowest)
+
+    def _by_chance(self, lowest):
+        """About what weights that fit noise gain: half its loss per row and weight, and as much."""
+        return lowest * self.sample.size / len(self.sample.X)
 
     def _affordable_starts(self) -> int:
         """How many starts may be taken down; a wide problem pays for each of their Hessians."""
@@ -187,14 +197,18 @@ class Search:
         return min(self.ends[k], key=lambda end: end.value)
 
     def rivals(self, close: float) -> list[list[End]]:
-        """Per group: up to `MAX_RIVALS` different ends within a share of the gain, lowest first."""
-        rivals = []
+        """Per group: a few different ends, lowest first.
+
+        They are within a share of the gain of the lowest, or what may be chance.
+        """
+        rivals, n_most = [], MAX_RIVALS if self.is_sure() else MAX_UNSURE
         for k, ends in enumerate(self.ends):
             chosen: list[End] = []
             limit = self.lowest(k).value + close * self._gain(k)
+            limit += self._by_chance(self.lowest(k).value)
             for end in sorted(ends, key=lambda end: end.value):
                 is_new = not chosen or end.value > chosen[-1].value + self._same(k)
-                if is_new and end.value <= limit and len(chosen) < MAX_RIVALS:
+                if is_new and end.value <= limit and len(chosen) < n_most:
                     chosen.append(end)
             rivals.append(chosen)
         return rivals
@@ -208,12 +222,14 @@ class Search:
 
     # -- going down --------------------------------------------------------------------------------
 
-    def descend(self, good, wild=None) -> None:
+    def descend(self, good, wild=None, *, is_near: bool = False, early: bool = True) -> None:
         """Take starts (n_starts, n_groups, size) down to their ends.
 
-        The wild ones go in small steps at first, and so end in the valley where they began.
+        The wild ones go in small steps at first, and so end in the valley where they began. Starts
+        near their ends take Newton's steps at once. On a small sample all stop `early`, once the
+        lowest end has come up often enough.
         """
-        damping = np.full(good.shape[:2], 1e-3)
+        damping = np.full(good.shape[:2], 0.0 if is_near else 1e-3)
         starts = good
         if wild is not None:
             starts = np.concatenate([good, wild])
@@ -221,9 +237,10 @@ class Search:
         owner = np.tile(np.arange(starts.shape[1]), len(starts))
         theta = starts.reshape(len(owner), -1)
         steps: list[Any] = []
+        turn = 0 if is_near else GAUSS_NEWTON_STEPS
         for pair in self._pairs():
-            theta = self._descend_on(pair, theta, damping.ravel(), owner, steps)
-        value = self.sample.evaluate(theta, self.sample.y[:, owner], self.sample.pair)[0]
+            theta = self._descend_on(pair, theta, damping.ravel(), owner, steps, turn, early)
+        value = self.sample.evaluate(theta, self.sample.y[:, owner], self.sample.pair, order=0)[0]
         for i, k in enumerate(owner):
             if np.isfinite(value[i]):
                 path = [thetas[at[i]] for at, thetas in steps if at[i] >= 0]
@@ -236,8 +253,11 @@ class Search:
             return [pair]
         return [SoftPair(pair, share * float(self.sample.spread.mean())) for share in self.widths]
 
-    def _descend_on(self, pair, theta, damping, owner, steps):
-        """Go down on one pair; adds (position of each start or -1, thetas) to `steps`."""
+    def _descend_on(self, pair, theta, damping, owner, steps, turn, early):
+        """Go down on one pair; adds (position of each start or -1, thetas) to `steps`.
+
+        After `turn` steps the activation's curvature is no longer left out.
+        """
         ends, values = theta.copy(), np.full(len(owner), np.inf)
         live, number = np.ones(len(owner), dtype=bool), np.arange(len(owner))
 
@@ -246,25 +266,35 @@ class Search:
             return lambda theta: self.sample.evaluate(theta, y, pair, gauss_newton)
 
         down = DampedDescent(
-            evaluation(True), theta, rounding=self.rounding, damping=damping, is_positive=True
+            evaluation(turn > 0),
+            theta,
+            rounding=self.rounding,
+            damping=damping,
+            is_positive=turn > 0,
         )
-        for step in range(MAX_STEPS):
-            if step == GAUSS_NEWTON_STEPS:
+        for n_steps in range(MAX_STEPS):
+            if n_steps == turn > 0:
                 down.evaluate_with(evaluation(False))
+            sound = np.isfinite(down.value)
+            if not sound.all():
+                live[number], number = sound, number[sound]
+                down.keep(sound, evaluation(n_steps < turn))
             at = np.full(len(owner), -1)
             at[number] = np.arange(len(number))
             steps.append((at, down.theta))
             ends[number] = down.theta
-            values[number] = np.where(np.isfinite(down.value), down.value, np.inf)
+            values[number] = down.value
             lowest = self._lowest_values(values, owner)
-            live[number] = ~self._has_ended(down, owner[number], lowest, step)
-            if not live.any() or self._is_clear(values, owner, lowest, live):
+            step, predicted = down.propose()
+            still = ~self._has_ended(down, predicted, owner[number], lowest, n_steps)
+            live[number] = still
+            if not still.any() or (early and self._is_clear(values, owner, lowest, live)):
                 break
-            still = live[number]
             if not still.all():
                 number = number[still]
-                down.keep(still, evaluation(step < GAUSS_NEWTON_STEPS))
-            down.advance()
+                down.keep(still, evaluation(n_steps < turn))
+                step, predicted = step[still], predicted[still]
+            down.advance(step, predicted)
         return ends
 
     def _lowest_values(self, values, owner):
@@ -273,17 +303,18 @@ class Search:
         np.minimum.at(lowest, owner, values)
         return lowest
 
-    def _has_ended(self, down, owner, lowest, step):
+    def _has_ended(self, down, predicted, owner, lowest, n_steps):
         gain = np.maximum(self.null_value - lowest, 0.0)[owner]
         small = self.tol * gain + 0.1 * self.rounding
-        ended = (down.predicted <= small) | (down.damping >= 1e8) | ~np.isfinite(down.value)
-        if step >= self.race_steps:
+        # A step that is held short promises little: about as much as that of a whole one.
+        ended = (predicted * (1 + down.damping) <= small) | (down.damping >= 1e8)
+        if n_steps >= self.race_steps:
             ended |= down.value > lowest[owner] + RACE_SHARE * gain
         return ended
 
     def _is_clear(self, values, owner, lowest, live) -> bool:
         """On a small sample: whether the lowest end has come up often enough already."""
-        if self.tol == TOL:
+        if self.tol == TOL or not np.all(self._are_sure(lowest)):
             return False
         gain = np.maximum(self.null_value - lowest, 0.0)
         hit = ~live & (values <= (lowest + 10 * self.tol * gain)[owner])
@@ -328,30 +359,63 @@ def search(objective: Objective, rng: np.random.Generator) -> tuple[list[Search]
         The best end of each group.
     """
     n_rows = objective.source.n_rows
-    n_sample = min(n_rows, N_ROWS)
-    rows = np.arange(n_rows)
-    if n_sample < n_rows:
-        rows = np.sort(rng.choice(n_rows, n_sample, replace=False))
-    sub = objective.subsample(rows)
     about = objective.null(), objective.rounding, rng
+    sub = _draw(objective, N_ROWS, rng)
     n_screen = max(LEAST_SCREEN, SCREEN_PER_WEIGHT * objective.neuron_size)
-    if n_sample < 2 * n_screen:
+    if sub.source.n_rows < 2 * n_screen:
         searches = [Search(sub, *about)]
         searches[0].run()
     else:
         screen = sub.over(sub.source.spread(n_screen))
-        searches = [
-            Search(screen, *about, SCREEN_TOL, SOFT_WIDTHS_SCREEN),
-            Search(sub, *about, SCREEN_TOL, SOFT_WIDTHS_AFTER),
-        ]
+        searches = [Search(screen, *about, SCREEN_TOL, SOFT_WIDTHS_SCREEN)]
         searches[0].run()
-        searches[1].descend(_aligned(searches[0].rivals(CLOSE_CALL)))
-    rivals = _aligned(searches[-1].rivals(CLOSE_CALL))
-    theta = rivals[0]
-    if len(rivals) > 1 and n_sample < n_rows:
-        value = np.array([objective.value(rival) for rival in rivals])
-        theta = rivals[value.argmin(axis=0), np.arange(len(theta))]
+        searches.append(_gone_on(sub, searches[0], about))
+    last = searches[-1]
+    n_most = min(n_rows, MAX_ENTRIES // objective.neuron_size)
+    theta = _lowest(objective, last)
+    while len(last.sample.X) < n_most and not _holds(objective, last, theta):
+        sub = _draw(objective, min(4 * len(last.sample.X), n_most), rng)
+        last = _gone_on(sub, last, about)
+        searches.append(last)
+        theta = _lowest(objective, last)
     return searches, theta
+
+
+def _lowest(objective: Objective, found: Search):
+    """The best end of each group, on all rows where it is a close call."""
+    thetas = _aligned(found.rivals(CLOSE_CALL))
+    if len(thetas) == 1 or found.objective.source.n_rows == objective.source.n_rows:
+        return thetas[0]
+    value = np.array([objective.value(theta) for theta in thetas])
+    return thetas[value.argmin(axis=0), np.arange(len(thetas[0]))]
+
+
+def _holds(objective: Objective, found: Search, theta) -> bool:
+    """Whether what was gained on the sample is, by half at least, gained on all rows."""
+    if found.is_sure():
+        return True
+    gain = found.null_value - found.sample.values(theta)
+    return bool(np.all(objective.value(found.null) - objective.value(theta) >= 0.5 * gain))
+
+
+def _draw(objective: Objective, n: int, rng: np.random.Generator) -> Objective:
+    """The objective over n random rows; over all if there are no more."""
+    n_rows = objective.source.n_rows
+    if n_rows <= n:
+        return objective.subsample(np.arange(n_rows))
+    return objective.subsample(np.sort(rng.choice(n_rows, n, replace=False)))
+
+
+def _gone_on(objective: Objective, before: Search, about) -> Search:
+    """The search on more rows, from the ends on fewer that come into question."""
+    found = Search(objective, *about, SCREEN_TOL, SOFT_WIDTHS_AFTER)
+    rivals = before.rivals(CLOSE_CALL)
+    if not before.is_sure() and not np.any(objective.flat_fraction(found.null) == 1):
+        # What a few rows show may be worse than nothing on more.
+        for theta, ends in zip(found.null, rivals, strict=True):
+            ends.append(End(theta, np.inf, []))
+    found.descend(_aligned(rivals), is_near=True)
+    return found
 
 
 def _aligned(rivals: list[list[End]]) -> np.ndarray:

@@ -91,7 +91,13 @@ class Starts:
         y = self.sample.levels
         z_soft, z = self._sent_back(0.3 * self.sample.spread), self._up()
         targets = [(z, self._precision(z)), (z_soft, self._precision(z_soft))]
-        return [*targets, (y, 1.0), (2 * y - self.sample.mean_level, 1.0)]
+        targets += [(y, 1.0), (2 * y - self.sample.mean_level, 1.0)]
+        if not self.activation.monotone:
+            # Low levels may come from the falling branch as well.
+            falling = self._inverse(y, falling=True)
+            both = np.where(y > self.activation(np.zeros(1)), z, falling)
+            targets += [(both, self._precision(both)), (falling, self._precision(falling))]
+        return targets
 
     def _up(self):
         """The z of the targets, those out of reach just inside the range of an open activation."""
@@ -105,11 +111,6 @@ class Starts:
             targets.append((z, (y > bound) + FAINT))
         # They may be as far out on the flat side as the active ones are in.
         targets.append((np.where(y > 0.1 * top, z, -z.max(axis=0)), 1.0))
-        if not self.activation.monotone:
-            # Low levels may come from the falling branch as well.
-            falling = self._inverse(y, falling=True)
-            both = np.where(y > self.activation(np.zeros(1)), z, falling)
-            targets += [(both, self._precision(both)), (falling, self._precision(falling))]
         return targets
 
     # -- at random ---------------------------------------------------------------------------------

@@ -65,7 +65,7 @@ class Descent:
         """
         objective = self.objective
         if self.factor is None:
-            value, gradient, hessian = objective.value_gradient_hessian(theta, self.gauss_newton)
+            value, gradient, hessian = self._all_at(theta)
             self._renew(hessian)
         else:
             value, gradient = objective.value_and_gradient(theta)
@@ -105,7 +105,9 @@ class Descent:
                     current.message = "the line search found no lower point"
                     yield current
                     return
-                value, gradient, hessian = objective.value_gradient_hessian(theta, self.gauss_newton)
+                value, gradient, hessian = objective.value_gradient_hessian(
+                    theta, self.gauss_newton
+                )
                 self._renew(hessian)
                 self.previous = None
                 continue
@@ -118,6 +120,9 @@ class Descent:
                 self.fresh = False
                 self.memory.remember(new - theta, new_gradient - gradient)
             theta, gradient = new, new_gradient
+
+    def _all_at(self, theta):
+        return self.objective.value_gradient_hessian(theta, self.gauss_newton)
 
     def _renew(self, hessian) -> None:
         self.factor = newton_solver(self.objective, hessian)

@@ -1,7 +1,6 @@
-"""The best of many starts, for a pair that is not convex.
+"""The best of many starts on a sample of rows, for a pair that is not convex.
 
-Starts go down side by side on a sample of rows, each as a neuron of its own. Where rows are plenty
-they first do so on a smaller sample, and only the lowest ends go on.
+Starts go down side by side, each as a neuron of its own.
 
 References
 ----------
@@ -25,11 +24,7 @@ from .kinks import SoftPair
 from .sample import Sample
 from .starts import Starts
 
-N_ROWS = 2000
-# Rows of the smaller sample: so many per weight, and at least so many; and how exact it is.
-SCREEN_PER_WEIGHT = 20
-LEAST_SCREEN = 400
-SCREEN_TOL = 1e-4
+# How exact the ends are.
 TOL = 1e-8
 # Random starts of a round, a few on the smaller sample; and kicked ends of a round.
 N_RANDOM = 16
@@ -38,7 +33,7 @@ N_KICKS = 16
 # The lowest end must have come up this often.
 ENOUGH_HITS = 3
 # A gain this many times that of weights which fit noise is no accident.
-SURE = 30.0
+SURE = 12.0
 # Ends further apart than this share of the gain count as different valleys.
 DIFFERENT = 1e-3
 # Narrow valleys may hide where rows are few: for each of these numbers of rows per weight that
@@ -50,22 +45,19 @@ BUDGET = 1e11
 TYPICAL_STEPS = 25
 LEAST_STARTS = 5
 MAX_STEPS = 60
+# Neurons that are measured at once on the way to an end.
+N_SIDE_BY_SIDE = 32
 # Steps after which the activation's curvature is no longer left out.
 GAUSS_NEWTON_STEPS = 8
 # After so many steps, those that are behind by more than this share of the gain are given up.
 RACE_STEPS = 12
 RACE_STEPS_SCREEN = 4
 RACE_SHARE = 0.2
-# Ends this close, as a share of the gain, are compared again where there are more rows.
-CLOSE_CALL = 0.05
+# Ends of a group that are handed on, and where it is not sure that the lowest is no accident.
 MAX_RIVALS = 3
 MAX_UNSURE = 6
-# Entries of the largest sample, for what a small one cannot tell from chance.
-MAX_ENTRIES = 1_000_000
 # Widths that kinks are rounded off over, as shares of the targets' spread, one after the other.
 SOFT_WIDTHS = (0.1, 0.01, 1e-3)
-SOFT_WIDTHS_SCREEN = (0.1, 0.01)
-SOFT_WIDTHS_AFTER = (0.01,)
 
 
 @dataclass
@@ -75,6 +67,8 @@ class End:
     theta: np.ndarray
     value: float
     path: list[np.ndarray] = field(repr=False)
+    # Of descents by Newton's steps.
+    hessian: np.ndarray | None = field(default=None, repr=False)
 
 
 class Search:
@@ -154,7 +148,8 @@ class Search:
     def _is_plain(self, n: int) -> bool:
         """Whether all n ends of each group are one, and no accident of the rows."""
         return self.is_sure() and all(
-            len(ends) == n and max(end.value for end in ends) <= self.lowest(k).value + self._same(k)
+            len(ends) == n
+            and max(end.value for end in ends) <= self.lowest(k).value + self._same(k)
             for k, ends in enumerate(self.ends)
         )
 
@@ -239,12 +234,14 @@ class Search:
         steps: list[Any] = []
         turn = 0 if is_near else GAUSS_NEWTON_STEPS
         for pair in self._pairs():
-            theta = self._descend_on(pair, theta, damping.ravel(), owner, steps, turn, early)
+            theta, hessians = self._descend_on(
+                pair, theta, damping.ravel(), owner, steps, turn, early
+            )
         value = self.sample.evaluate(theta, self.sample.y[:, owner], self.sample.pair, order=0)[0]
         for i, k in enumerate(owner):
             if np.isfinite(value[i]):
                 path = [thetas[at[i]] for at, thetas in steps if at[i] >= 0]
-                self.ends[k].append(End(theta[i], float(value[i]), path))
+                self.ends[k].append(End(theta[i], float(value[i]), path, hessians.get(i)))
 
     def _pairs(self) -> list:
         """The pair, or its stand-ins with narrower and narrower kinks."""
@@ -256,9 +253,11 @@ class Search:
     def _descend_on(self, pair, theta, damping, owner, steps, turn, early):
         """Go down on one pair; adds (position of each start or -1, thetas) to `steps`.
 
-        After `turn` steps the activation's curvature is no longer left out.
+        After `turn` steps the activation's curvature is no longer left out. If it never is, the
+        Hessians at the ends are returned as well, by the number of the start.
         """
         ends, values = theta.copy(), np.full(len(owner), np.inf)
+        hessians: dict[int, np.ndarray] = {}
         live, number = np.ones(len(owner), dtype=bool), np.arange(len(owner))
 
         def evaluation(gauss_newton):
@@ -284,6 +283,8 @@ class Search:
             steps.append((at, down.theta))
             ends[number] = down.theta
             values[number] = down.value
+            if turn == 0:
+                hessians.update(zip(number, down.hessian, strict=True))
             lowest = self._lowest_values(values, owner)
             step, predicted = down.propose()
             still = ~self._has_ended(down, predicted, owner[number], lowest, n_steps)
@@ -295,7 +296,7 @@ class Search:
                 down.keep(still, evaluation(n_steps < turn))
                 step, predicted = step[still], predicted[still]
             down.advance(step, predicted)
-        return ends
+        return ends, hessians
 
     def _lowest_values(self, values, owner):
         """Per group: the lowest value so far."""
@@ -320,6 +321,13 @@ class Search:
         hit = ~live & (values <= (lowest + 10 * self.tol * gain)[owner])
         return bool(np.bincount(owner[hit], minlength=len(lowest)).min() >= ENOUGH_HITS)
 
+    def hessian(self, k: int, end: End):
+        """The Hessian at an end of group k."""
+        if end.hessian is not None:
+            return end.hessian
+        y = self.sample.y[:, k : k + 1]
+        return self.sample.evaluate(end.theta[None], y, self.sample.pair, False)[2][0]
+
     # -- what came of it ---------------------------------------------------------------------------
 
     def iterates(self, start=None) -> Iterator[Iterate]:
@@ -329,10 +337,14 @@ class Search:
         thetas = [np.array([path[min(i, len(path) - 1)] for path in paths]) for i in range(n)]
         if start is not None:
             thetas.insert(0, start)
-        values, gradients = self.sample.values_and_gradients(np.array(thetas))
-        for theta, value, gradient in zip(thetas, values, gradients, strict=True):
-            norm = self.objective.weight_gradient_norm(gradient)
-            yield Iterate(theta, float(value.sum()), norm, self.objective)
+        # Side by side, but for many groups not all at once.
+        n_each = max(1, N_SIDE_BY_SIDE // len(paths))
+        for i in range(0, len(thetas), n_each):
+            some = np.array(thetas[i : i + n_each])
+            values, gradients = self.sample.values_and_gradients(some)
+            for theta, value, gradient in zip(some, values, gradients, strict=True):
+                norm = self.objective.weight_gradient_norm(gradient)
+                yield Iterate(theta, float(value.sum()), norm, self.objective)
 
 
 def measured(objective: Objective, theta) -> Iterate:
@@ -340,85 +352,3 @@ def measured(objective: Objective, theta) -> Iterate:
     value, gradient = objective.value_and_gradient(theta)
     norm = objective.weight_gradient_norm(gradient)
     return Iterate(theta, float(value.sum()), norm, objective)
-
-
-def search(objective: Objective, rng: np.random.Generator) -> tuple[list[Search], np.ndarray]:
-    """Search for the best start.
-
-    Parameters
-    ----------
-    objective : Objective
-        On all rows, of a pair that is not convex.
-    rng : Generator
-
-    Returns
-    -------
-    searches : list of Search
-        On a small sample first where rows are plenty.
-    theta : ndarray
-        The best end of each group.
-    """
-    n_rows = objective.source.n_rows
-    about = objective.null(), objective.rounding, rng
-    sub = _draw(objective, N_ROWS, rng)
-    n_screen = max(LEAST_SCREEN, SCREEN_PER_WEIGHT * objective.neuron_size)
-    if sub.source.n_rows < 2 * n_screen:
-        searches = [Search(sub, *about)]
-        searches[0].run()
-    else:
-        screen = sub.over(sub.source.spread(n_screen))
-        searches = [Search(screen, *about, SCREEN_TOL, SOFT_WIDTHS_SCREEN)]
-        searches[0].run()
-        searches.append(_gone_on(sub, searches[0], about))
-    last = searches[-1]
-    n_most = min(n_rows, MAX_ENTRIES // objective.neuron_size)
-    theta = _lowest(objective, last)
-    while len(last.sample.X) < n_most and not _holds(objective, last, theta):
-        sub = _draw(objective, min(4 * len(last.sample.X), n_most), rng)
-        last = _gone_on(sub, last, about)
-        searches.append(last)
-        theta = _lowest(objective, last)
-    return searches, theta
-
-
-def _lowest(objective: Objective, found: Search):
-    """The best end of each group, on all rows where it is a close call."""
-    thetas = _aligned(found.rivals(CLOSE_CALL))
-    if len(thetas) == 1 or found.objective.source.n_rows == objective.source.n_rows:
-        return thetas[0]
-    value = np.array([objective.value(theta) for theta in thetas])
-    return thetas[value.argmin(axis=0), np.arange(len(thetas[0]))]
-
-
-def _holds(objective: Objective, found: Search, theta) -> bool:
-    """Whether what was gained on the sample is, by half at least, gained on all rows."""
-    if found.is_sure():
-        return True
-    gain = found.null_value - found.sample.values(theta)
-    return bool(np.all(objective.value(found.null) - objective.value(theta) >= 0.5 * gain))
-
-
-def _draw(objective: Objective, n: int, rng: np.random.Generator) -> Objective:
-    """The objective over n random rows; over all if there are no more."""
-    n_rows = objective.source.n_rows
-    if n_rows <= n:
-        return objective.subsample(np.arange(n_rows))
-    return objective.subsample(np.sort(rng.choice(n_rows, n, replace=False)))
-
-
-def _gone_on(objective: Objective, before: Search, about) -> Search:
-    """The search on more rows, from the ends on fewer that come into question."""
-    found = Search(objective, *about, SCREEN_TOL, SOFT_WIDTHS_AFTER)
-    rivals = before.rivals(CLOSE_CALL)
-    if not before.is_sure() and not np.any(objective.flat_fraction(found.null) == 1):
-        # What a few rows show may be worse than nothing on more.
-        for theta, ends in zip(found.null, rivals, strict=True):
-            ends.append(End(theta, np.inf, []))
-    found.descend(_aligned(rivals), is_near=True)
-    return found
-
-
-def _aligned(rivals: list[list[End]]) -> np.ndarray:
-    """Rivals of all groups as (n_rivals, n_groups, size); who has fewer repeats the last one."""
-    n = max(map(len, rivals))
-    return np.array([[ends[min(i, len(ends) - 1)].theta for ends in rivals] for i in range(n)])

@@ -127,8 +127,7 @@ class DampedDescent:
     def undamped_decrement(self) -> float:
         """What the model promises of the whole Newton step; nan without positive curvature."""
         scaled, inverse = self._scaled_hessian()
-        index = np.arange(scaled.shape[1])
-        scaled[:, index, index] += RIDGE
+        _diagonal(scaled)[:] += RIDGE
         g = self.gradient * inverse
         try:
             root = np.linalg.solve(np.linalg.cholesky(scaled), g[:, :, None])
@@ -138,7 +137,7 @@ class DampedDescent:
 
     def _scaled_hessian(self):
         """The Hessian with a unit diagonal, and what its rows and columns were multiplied by."""
-        diagonal = np.abs(np.einsum("gii->gi", self.hessian))
+        diagonal = np.abs(_diagonal(self.hessian))
         largest = np.maximum(diagonal.max(axis=1, keepdims=True), 1e-200)
         # Between kinks a loss can be all but straight. Damping needs something to act on there.
         size = 1 + np.sqrt(dot(self.theta, self.theta))
@@ -146,15 +145,13 @@ class DampedDescent:
         least = np.maximum(1e-12 * largest, 1e-6 * straight[:, None])
         inverse = 1 / np.sqrt(np.maximum(diagonal, least))
         scaled = self.hessian * inverse[:, :, None] * inverse[:, None, :]
-        index = np.arange(scaled.shape[1])
-        scaled[:, index, index] += 1e-13
+        _diagonal(scaled)[:] += 1e-13
         return scaled, inverse
 
     def _damped(self, scaled):
         """Add the damping, and raise it first where the Hessian is not positive definite."""
         damped = scaled.copy()
-        index = np.arange(scaled.shape[1])
-        damped[:, index, index] += self.damping[:, None]
+        _diagonal(damped)[:] += self.damping[:, None]
         if self.is_positive:
             return damped
         try:
@@ -162,7 +159,7 @@ class DampedDescent:
         except np.linalg.LinAlgError:
             least = np.linalg.eigvalsh(scaled)[:, 0]
             needed = np.where(least < 1e-12, 1e-6 - 1.5 * np.minimum(least, 0.0), 0.0)
-            damped[:, index, index] += np.maximum(needed - self.damping, 0.0)[:, None]
+            _diagonal(damped)[:] += np.maximum(needed - self.damping, 0.0)[:, None]
             self.damping = np.maximum(self.damping, needed)
         return damped
 
@@ -181,3 +178,8 @@ class DampedDescent:
         damping[damping < NEGLIGIBLE] = 0.0
         self.damping = np.minimum(damping, MAX_DAMPING)
         self._growth = np.where(self.accepted, 4.0, 2 * self._growth)
+
+
+def _diagonal(matrices):
+    """The diagonals of a stack of matrices, as a view."""
+    return np.einsum("gii->gi", matrices)

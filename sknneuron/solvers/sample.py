@@ -11,7 +11,7 @@ from ..pairs import ClassifierChainRule
 from .linear_algebra import SpdSolver
 
 # From so many neurons on, and up to so many numbers, products of columns are worth keeping.
-MANY_NEURONS = 6
+MANY_NEURONS = 4
 MAX_PRODUCTS = 2_000_000
 
 

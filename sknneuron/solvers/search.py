@@ -234,10 +234,12 @@ class Search:
         steps: list[Any] = []
         turn = 0 if is_near else GAUSS_NEWTON_STEPS
         for pair in self._pairs():
-            theta, hessians = self._descend_on(
+            theta, value, hessians = self._descend_on(
                 pair, theta, damping.ravel(), owner, steps, turn, early
             )
-        value = self.sample.evaluate(theta, self.sample.y[:, owner], self.sample.pair, order=0)[0]
+        if pair is not self.sample.pair:
+            y = self.sample.y[:, owner]
+            value = self.sample.evaluate(theta, y, self.sample.pair, order=0)[0]
         for i, k in enumerate(owner):
             if np.isfinite(value[i]):
                 path = [thetas[at[i]] for at, thetas in steps if at[i] >= 0]
@@ -296,7 +298,7 @@ class Search:
                 down.keep(still, evaluation(n_steps < turn))
                 step, predicted = step[still], predicted[still]
             down.advance(step, predicted)
-        return ends, hessians
+        return ends, values, hessians
 
     def _lowest_values(self, values, owner):
         """Per group: the lowest value so far."""

@@ -346,8 +346,10 @@ class _RisingBranch(Activation):
         a = self._inside(a, 1e-9)
         z = np.maximum(a, low + 0.5)
         for _ in range(60):
-            slope = np.maximum(self.derivative(z), 1e-3)
-            z = np.maximum(z - (self(z) - a) / slope, low + 1e-6)
+            level, slope = self.with_derivative(z)
+            before, z = z, np.maximum(z - (level - a) / np.maximum(slope, 1e-3), low + 1e-6)
+            if not np.any(np.abs(z - before) > 1e-12):
+                break
         return z
 
 

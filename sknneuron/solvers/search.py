@@ -123,7 +123,7 @@ class Search:
         fits = self.starts.fits[:affordable]
         if is_screen:
             self.descend(fits, early=False)
-            if self._is_plain(len(fits)):
+            if self._is_plain():
                 return
             fits = fits[:0]
         informed = np.concatenate([fits, self.null[None], self.starts.others()])[:affordable]
@@ -145,13 +145,13 @@ class Search:
             is_lower = any(self.lowest(k).value < value for k, value in enumerate(before))
             idle = 0 if is_lower else idle + 1
 
-    def _is_plain(self, n: int) -> bool:
-        """Whether all n ends of each group are one, and no accident of the rows."""
-        return self.is_sure() and all(
-            len(ends) == n
-            and max(end.value for end in ends) <= self.lowest(k).value + self._same(k)
-            for k, ends in enumerate(self.ends)
-        )
+    def _is_plain(self) -> bool:
+        """Whether most of a few ends are one, far below the others, and no accident of the rows."""
+        for k, ends in enumerate(self.ends):
+            low = [end.value for end in ends if end.value <= self._within(k, RACE_SHARE)]
+            if len(low) < ENOUGH_HITS or max(low) > self.lowest(k).value + self._same(k):
+                return False
+        return self.is_sure()
 
     def is_sure(self) -> bool:
         """Whether the lowest ends explain so much that it can be no accident of the rows."""
@@ -192,21 +192,22 @@ class Search:
         return min(self.ends[k], key=lambda end: end.value)
 
     def rivals(self, close: float) -> list[list[End]]:
-        """Per group: a few different ends, lowest first.
-
-        They are within a share of the gain of the lowest, or what may be chance.
-        """
+        """Per group: a few different ends within `close`, lowest first."""
         rivals, n_most = [], MAX_RIVALS if self.is_sure() else MAX_UNSURE
         for k, ends in enumerate(self.ends):
             chosen: list[End] = []
-            limit = self.lowest(k).value + close * self._gain(k)
-            limit += self._by_chance(self.lowest(k).value)
+            limit = self._within(k, close)
             for end in sorted(ends, key=lambda end: end.value):
                 is_new = not chosen or end.value > chosen[-1].value + self._same(k)
                 if is_new and end.value <= limit and len(chosen) < n_most:
                     chosen.append(end)
             rivals.append(chosen)
         return rivals
+
+    def _within(self, k, share: float) -> float:
+        """What lies within a share of the gain above the lowest end, or may be chance."""
+        lowest = self.lowest(k).value
+        return lowest + share * self._gain(k) + self._by_chance(lowest)
 
     def _gain(self, k) -> float:
         return max(self.null_value[k] - self.lowest(k).value, 0.0)

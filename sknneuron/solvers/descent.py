@@ -28,7 +28,7 @@ LEAST_SINGLE_PIVOT = 1e-3
 
 @dataclass
 class Descent:
-    """Minimise a smooth convex objective from a start.
+    """Minimise a smooth objective from a start; one that is not convex from near a minimum.
 
     Parameters
     ----------
@@ -53,6 +53,8 @@ class Descent:
     probe: Objective | None = None
 
     def __post_init__(self):
+        # Where the loss is not convex its Hessian may be negative; Gauss-Newton's never is.
+        self.gauss_newton = not self.objective.pair.convex
         self.fresh = False
         self.previous: float | None = None
         self.memory = Memory()
@@ -90,7 +92,14 @@ class Descent:
                 return
             order = 2 if self._hessian_would_pay(total, allowed, ratio) else 1
             found = backtrack(
-                objective, theta, step, value, decrement, order=order, single=self.single
+                objective,
+                theta,
+                step,
+                value,
+                decrement,
+                order=order,
+                gauss_newton=self.gauss_newton,
+                single=self.single,
             )
             if found is None:
                 if self.fresh:
@@ -114,7 +123,9 @@ class Descent:
 
     def _renew_at(self, theta):
         """Take the Hessian at `theta` for the preconditioner; return value and gradient."""
-        value, gradient, hessian = self.objective.value_gradient_hessian(theta, single=self.single)
+        value, gradient, hessian = self.objective.value_gradient_hessian(
+            theta, self.gauss_newton, self.single
+        )
         self._renew(hessian, theta)
         return value, gradient
 
@@ -130,7 +141,7 @@ class Descent:
     def _double(self, theta):
         """The Hessian in float64, and all from now on: float32 was too coarse for it."""
         self.single = False
-        return self.objective.value_gradient_hessian(theta)[2]
+        return self.objective.value_gradient_hessian(theta, self.gauss_newton)[2]
 
     def _expected_contraction(self, ratio: float | None) -> float:
         """What the decrement will shrink by in the next step, from what the last one did."""

@@ -97,7 +97,8 @@ class ArraySource(Source):
     def take(self, rows, sample_weight=None) -> ArraySource:
         if sample_weight is None:
             sample_weight = self.weight_of(rows)
-        return ArraySource(self.X[rows], self.y[rows], sample_weight, n_threads=self.n_threads)
+        X, y = _rows_of(self.X, rows), _rows_of(self.y, rows)
+        return ArraySource(X, y, sample_weight, n_threads=self.n_threads)
 
     @property
     def _has_rows_together(self) -> bool:
@@ -165,6 +166,13 @@ class Gathered(ArraySource):
 
     def gathered(self) -> ArraySource:
         return self.source.take(self.rows, self.sample_weight)
+
+
+def _rows_of(array, rows):
+    if type(array) is np.ndarray and array.flags.c_contiguous:
+        # Whole rows at a time. Of another layout it would copy the array first.
+        return array.take(rows, axis=0)
+    return array[rows]
 
 
 def add_in_order(parts) -> tuple:

@@ -135,6 +135,11 @@ class Objective:
         """Shapes of what `settled_weights` returns."""
         return (self.n_neurons, self.n_features), (self.n_neurons,)
 
+    @property
+    def exact(self) -> Objective:
+        """The same objective in float64, which nearly all are themselves."""
+        return self
+
     # -- parameters ------------------------------------------------------------------------------
 
     def to_weights(self, theta):

@@ -56,7 +56,8 @@ def backtrack(
             break
         length = np.where(short, length * _shrink(length, value, new, decrement), length)
         trial = theta + length[:, None] * step
-        result = (objective.value(trial),)
+        # The second trial is nearly always right, too, and a gradient costs no more than a value.
+        result = evaluate(trial) if order == 1 else (objective.value(trial),)
     else:
         length = np.where(short, 0.0, length)
         if not length.any():

@@ -92,8 +92,9 @@ def _separable(objective: Objective, outcome: Outcome):
     """Classes told apart without an error, by weights that nothing keeps from growing for ever."""
     if objective.pair.loss.name != "log_loss" or not objective.pair.convex:
         return "", None
-    penalty = objective.penalty.value(outcome.coef)
-    if outcome.objective > NO_LOSS * objective.null_value or penalty > 0.1 * outcome.objective:
+    if outcome.objective > NO_LOSS * objective.null_value:
+        return "", None
+    if objective.penalty.value(outcome.coef) > 0.1 * outcome.objective:
         return "", None
     return (
         "The columns separate the classes perfectly, so that larger weights are always better and "

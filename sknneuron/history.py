@@ -68,7 +68,9 @@ class History:
         # A history recorded with "loss" that is now continued has entries without weights.
         latest = self._latest
         assert latest is not None
-        size = sum(latest[key].nbytes for key in WEIGHTS if key in latest) / len(latest["iteration"])
+        size = sum(latest[key].nbytes for key in WEIGHTS if key in latest) / len(
+            latest["iteration"]
+        )
         while self._n_kept > 1 and (self._n_kept + 1) * size > WEIGHT_BYTES:
             self._stride *= 2
             self._kept = [_every(_joined(self._kept), 2)]

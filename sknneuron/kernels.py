@@ -77,6 +77,34 @@ class LossSums:
 
 
 @dataclass(frozen=True)
+class BendSums:
+    """Second derivative of the gradient along a step, summed over the rows of a block.
+
+    Parameters
+    ----------
+    pair : Pair
+        One that has `bend`.
+    center : ndarray of shape (n_features,) or None
+        Subtracted before anything else.
+
+    Returns
+    -------
+    bend : ndarray of shape (n_neurons, n_features + 1)
+    """
+
+    pair: Pair
+    center: np.ndarray | None = None
+
+    def __call__(self, X, y, sample_weight, weights, bias, weights_step, bias_step):
+        X = _float64(X)
+        if self.center is not None:
+            X = X - self.center
+        z, dz = _weighted_sum(X, weights, bias), _weighted_sum(X, weights_step, bias_step)
+        r = self.pair.bend(y, z, dz)
+        return (_gradient(X, r if sample_weight is None else sample_weight[:, None] * r),)
+
+
+@dataclass(frozen=True)
 class WorkingSums:
     """Loss, its whole gradient, and its Hessian in a few columns alone.
 

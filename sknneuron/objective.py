@@ -23,6 +23,7 @@ import numpy as np
 from .activations import Activation
 from .block import StandardBlock
 from .kernels import (
+    BendSums,
     ClassWeights,
     CurvatureDiagonal,
     LossSums,
@@ -159,7 +160,8 @@ class Objective:
             return coef, intercept
         if self.penalty.alpha == 0:
             coef = coef - coef.mean(axis=-2, keepdims=True)
-        return coef, intercept - intercept.mean(axis=-1, keepdims=True)
+        mean = np.add.reduce(intercept, axis=-1, keepdims=True) / self.n_neurons
+        return coef, intercept - mean
 
     def from_weights(self, coef, intercept):
         """Return the `theta` of these weights and biases."""
@@ -236,6 +238,15 @@ class Objective:
     @cached_property
     def _block(self) -> StandardBlock | None:
         return StandardBlock.of(self)
+
+    def bend(self, theta, step):
+        """Second derivative of the gradient along a step: of a pair that has `bend`."""
+        if self._block is not None:
+            return self._block.bend(theta, step)
+        coordinates = self.coordinates
+        kernel = BendSums(self.pair, coordinates.center if coordinates.center_rows else None)
+        (raw,) = self.source.map_sum(kernel, *self._params(theta), *self._params(step))
+        return self._to_gradient(raw)
 
     def value_gradient_working(self, theta, columns, gauss_newton=False):
         """Smooth part, its whole gradient, and its Hessian in a few features of each neuron.
@@ -455,6 +466,9 @@ class Objective:
         return share.reshape(*theta.shape[:-2], self.n_neurons)
 
 
-def dot(a, b):
-    """Scalar product per group."""
+def _sum_of_products(a, b):
     return np.add.reduce(a * b, axis=-1)
+
+
+# Scalar product per group; numpy >= 2 has it as one function.
+dot = getattr(np, "vecdot", _sum_of_products)

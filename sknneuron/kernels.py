@@ -240,7 +240,7 @@ def column_moments(X, about_mean: bool, weight=None):
     mean = weight @ X / total
     if sparse.issparse(X):
         mean_square = weight @ X.multiply(X) / total
-        return mean, mean_square - mean**2 if about_mean else mean_square
+        return mean, np.maximum(mean_square - mean**2, 0) if about_mean else mean_square
     if about_mean:
         X = X - mean
     return mean, weight @ (X * X) / total

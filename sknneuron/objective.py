@@ -59,7 +59,7 @@ class Coordinates:
         sample = source.spread(N_COORDINATE_ROWS)
         mean, variance = column_moments(sample.X, fit_intercept)
         center = mean if fit_intercept else np.zeros(sample.n_features)
-        scale = np.sqrt(np.maximum(variance, 0))
+        scale = np.sqrt(variance)
         size = np.abs(center)
         if (size < FAR_FROM_ZERO * scale).all():
             return cls(center, scale)
@@ -224,7 +224,8 @@ class Objective:
         loss, gradient, hessian = self._means(theta, 2, gauss_newton)
         slope = self.l2 * theta
         n_groups, size = self.shape
-        hessian.reshape(n_groups, -1)[:, :: size + 1] += self.l2
+        diagonal = hessian.reshape(n_groups, -1)[:, :: size + 1]
+        diagonal += self.l2
         return loss + 0.5 * dot(slope, theta), gradient + slope, hessian
 
     def _means(self, theta, order, gauss_newton=False):
@@ -331,12 +332,17 @@ class Objective:
     def weight_gradient_norm(self, gradient):
         """Euclidean norm of the gradient in weights and biases, from the one in theta."""
         g = gradient.reshape(self.n_neurons, self.neuron_size)
-        weights = g[:, : self.n_features] * self.coordinates.scale
+        scale, center = self._scale_and_center
+        g = (g * scale + g[:, -1:] * center).ravel()
+        return math.sqrt(g.dot(g))
+
+    @cached_property
+    def _scale_and_center(self):
+        """Scale and centre of the columns, and of the one that the bias belongs to."""
+        scale, center = self.coordinates.scale, self.coordinates.center
         if not self.fit_intercept:
-            return math.sqrt(np.vdot(weights, weights))
-        bias = g[:, -1]
-        weights += bias[:, None] * self.coordinates.center
-        return math.sqrt(np.vdot(weights, weights) + np.vdot(bias, bias))
+            return scale, center
+        return np.append(scale, 1.0), np.append(center, 0.0)
 
     # -- what solvers plan with --------------------------------------------------------------------
 
@@ -372,7 +378,7 @@ class Objective:
         bias = self._null_bias if self.fit_intercept else np.zeros(self.n_neurons)
         loss, absolute = self.source.map_sum(NullLoss(self.pair), bias)
         total = self.source.total_weight
-        return float(loss.sum()) / total, float(absolute.sum()) / total
+        return sum(loss.tolist()) / total, sum(absolute.tolist()) / total
 
     @property
     def null_value(self) -> float:
@@ -434,7 +440,7 @@ class Objective:
 
     def largest_shift(self, step) -> float:
         """Largest change of z that `step` makes on the watched rows."""
-        return float(np.abs(self.pre_activation(step)).max(initial=0.0))
+        return float(np.maximum.reduce(np.abs(self.pre_activation(step)), axis=None, initial=0.0))
 
     def pre_activation(self, theta):
         """z of the watched rows, (n_rows, n_neurons); neurons of several thetas side by side."""

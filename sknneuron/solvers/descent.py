@@ -146,5 +146,6 @@ def newton_solver(objective: Objective, hessian) -> SpdSolver:
         rows = hessian.reshape(n, -1)
         for k in range(n):
             # The diagonals of all blocks above and below one another.
-            rows[:, k * size :: n * size + 1] += diagonals
+            diagonal = rows[:, k * size :: n * size + 1]
+            diagonal += diagonals
     return SpdSolver(hessian)

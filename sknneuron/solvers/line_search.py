@@ -41,7 +41,7 @@ def backtrack(objective: Objective, theta, step, value, decrement, *, order, gau
     trial = theta + step
     # The full step is nearly always right: evaluate there at once all that the next step needs.
     result = evaluate(trial)
-    if (result[0] <= value - 2 * SUFFICIENT_DECREASE * decrement).all():
+    if np.logical_and.reduce(result[0] <= value - 2 * SUFFICIENT_DECREASE * decrement):
         return trial, *result, length
     rounding = objective.rounding + 1e-15 * np.abs(value)
     for _ in range(MAX_TRIALS):

@@ -47,10 +47,10 @@ class Newton(Solver):
                 solve = newton_solver(objective, hessian)
             step = -solve(gradient)
             decrement = -0.5 * dot(gradient, step)
-            total = float(decrement.sum())
+            total = sum(decrement.tolist())
             if total < previous:
                 ratio = total / previous
-            now = float(value.sum())
+            now = sum(value.tolist())
             target = goal.target(now, theta)
             gap = trusted_gap(objective, step, total, ratio) if total <= target else np.nan
             norm = objective.weight_gradient_norm(gradient)
@@ -89,7 +89,7 @@ class Newton(Solver):
                 yield current
                 return
             theta, value, gradient, hessian, taken = found
-            step_size = float(taken.max())
+            step_size = max(taken.tolist())
             previous = total if step_size == 1 else np.nan
 
 
@@ -112,10 +112,10 @@ def corrected(objective: Objective, theta, step, decrement, solve):
     correction *= -0.5
     square = -0.25 * dot(bend, correction)
     share = np.sqrt(square / np.maximum(decrement, TINY))
-    bent = float(share.max())
+    bent = float(np.maximum.reduce(share))
     if not math.isfinite(bent):
         return step, np.nan, 0.0
-    gain = float((square - dot(bend, step) / 6).sum())
+    gain = sum((square - dot(bend, step) / 6).tolist())
     if bent > MOST_BENT:
         correction *= (MOST_BENT / np.maximum(share, MOST_BENT))[:, None]
     return step + correction, bent, gain

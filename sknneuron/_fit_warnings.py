@@ -54,7 +54,7 @@ def _dead_in_layer(estimator, objective, outcome: Outcome):
     if kind is None:
         return "", None
     theta = objective.from_weights(*outcome.weights)
-    flat = np.flatnonzero(objective.flat_fraction(theta) == 1.0)
+    flat = np.flatnonzero(objective.flat_everywhere(theta))
     if len(flat) < MANY_DEAD * objective.n_neurons:
         return "", None
     names = ", ".join(map(str, flat))

@@ -136,6 +136,11 @@ class Objective:
         """Shapes of what `settled_weights` returns."""
         return (self.n_neurons, self.n_features), (self.n_neurons,)
 
+    @property
+    def exact(self) -> Objective:
+        """The same objective in float64, which nearly all are themselves."""
+        return self
+
     # -- parameters ------------------------------------------------------------------------------
 
     def to_weights(self, theta):
@@ -178,10 +183,11 @@ class Objective:
             intercept = theta.reshape(self.n_neurons, self.neuron_size)[:, -1]
         return coef, np.ascontiguousarray(intercept)
 
-    def _kernel(self, order, gauss_newton=False):
+    def _kernel(self, order, gauss_newton=False, single=False):
         centers = self.fit_intercept and not self.source.is_sparse
         center = self.coordinates.center if centers else None
-        return LossSums(self.pair, order, gauss_newton, center, self.coordinates.center_rows)
+        center_rows = self.coordinates.center_rows
+        return LossSums(self.pair, order, gauss_newton, center, center_rows, single)
 
     def _to_mean(self, raw):
         return raw / self.source.total_weight
@@ -219,20 +225,23 @@ class Objective:
         slope = self.l2 * theta
         return loss + 0.5 * dot(slope, theta), gradient + slope
 
-    def value_gradient_hessian(self, theta, gauss_newton=False):
-        """Smooth part, its gradient and its Hessian (of convex type with `gauss_newton`)."""
-        loss, gradient, hessian = self._means(theta, 2, gauss_newton)
+    def value_gradient_hessian(self, theta, gauss_newton=False, single=False):
+        """Smooth part, its gradient and its Hessian (of convex type with `gauss_newton`).
+
+        With `single` the Hessian is a float32 product where that is quicker.
+        """
+        loss, gradient, hessian = self._means(theta, 2, gauss_newton, single)
         slope = self.l2 * theta
         n_groups, size = self.shape
         diagonal = hessian.reshape(n_groups, -1)[:, :: size + 1]
         diagonal += self.l2
         return loss + 0.5 * dot(slope, theta), gradient + slope, hessian
 
-    def _means(self, theta, order, gauss_newton=False):
+    def _means(self, theta, order, gauss_newton=False, single=False):
         """The loss, and by `order` its gradient and Hessian in theta, as means over the rows."""
         if self._block is not None:
             return self._block.means(theta, order, gauss_newton)
-        sums = self.source.map_sum(self._kernel(order, gauss_newton), *self._params(theta))
+        sums = self.source.map_sum(self._kernel(order, gauss_newton, single), *self._params(theta))
         to_theta = (self._to_mean, self._to_gradient, self._to_hessian)
         return tuple(convert(raw) for convert, raw in zip(to_theta, sums, strict=False))
 
@@ -248,6 +257,11 @@ class Objective:
         kernel = BendSums(self.pair, coordinates.center if coordinates.center_rows else None)
         (raw,) = self.source.map_sum(kernel, *self._params(theta), *self._params(step))
         return self._to_gradient(raw)
+
+    @property
+    def has_single(self) -> bool:
+        """Whether a Hessian in float32 is any quicker."""
+        return not self.source.is_sparse and self._block is None
 
     def value_gradient_working(self, theta, columns, gauss_newton=False):
         """Smooth part, its whole gradient, and its Hessian in a few features of each neuron.
@@ -456,11 +470,13 @@ class Objective:
         d = np.empty(source.n_rows)
         # By blocks: float32 rows times float64 weights are widened first.
         for start in range(0, source.n_rows, source.block_rows):
-            rows = slice(start, start + source.block_rows)
-            z = source.X[rows] @ coef.T + intercept
-            dz = self.pair.derivatives(source.y[rows], z, 2, True)[2]
-            d[rows] = (dz * (1 - dz) if self.pair.coupled else dz).sum(axis=1)
-        return d if source.sample_weight is None else d * source.sample_weight
+            stop = min(start + source.block_rows, source.n_rows)
+            X, y, weight = source.block(start, stop)
+            dz = self.pair.derivatives(y, X @ coef.T + intercept, 2, True)[2]
+            d[start:stop] = (dz * (1 - dz) if self.pair.coupled else dz).sum(axis=1)
+            if weight is not None:
+                d[start:stop] *= weight
+        return d
 
     def flat_fraction(self, theta):
         """Share of (at most `N_WATCHED_ROWS`) rows on which each neuron's derivative vanishes."""

@@ -165,7 +165,7 @@ class Training:
             for iterate in solver.iterate(self.objective, start, goal, rng):
                 is_new = last is None or iterate.theta is not last.theta
                 last = iterate
-                on_all_rows = iterate.objective is self.objective
+                on_all_rows = iterate.objective.exact is self.objective
                 if is_new:
                     n_iter += 1
                     stop, validation_loss = self._record(

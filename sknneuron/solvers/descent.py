@@ -22,11 +22,13 @@ from .memory import Memory
 # Contraction past which the preconditioner is worth a second thought.
 POOR = 0.05
 MAX_STEPS = 200
+# A Hessian in float32 is as good as one in float64 if all pivots are over this.
+LEAST_SINGLE_PIVOT = 1e-3
 
 
 @dataclass
 class Descent:
-    """Minimise a smooth convex objective from a start.
+    """Minimise a smooth objective from a start; one that is not convex from near a minimum.
 
     Parameters
     ----------
@@ -51,9 +53,12 @@ class Descent:
     probe: Objective | None = None
 
     def __post_init__(self):
+        # Where the loss is not convex its Hessian may be negative; Gauss-Newton's never is.
+        self.gauss_newton = not self.objective.pair.convex
         self.fresh = False
         self.previous: float | None = None
         self.memory = Memory()
+        self.single = self.objective.has_single
 
     def iterate(self, theta) -> Iterator[Iterate]:
         """Yield iterates; the last one is flagged, and its gap says what is left.
@@ -63,8 +68,7 @@ class Descent:
         """
         objective = self.objective
         if self.factor is None:
-            value, gradient, hessian = objective.value_gradient_hessian(theta)
-            self._renew(hessian)
+            value, gradient = self._renew_at(theta)
         else:
             value, gradient = objective.value_and_gradient(theta)
         step_size = np.nan
@@ -87,7 +91,16 @@ class Descent:
                 )
                 return
             order = 2 if self._hessian_would_pay(total, allowed, ratio) else 1
-            found = backtrack(objective, theta, step, value, decrement, order=order)
+            found = backtrack(
+                objective,
+                theta,
+                step,
+                value,
+                decrement,
+                order=order,
+                gauss_newton=self.gauss_newton,
+                single=self.single,
+            )
             if found is None:
                 if self.fresh:
                     current.last = True
@@ -95,24 +108,40 @@ class Descent:
                     current.message = "the line search found no lower point"
                     yield current
                     return
-                value, gradient, hessian = objective.value_gradient_hessian(theta)
-                self._renew(hessian)
+                value, gradient = self._renew_at(theta)
                 self.previous = None
                 continue
             new, value, new_gradient, hessian, taken = found
             step_size = float(taken.max())
             self.previous = total if taken.min() >= 0.5 else None
             if hessian is not None:
-                self._renew(hessian)
+                self._renew(hessian, new)
             else:
                 self.fresh = False
                 self.memory.remember(new - theta, new_gradient - gradient)
             theta, gradient = new, new_gradient
 
-    def _renew(self, hessian) -> None:
+    def _renew_at(self, theta):
+        """Take the Hessian at `theta` for the preconditioner; return value and gradient."""
+        value, gradient, hessian = self.objective.value_gradient_hessian(
+            theta, self.gauss_newton, self.single
+        )
+        self._renew(hessian, theta)
+        return value, gradient
+
+    def _renew(self, hessian, theta) -> None:
+        if self.single and not np.isfinite(hessian).all():
+            hessian = self._double(theta)
         self.factor = newton_solver(self.objective, hessian)
+        if self.single and self.factor.least_pivot() < LEAST_SINGLE_PIVOT:
+            self.factor = newton_solver(self.objective, self._double(theta))
         self.memory = Memory()
         self.fresh = True
+
+    def _double(self, theta):
+        """The Hessian in float64, and all from now on: float32 was too coarse for it."""
+        self.single = False
+        return self.objective.value_gradient_hessian(theta, self.gauss_newton)[2]
 
     def _expected_contraction(self, ratio: float | None) -> float:
         """What the decrement will shrink by in the next step, from what the last one did."""

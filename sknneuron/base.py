@@ -231,9 +231,9 @@ class BaseNeuron(
         return entries <= SMALL_MATRIX and entries * size <= SMALL_PRODUCT and size <= SMALL_FACTOR
 
     def _matrix_sizes(self, n_features: int, targets) -> tuple[int, int]:
-        """Columns of the rows' matrix, and number of weights that one loss joins."""
+        """Columns of the rows' matrix, and number of all neurons' weights."""
         columns = n_features + 1
-        return columns, columns * (targets.n_neurons if targets.pair.coupled else 1)
+        return columns, columns * targets.n_neurons
 
     def _objective(self, source, targets, coordinates=None) -> Objective:
         """The objective over the rows of `source`, in these coordinates or its own."""

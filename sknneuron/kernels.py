@@ -242,13 +242,13 @@ def column_moments(X, about_mean: bool, weight=None):
     # A product with ones is a sum down the columns, at half the price of numpy's own.
     weight = np.ones(X.shape[0]) if weight is None else weight
     total = weight.sum()
-    mean = weight @ X / total
     if sparse.issparse(X):
-        mean_square = weight @ X.multiply(X) / total
+        mean, mean_square = weight @ X / total, weight @ X.multiply(X) / total
         return mean, np.maximum(mean_square - mean**2, 0) if about_mean else mean_square
+    mean = weight.dot(X) / total
     if about_mean:
         X = X - mean
-    return mean, weight @ (X * X) / total
+    return mean, weight.dot(X * X) / total
 
 
 def _sum_of_rows(terms, sample_weight):

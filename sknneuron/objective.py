@@ -152,7 +152,7 @@ class Objective:
         coef = theta[..., : self.n_features] / self.coordinates.scale
         if not self.fit_intercept:
             return coef, np.zeros(coef.shape[:-1])
-        return coef, theta[..., -1] - coef.dot(self.coordinates.center)
+        return coef, theta[..., -1] - coef @ self.coordinates.center
 
     def settled_weights(self, theta):
         """`to_weights`, with what a softmax layer leaves open settled: sums of zero over classes.

@@ -40,7 +40,7 @@ class SpdSolver:
         return x
 
     def least_pivot(self) -> float:
-        """Least share of a parameter's curvature that the others have no part in; 0 with a ridge."""
+        """Least share of a parameter's curvature that others have no part in; 0 with a ridge."""
         if self.ridge:
             return 0.0
         shares = [factor.diagonal() ** 2 / dot(factor, factor) for factor, _ in self._factors]

@@ -17,6 +17,7 @@ from functools import reduce
 import numpy as np
 from scipy import sparse
 
+from ._csr import transposed, with_values
 from .pairs import Pair
 
 # Of a matrix that is multiplied by itself: what stays in a core's cache, and the fewest rows that
@@ -191,7 +192,7 @@ class CurvatureDiagonal:
             d = d * (1 - d)
         if sample_weight is not None:
             d = sample_weight[:, None] * d
-        squares = X.multiply(X).tocsr() if sparse.issparse(X) else X * X
+        squares = _squares(X) if sparse.issparse(X) else X * X
         return d.sum(axis=0), _transposed_product(X, d), _transposed_product(squares, d)
 
 
@@ -205,7 +206,7 @@ class NullLoss:
     pair: Pair
 
     def __call__(self, X, y, sample_weight, bias):
-        z = np.full((len(y), len(bias)), bias)
+        z = np.full((len(y), len(bias)), bias, order="F")
         terms = self.pair.derivatives(y, z, 0)[0]
         loss = _sum_of_rows(terms, sample_weight)
         if self.pair.loss.nonnegative:
@@ -234,17 +235,16 @@ class ClassWeights:
 def column_moments(X, about_mean: bool, weight=None):
     """Mean of each column, and its mean squared deviation from that, or from zero."""
     X = _float64(X)
-    total = X.shape[0] if weight is None else weight.sum()
+    # A product with ones is a sum down the columns, at half the price of numpy's own.
+    weight = np.ones(X.shape[0]) if weight is None else weight
+    total = weight.sum()
+    mean = weight @ X / total
     if sparse.issparse(X):
-        weight = np.ones(X.shape[0]) if weight is None else weight
-        mean = np.asarray(weight @ X) / total
-        mean_square = np.asarray(weight @ X.multiply(X)) / total
+        mean_square = weight @ X.multiply(X) / total
         return mean, mean_square - mean**2 if about_mean else mean_square
-    mean = (np.add.reduce(X, axis=0) if weight is None else weight @ X) / total
     if about_mean:
         X = X - mean
-    square = np.einsum("ij,ij->j", X, X) if weight is None else weight @ (X * X)
-    return mean, square / total
+    return mean, weight @ (X * X) / total
 
 
 def _sum_of_rows(terms, sample_weight):
@@ -273,7 +273,7 @@ def _float64(X):
 def _transposed_product(X, r):
     """``r.T @ X`` as a dense array."""
     if sparse.issparse(X):
-        return np.ascontiguousarray((X.T @ r).T)
+        return np.ascontiguousarray((transposed(X) @ r).T)
     return r.T @ X
 
 
@@ -292,8 +292,12 @@ def _gradient(X, r):
 
 def _scaled_rows(X, d):
     """``diag(d) @ X`` of a CSR matrix; scipy's own product takes three times as long."""
-    data = X.data * np.repeat(d, np.diff(X.indptr))
-    return X.__class__((data, X.indices, X.indptr), shape=X.shape)
+    return with_values(X, X.data * np.repeat(d, np.diff(X.indptr)))
+
+
+def _squares(X):
+    """The entries' squares; where one is made up of several, that takes scipy's own product."""
+    return with_values(X, X.data**2) if X.has_canonical_format else X.multiply(X).tocsr()
 
 
 def _separable_hessian(X, d, center, dtype=np.float64):
@@ -328,7 +332,7 @@ def _hessians_of(X, d, center, dtype=np.float64):
     for k in range(n_neurons):
         dk = d[:, k]
         if sparse.issparse(X):
-            hessian[k, :-1, :-1] = (X.T @ _scaled_rows(X, dk)).toarray()
+            hessian[k, :-1, :-1] = (transposed(X) @ _scaled_rows(X, dk)).toarray()
         elif dk.min() >= 0:
             scaled = X * np.sqrt(dk).astype(X.dtype, copy=False)[:, None]
             hessian[k, :-1, :-1] = scaled.T @ scaled

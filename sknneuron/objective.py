@@ -62,6 +62,8 @@ class Coordinates:
         center = mean if fit_intercept else np.zeros(sample.n_features)
         scale = np.sqrt(np.maximum(variance, 0))
         size = np.abs(center)
+        if (size < FAR_FROM_ZERO * scale).all():
+            return cls(center, scale)
         # A column constant in the sample has no deviation to go by; its size will do.
         constant = ~(scale > 1e-12 * size)
         if constant.any():
@@ -116,7 +118,7 @@ class Objective:
         )
         per_neuron = np.zeros(self.neuron_size)
         per_neuron[: self.n_features] = 1 / self.coordinates.scale
-        per_group = np.tile(per_neuron, n_neurons) if pair.coupled else per_neuron
+        per_group = np.concatenate([per_neuron] * n_neurons) if pair.coupled else per_neuron
         self.l1 = penalty.l1 * per_group
         self.l2 = penalty.l2 * per_group**2
 
@@ -134,6 +136,11 @@ class Objective:
     def weight_shapes(self) -> tuple[tuple[int, ...], ...]:
         """Shapes of what `settled_weights` returns."""
         return (self.n_neurons, self.n_features), (self.n_neurons,)
+
+    @property
+    def exact(self) -> Objective:
+        """The same objective in float64, which nearly all are themselves."""
+        return self
 
     # -- parameters ------------------------------------------------------------------------------
 
@@ -243,9 +250,10 @@ class Objective:
         """What of a sum over the rows is quicker in float32."""
         if self.source.is_sparse or self._block is not None:
             return Single.NONE
-        if self.source.dtype == np.float32 and not self.coordinates.center_rows:
-            return Single.ROWS | Single.HESSIAN
-        return Single.HESSIAN
+        if self.source.dtype != np.float32 or self.coordinates.center_rows:
+            return Single.HESSIAN
+        # On a kink, and between valleys, a row's side matters to the last bit.
+        return Single.ROWS | Single.HESSIAN if self.pair.convex else Single.HESSIAN
 
     def noise_of_single(self, theta) -> tuple[float, float]:
         """What float32 rows do to where a descent ends, and to a value, from the watched rows.
@@ -486,11 +494,14 @@ class Objective:
 
     def flat_fraction(self, theta):
         """Share of (at most `N_WATCHED_ROWS`) rows on which each neuron's derivative vanishes."""
-        flat = self.activation.is_flat(self.pre_activation(theta))
+        z = self.pre_activation(theta)
+        # The neurons of one theta by themselves: those of a softmax layer depend on each other.
+        z = z.T.reshape(-1, self.n_neurons, len(z)).transpose(2, 0, 1)
+        flat = self.activation.is_flat(z)
         share = np.add.reduce(flat, axis=0, dtype=np.intp) / len(flat)
         return share.reshape(*theta.shape[:-2], self.n_neurons)
 
 
 def dot(a, b):
     """Scalar product per group."""
-    return np.einsum("...i,...i->...", a, b)
+    return np.add.reduce(a * b, axis=-1)

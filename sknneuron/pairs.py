@@ -129,17 +129,16 @@ class ChainRule(Pair):
     """Any loss of any activation: ``loss'(y, f(z)) f'(z)`` and so on."""
 
     def derivatives(self, y, z, order, gauss_newton=False):
-        f = self.activation
+        f, loss = self.activation, self.loss
         with np.errstate(all="ignore"):
-            a = f(z)
-            terms = self.loss(y, a)
             if order == 0:
-                return terms, None, None
-            slope_a, f1 = self.loss.derivative(y, a), f.derivative(z)
+                return loss(y, f(z)), None, None
+            a, f1 = f.with_derivative(z)
+            terms, slope_a = loss(y, a), loss.derivative(y, a)
             slope = slope_a * f1
             if order == 1:
                 return terms, slope, None
-            curvature = self.loss.second_derivative(y, a) * f1 * f1
+            curvature = loss.second_derivative(y, a) * f1 * f1
             if not gauss_newton:
                 curvature += slope_a * f.second_derivative(z)
                 if self.convex:
@@ -231,7 +230,7 @@ class SigmoidLogLoss(Pair):
         e = _exp_of_minus_abs(z)
         loss = _sum_of_log1p(e)
         loss += np.add.reduce(np.maximum(z, 0), axis=0)
-        loss -= np.einsum("ik,ik->k", y, z)
+        loss -= np.add.reduce(y * z, axis=0)
         return loss, *self._slopes(y, z, e, order)
 
     @staticmethod
@@ -309,8 +308,7 @@ class SoftmaxLogLoss(Pair):
         if order == 0:
             return terms, None, None
         e /= total[:, None]
-        slope = e.copy(order="K")
-        slope[rows, y] -= 1
+        slope = e - (y == np.arange(e.shape[1])[:, None]).T
         return terms, slope, e if order == 2 else None
 
     def null_bias(self, y, sample_weight):

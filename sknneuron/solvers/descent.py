@@ -31,7 +31,7 @@ MOST_MOVED, MOST_OFF = 0.01, 0.3
 
 @dataclass
 class Descent:
-    """Minimise a smooth convex objective from a start.
+    """Minimise a smooth objective from a start; one that is not convex from near a minimum.
 
     Parameters
     ----------
@@ -56,6 +56,8 @@ class Descent:
     probe: Objective | None = None
 
     def __post_init__(self):
+        # Where the loss is not convex its Hessian may be negative; Gauss-Newton's never is.
+        self.gauss_newton = not self.objective.pair.convex
         self.fresh = False
         self.previous: float | None = None
         # The contraction before the last one: of a factor from a subsample, what is expected of it.
@@ -100,7 +102,14 @@ class Descent:
                 return
             order = 2 if self._hessian_would_pay(total, allowed, ratio) else 1
             found = backtrack(
-                objective, theta, step, value, decrement, order=order, single=self.single
+                objective,
+                theta,
+                step,
+                value,
+                decrement,
+                order=order,
+                gauss_newton=self.gauss_newton,
+                single=self.single,
             )
             if found is None:
                 if self.fresh:
@@ -124,8 +133,9 @@ class Descent:
 
     def _renew_at(self, theta):
         """Take the Hessian at `theta` for the preconditioner; return value and gradient."""
-        single = self.single
-        value, gradient, hessian = self.objective.value_gradient_hessian(theta, single=single)
+        value, gradient, hessian = self.objective.value_gradient_hessian(
+            theta, self.gauss_newton, self.single
+        )
         self._renew(hessian, theta)
         return value, gradient
 
@@ -142,7 +152,7 @@ class Descent:
     def _double(self, theta):
         """The Hessian in float64, and all from now on: float32 was too coarse for it."""
         self.single &= ~Single.HESSIAN
-        return self.objective.value_gradient_hessian(theta)[2]
+        return self.objective.value_gradient_hessian(theta, self.gauss_newton)[2]
 
     def _rows_are_too_coarse(self, value: float, theta) -> bool:
         if Single.ROWS not in self.single:

@@ -57,7 +57,7 @@ def backtrack(
     trial = theta + step
     # The full step is nearly always right: evaluate there at once all that the next step needs.
     result = evaluate(trial)
-    if np.all(result[0] <= value - 2 * SUFFICIENT_DECREASE * decrement + rounding):
+    if (result[0] <= value - 2 * SUFFICIENT_DECREASE * decrement + rounding).all():
         return trial, *result, length
     for _ in range(MAX_TRIALS):
         new = result[0]
@@ -67,7 +67,8 @@ def backtrack(
             break
         length = np.where(short, length * _shrink(length, value, new, decrement), length)
         trial = theta + length[:, None] * step
-        result = (objective.value(trial),)
+        # The second trial is nearly always right, too, and a gradient costs no more than a value.
+        result = evaluate(trial) if order == 1 else (objective.value(trial),)
     else:
         length = np.where(short, 0.0, length)
         if not length.any():

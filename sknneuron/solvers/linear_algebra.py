@@ -8,7 +8,7 @@ from scipy.linalg import lapack
 
 from ..objective import dot
 
-__all__ = ["SpdSolver", "dot"]
+__all__ = ["SpdSolver", "dot", "solve_positive"]
 
 # Below this squared pivot (of a matrix with unit diagonal) a Cholesky factor is noise.
 LEAST_PIVOT = 1e-13
@@ -40,7 +40,7 @@ class SpdSolver:
         return x
 
     def least_pivot(self) -> float:
-        """Least share of a parameter's curvature that others have no part in; 0 with a ridge."""
+        """Least share of a parameter's curvature that is its alone; 0 with a ridge."""
         if self.ridge:
             return 0.0
         shares = [factor.diagonal() ** 2 / dot(factor, factor) for factor, _ in self._factors]
@@ -55,6 +55,17 @@ class SpdSolver:
         factor, ridge = _factor_with_ridge(H * inverse * inverse[:, None])
         self.ridge = max(self.ridge, ridge)
         return factor, inverse
+
+
+def solve_positive(matrices, g):
+    """Solve with each group's matrix, positive definite but perhaps for rounding."""
+    x = np.empty_like(g)
+    for k, matrix in enumerate(matrices):
+        # LAPACK itself, and the transpose that it need not copy.
+        _, x[k], failed = lapack.dposv(matrix.T, g[k], lower=1)
+        if failed:
+            x[k] = np.linalg.solve(matrix, g[k])
+    return x
 
 
 def _plain_factor(H):

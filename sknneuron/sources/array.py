@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
+from .._csr import rows_of
 from .base import Block, Kernel, Source
 
 # A block is streamed past temporaries of a tenth of its size, which stay in a core's cache. Shorter
@@ -66,7 +67,7 @@ class ArraySource(Source):
         weight = None if self.sample_weight is None else self.sample_weight[start:stop]
         if not self.is_sparse:
             return self.X[start:stop], self.y[start:stop], weight
-        return _csr_rows(self.X, start, stop), self.y[start:stop], weight
+        return rows_of(self.X, start, stop), self.y[start:stop], weight
 
     def map_sum(self, kernel: Kernel, *params) -> tuple:
         if self.n_blocks == 1:
@@ -96,7 +97,8 @@ class ArraySource(Source):
     def take(self, rows, sample_weight=None) -> ArraySource:
         if sample_weight is None:
             sample_weight = self.weight_of(rows)
-        return ArraySource(self.X[rows], self.y[rows], sample_weight, n_threads=self.n_threads)
+        X, y = _rows_of(self.X, rows), _rows_of(self.y, rows)
+        return ArraySource(X, y, sample_weight, n_threads=self.n_threads)
 
     @property
     def _has_rows_together(self) -> bool:
@@ -166,6 +168,13 @@ class Gathered(ArraySource):
         return self.source.take(self.rows, self.sample_weight)
 
 
+def _rows_of(array, rows):
+    if type(array) is np.ndarray and array.flags.c_contiguous:
+        # Whole rows at a time. Of another layout it would copy the array first.
+        return array.take(rows, axis=0)
+    return array[rows]
+
+
 def add_in_order(parts) -> tuple:
     """The sum of what a kernel returned for several blocks, one after the other."""
     total, *rest = parts
@@ -180,13 +189,3 @@ def _add(total: tuple, part: tuple) -> tuple:
         np.add(a, b, out=a) if isinstance(a, np.ndarray) else a + b
         for a, b in zip(total, part, strict=True)
     )
-
-
-def _csr_rows(X, start: int, stop: int):
-    """Rows of a CSR matrix as views: scipy's own slicing copies the entries."""
-    first, last = X.indptr[start], X.indptr[stop]
-    rows = X.__class__((stop - start, X.shape[1]), dtype=X.dtype)
-    rows.data = X.data[first:last]
-    rows.indices = X.indices[first:last]
-    rows.indptr = X.indptr[start : stop + 1] - first
-    return rows

@@ -98,7 +98,7 @@ def test_close_to_the_best_of_twenty_scipy_starts(activation, references):
 def test_ends_where_the_gradient_is_zero(activation, loss):
     X, y = teacher_data(activation)
     objective = make_objective(X, y, activation, loss)
-    last = train(objective)[-1]
+    last = train(objective, tol=1e-15)[-1]
     assert not last.message
     # Nothing lower nearby, kinks included.
     value = objective.total(last.theta)
@@ -135,6 +135,17 @@ def test_subsample_of_many_rows_and_few_full_passes():
     null = objective.total(objective.null())
     left = objective.total(iterates[-1].theta) - exact.value
     assert left <= 1e-8 * (null - exact.value)
+
+
+def test_noise_alone_where_the_subsample_misleads():
+    # Where it sends the full data, the loss may curve down along some weight.
+    for seed in (1, 22, 43, 58):
+        rng = np.random.default_rng(seed)
+        X, y = rng.standard_normal((5000, 3)), rng.standard_normal(5000)
+        objective = make_objective(X, y, "sigmoid", alpha=1e-5)
+        last = train(objective, tol=1e-6)[-1]
+        assert not last.message
+        assert last.value < objective.total(objective.null())
 
 
 def test_starts_at_the_null_neuron():

@@ -22,6 +22,8 @@ from .pairs import Pair
 # are worth adding up what comes of them.
 STRIP_BYTES = 1 << 20
 LEAST_STRIP = 1024
+# If no more than this share of the rows has curvature, it pays to gather them.
+MOST_CURVED = 0.8
 
 
 @dataclass(frozen=True)
@@ -278,8 +280,12 @@ def _hessians_of(X, d, center):
     n_features, n_neurons = X.shape[1], d.shape[1]
     hessian = np.empty((n_neurons, n_features + 1, n_features + 1))
     if isinstance(X, np.ndarray) and center is not None:
+        if n_neurons == 1 and np.count_nonzero(d) < MOST_CURVED * len(d):
+            # Rows on the flat side of a kink count for nothing.
+            curved = np.flatnonzero(d)
+            X, d = X.take(curved, axis=0) if X.flags.c_contiguous else X[curved], d[curved]
         X = X - center
-        if n_neurons == 1 and d.min() >= 0:
+        if n_neurons == 1 and d.min(initial=0.0) >= 0:
             # The copy can be scaled where it lies.
             root = np.sqrt(d[:, 0])
             X *= root[:, None]

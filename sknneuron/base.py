@@ -38,9 +38,11 @@ from .training import Measured, Outcome, Stopping, Training, columns_of_history
 
 # Entries of X below which threads cost more than they bring.
 SMALL = 1 << 19
-# Entries of a matrix, and multiplications, up to which BLAS stays on one thread of itself.
+# Entries of a matrix, multiplications, and rows of a factor up to which BLAS stays on one thread of
+# itself.
 SMALL_MATRIX = 8192
 SMALL_PRODUCT = 200_000
+SMALL_FACTOR = 64
 # Sizes of columns between which their squares, and the squares of those, can be computed with.
 TINY, LARGE = 1e-140, 1e150
 
@@ -143,9 +145,7 @@ class BaseNeuron(
 
     def _train(self, inputs: Inputs, X_given, y_given, sample_weight) -> Outcome:
         source, targets = inputs.source, inputs.targets
-        size = self._group_size(source.n_features, targets)
-        small = source.n_rows * size <= SMALL_MATRIX and source.n_rows * size**2 <= SMALL_PRODUCT
-        with nullcontext() if small else single_threaded_blas():
+        with nullcontext() if self._is_small(source, targets) else single_threaded_blas():
             objective = self._checked_objective(source, targets)
             start = self._start(objective)
             solver = self._make_solver(self.solver, objective)
@@ -224,9 +224,16 @@ class BaseNeuron(
         """Tolerance of the training loop."""
         return self.tol
 
-    def _group_size(self, n_features: int, targets) -> int:
-        """Number of weights that one loss joins."""
-        return n_features * (targets.n_neurons if targets.pair.coupled else 1)
+    def _is_small(self, source, targets) -> bool:
+        """Whether BLAS would take no second thread to any product or factor."""
+        columns, size = self._matrix_sizes(source.n_features, targets)
+        entries = source.n_rows * columns
+        return entries <= SMALL_MATRIX and entries * size <= SMALL_PRODUCT and size <= SMALL_FACTOR
+
+    def _matrix_sizes(self, n_features: int, targets) -> tuple[int, int]:
+        """Columns of the rows' matrix, and number of weights that one loss joins."""
+        columns = n_features + 1
+        return columns, columns * (targets.n_neurons if targets.pair.coupled else 1)
 
     def _objective(self, source, targets, coordinates=None) -> Objective:
         """The objective over the rows of `source`, in these coordinates or its own."""
@@ -289,6 +296,8 @@ class BaseNeuron(
 
     def _check_sizes(self, scale) -> None:
         """Refuse columns whose squares overflow or underflow."""
+        if scale.min() >= TINY and scale.max() < LARGE:
+            return
         for bad, size, fate in (
             (~(scale < LARGE), "large", "overflow"),
             (scale < TINY, "small", "vanish"),

@@ -243,8 +243,9 @@ class NeuronLayer(BaseNeuron):
     def _tol(self):
         return AUTO_TOL if self.tol == "auto" else self.tol
 
-    def _group_size(self, n_features, targets) -> int:
-        return self.n_neurons * (n_features + targets.n_neurons)
+    def _matrix_sizes(self, n_features, targets):
+        size = self.n_neurons * (n_features + targets.n_neurons)
+        return size, size
 
     def _hidden_activation(self) -> Activation:
         activation = get_activation(self.activation)

@@ -60,6 +60,8 @@ class Coordinates:
         center = mean if fit_intercept else np.zeros(sample.n_features)
         scale = np.sqrt(np.maximum(variance, 0))
         size = np.abs(center)
+        if (size < FAR_FROM_ZERO * scale).all():
+            return cls(center, scale)
         # A column constant in the sample has no deviation to go by; its size will do.
         constant = ~(scale > 1e-12 * size)
         if constant.any():
@@ -114,7 +116,7 @@ class Objective:
         )
         per_neuron = np.zeros(self.neuron_size)
         per_neuron[: self.n_features] = 1 / self.coordinates.scale
-        per_group = np.tile(per_neuron, n_neurons) if pair.coupled else per_neuron
+        per_group = np.concatenate([per_neuron] * n_neurons) if pair.coupled else per_neuron
         self.l1 = penalty.l1 * per_group
         self.l2 = penalty.l2 * per_group**2
 
@@ -132,6 +134,11 @@ class Objective:
     def weight_shapes(self) -> tuple[tuple[int, ...], ...]:
         """Shapes of what `settled_weights` returns."""
         return (self.n_neurons, self.n_features), (self.n_neurons,)
+
+    @property
+    def exact(self) -> Objective:
+        """The same objective in float64, which nearly all are themselves."""
+        return self
 
     # -- parameters ------------------------------------------------------------------------------
 
@@ -174,10 +181,11 @@ class Objective:
             intercept = theta.reshape(self.n_neurons, self.neuron_size)[:, -1]
         return coef, np.ascontiguousarray(intercept)
 
-    def _kernel(self, order, gauss_newton=False):
+    def _kernel(self, order, gauss_newton=False, single=False):
         centers = self.fit_intercept and not self.source.is_sparse
         center = self.coordinates.center if centers else None
-        return LossSums(self.pair, order, gauss_newton, center, self.coordinates.center_rows)
+        center_rows = self.coordinates.center_rows
+        return LossSums(self.pair, order, gauss_newton, center, center_rows, single)
 
     def _to_mean(self, raw):
         return raw / self.source.total_weight
@@ -215,25 +223,33 @@ class Objective:
         slope = self.l2 * theta
         return loss + 0.5 * dot(slope, theta), gradient + slope
 
-    def value_gradient_hessian(self, theta, gauss_newton=False):
-        """Smooth part, its gradient and its Hessian (of convex type with `gauss_newton`)."""
-        loss, gradient, hessian = self._means(theta, 2, gauss_newton)
+    def value_gradient_hessian(self, theta, gauss_newton=False, single=False):
+        """Smooth part, its gradient and its Hessian (of convex type with `gauss_newton`).
+
+        With `single` the Hessian is a float32 product where that is quicker.
+        """
+        loss, gradient, hessian = self._means(theta, 2, gauss_newton, single)
         slope = self.l2 * theta
         n_groups, size = self.shape
         hessian.reshape(n_groups, -1)[:, :: size + 1] += self.l2
         return loss + 0.5 * dot(slope, theta), gradient + slope, hessian
 
-    def _means(self, theta, order, gauss_newton=False):
+    def _means(self, theta, order, gauss_newton=False, single=False):
         """The loss, and by `order` its gradient and Hessian in theta, as means over the rows."""
         if self._block is not None:
             return self._block.means(theta, order, gauss_newton)
-        sums = self.source.map_sum(self._kernel(order, gauss_newton), *self._params(theta))
+        sums = self.source.map_sum(self._kernel(order, gauss_newton, single), *self._params(theta))
         to_theta = (self._to_mean, self._to_gradient, self._to_hessian)
         return tuple(convert(raw) for convert, raw in zip(to_theta, sums, strict=False))
 
     @cached_property
     def _block(self) -> StandardBlock | None:
         return StandardBlock.of(self)
+
+    @property
+    def has_single(self) -> bool:
+        """Whether a Hessian in float32 is any quicker."""
+        return not self.source.is_sparse and self._block is None
 
     def value_gradient_working(self, theta, columns, gauss_newton=False):
         """Smooth part, its whole gradient, and its Hessian in a few features of each neuron.
@@ -366,7 +382,7 @@ class Objective:
         """Objective of the best neuron with a bias alone."""
         return self._at_null[0]
 
-    @property
+    @cached_property
     def rounding(self) -> float:
         """What rounding may add to the objective: a few eps times the mean absolute loss term."""
         return 4 * self.source.eps * self._at_null[1]
@@ -437,19 +453,24 @@ class Objective:
         d = np.empty(source.n_rows)
         # By blocks: float32 rows times float64 weights are widened first.
         for start in range(0, source.n_rows, source.block_rows):
-            rows = slice(start, start + source.block_rows)
-            z = source.X[rows] @ coef.T + intercept
-            dz = self.pair.derivatives(source.y[rows], z, 2, True)[2]
-            d[rows] = (dz * (1 - dz) if self.pair.coupled else dz).sum(axis=1)
-        return d if source.sample_weight is None else d * source.sample_weight
+            stop = min(start + source.block_rows, source.n_rows)
+            X, y, weight = source.block(start, stop)
+            dz = self.pair.derivatives(y, X @ coef.T + intercept, 2, True)[2]
+            d[start:stop] = (dz * (1 - dz) if self.pair.coupled else dz).sum(axis=1)
+            if weight is not None:
+                d[start:stop] *= weight
+        return d
 
     def flat_fraction(self, theta):
         """Share of (at most `N_WATCHED_ROWS`) rows on which each neuron's derivative vanishes."""
-        flat = self.activation.is_flat(self.pre_activation(theta))
+        z = self.pre_activation(theta)
+        # The neurons of one theta by themselves: those of a softmax layer depend on each other.
+        z = z.T.reshape(-1, self.n_neurons, len(z)).transpose(2, 0, 1)
+        flat = self.activation.is_flat(z)
         share = np.add.reduce(flat, axis=0, dtype=np.intp) / len(flat)
         return share.reshape(*theta.shape[:-2], self.n_neurons)
 
 
 def dot(a, b):
     """Scalar product per group."""
-    return np.einsum("...i,...i->...", a, b)
+    return np.add.reduce(a * b, axis=-1)

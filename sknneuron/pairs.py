@@ -230,7 +230,7 @@ class SigmoidLogLoss(Pair):
         e = _exp_of_minus_abs(z)
         loss = _sum_of_log1p(e)
         loss += np.add.reduce(np.maximum(z, 0), axis=0)
-        loss -= np.einsum("ik,ik->k", y, z)
+        loss -= np.add.reduce(y * z, axis=0)
         return loss, *self._slopes(y, z, e, order)
 
     @staticmethod
@@ -308,8 +308,7 @@ class SoftmaxLogLoss(Pair):
         if order == 0:
             return terms, None, None
         e /= total[:, None]
-        slope = e.copy(order="K")
-        slope[rows, y] -= 1
+        slope = e - (y == np.arange(e.shape[1])[:, None]).T
         return terms, slope, e if order == 2 else None
 
     def null_bias(self, y, sample_weight):

@@ -165,7 +165,7 @@ class Training:
             for iterate in solver.iterate(self.objective, start, goal, rng):
                 is_new = last is None or iterate.theta is not last.theta
                 last = iterate
-                on_all_rows = iterate.objective is self.objective
+                on_all_rows = iterate.objective.exact is self.objective
                 if is_new:
                     n_iter += 1
                     stop, validation_loss = self._record(
@@ -301,10 +301,10 @@ def columns_of_history(measured: list[Measured]) -> dict[str, np.ndarray]:
     """
     iterates = [m.iterate for m in measured]
     objective = iterates[0].objective
-    thetas = np.stack([iterate.theta for iterate in iterates])
+    thetas = np.array([iterate.theta for iterate in iterates])
     value = np.array([iterate.value for iterate in iterates])
     l2 = objective.l2_value(thetas).sum(axis=-1)
-    l1 = objective.l1_value(thetas).sum(axis=-1)
+    l1 = objective.l1_value(thetas).sum(axis=-1) if objective.penalty.l1 else 0.0
     columns = {
         "iteration": np.array([m.n_iter for m in measured]),
         "elapsed": np.array([m.elapsed for m in measured]),

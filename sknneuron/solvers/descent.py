@@ -22,6 +22,8 @@ from .memory import Memory
 # Contraction past which the preconditioner is worth a second thought.
 POOR = 0.05
 MAX_STEPS = 200
+# A Hessian in float32 is as good as one in float64 if all pivots are over this.
+LEAST_SINGLE_PIVOT = 1e-3
 
 
 @dataclass
@@ -56,6 +58,7 @@ class Descent:
         self.fresh = False
         self.previous: float | None = None
         self.memory = Memory()
+        self.single = self.objective.has_single
 
     def iterate(self, theta) -> Iterator[Iterate]:
         """Yield iterates; the last one is flagged, and its gap says what is left.
@@ -65,8 +68,7 @@ class Descent:
         """
         objective = self.objective
         if self.factor is None:
-            value, gradient, hessian = self._all_at(theta)
-            self._renew(hessian)
+            value, gradient = self._renew_at(theta)
         else:
             value, gradient = objective.value_and_gradient(theta)
         step_size = np.nan
@@ -97,6 +99,7 @@ class Descent:
                 decrement,
                 order=order,
                 gauss_newton=self.gauss_newton,
+                single=self.single,
             )
             if found is None:
                 if self.fresh:
@@ -105,29 +108,40 @@ class Descent:
                     current.message = "the line search found no lower point"
                     yield current
                     return
-                value, gradient, hessian = objective.value_gradient_hessian(
-                    theta, self.gauss_newton
-                )
-                self._renew(hessian)
+                value, gradient = self._renew_at(theta)
                 self.previous = None
                 continue
             new, value, new_gradient, hessian, taken = found
             step_size = float(taken.max())
             self.previous = total if taken.min() >= 0.5 else None
             if hessian is not None:
-                self._renew(hessian)
+                self._renew(hessian, new)
             else:
                 self.fresh = False
                 self.memory.remember(new - theta, new_gradient - gradient)
             theta, gradient = new, new_gradient
 
-    def _all_at(self, theta):
-        return self.objective.value_gradient_hessian(theta, self.gauss_newton)
+    def _renew_at(self, theta):
+        """Take the Hessian at `theta` for the preconditioner; return value and gradient."""
+        value, gradient, hessian = self.objective.value_gradient_hessian(
+            theta, self.gauss_newton, self.single
+        )
+        self._renew(hessian, theta)
+        return value, gradient
 
-    def _renew(self, hessian) -> None:
+    def _renew(self, hessian, theta) -> None:
+        if self.single and not np.isfinite(hessian).all():
+            hessian = self._double(theta)
         self.factor = newton_solver(self.objective, hessian)
+        if self.single and self.factor.least_pivot() < LEAST_SINGLE_PIVOT:
+            self.factor = newton_solver(self.objective, self._double(theta))
         self.memory = Memory()
         self.fresh = True
+
+    def _double(self, theta):
+        """The Hessian in float64, and all from now on: float32 was too coarse for it."""
+        self.single = False
+        return self.objective.value_gradient_hessian(theta, self.gauss_newton)[2]
 
     def _expected_contraction(self, ratio: float | None) -> float:
         """What the decrement will shrink by in the next step, from what the last one did."""

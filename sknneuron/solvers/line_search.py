@@ -10,7 +10,9 @@ SUFFICIENT_DECREASE = 1e-4
 MAX_TRIALS = 40
 
 
-def backtrack(objective: Objective, theta, step, value, decrement, *, order, gauss_newton=False):
+def backtrack(
+    objective: Objective, theta, step, value, decrement, *, order, gauss_newton=False, single=False
+):
     """Find a step length that lowers the objective enough (Armijo), group by group.
 
     Parameters
@@ -24,6 +26,8 @@ def backtrack(objective: Objective, theta, step, value, decrement, *, order, gau
     order : {1, 2}
         What to evaluate at the new point: its Hessian too with 2.
     gauss_newton : bool
+    single : bool
+        Whether a Hessian in float32 will do.
 
     Returns
     -------
@@ -34,7 +38,7 @@ def backtrack(objective: Objective, theta, step, value, decrement, *, order, gau
 
     def evaluate(at):
         if order == 2:
-            return objective.value_gradient_hessian(at, gauss_newton)
+            return objective.value_gradient_hessian(at, gauss_newton, single)
         return *objective.value_and_gradient(at), None
 
     rounding = objective.rounding + 1e-15 * np.abs(value)
@@ -42,7 +46,7 @@ def backtrack(objective: Objective, theta, step, value, decrement, *, order, gau
     trial = theta + step
     # The full step is nearly always right: evaluate there at once all that the next step needs.
     result = evaluate(trial)
-    if np.all(result[0] <= value - 2 * SUFFICIENT_DECREASE * decrement + rounding):
+    if (result[0] <= value - 2 * SUFFICIENT_DECREASE * decrement + rounding).all():
         return trial, *result, length
     for _ in range(MAX_TRIALS):
         new = result[0]
@@ -52,7 +56,8 @@ def backtrack(objective: Objective, theta, step, value, decrement, *, order, gau
             break
         length = np.where(short, length * _shrink(length, value, new, decrement), length)
         trial = theta + length[:, None] * step
-        result = (objective.value(trial),)
+        # The second trial is nearly always right, too, and a gradient costs no more than a value.
+        result = evaluate(trial) if order == 1 else (objective.value(trial),)
     else:
         length = np.where(short, 0.0, length)
         if not length.any():

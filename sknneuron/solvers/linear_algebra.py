@@ -39,6 +39,13 @@ class SpdSolver:
                 x[k] = lapack.dpotrs(factor, g[k] * inverse, lower=1)[0] * inverse
         return x
 
+    def least_pivot(self) -> float:
+        """Least share of a parameter's curvature that is its alone; 0 with a ridge."""
+        if self.ridge:
+            return 0.0
+        shares = [factor.diagonal() ** 2 / dot(factor, factor) for factor, _ in self._factors]
+        return float(min(share.min(initial=1.0) for share in shares))
+
     def _scaled_factor(self, H):
         """Factor of H scaled to a unit diagonal, with a ridge if need be; and the scale."""
         diagonal = H.diagonal()

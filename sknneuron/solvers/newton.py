@@ -77,7 +77,7 @@ class Newton(Solver):
                 yield current
                 return
             theta, value, gradient, hessian, taken = found
-            step_size = float(np.max(taken))
+            step_size = float(taken.max())
             previous = total if step_size == 1 else np.nan
 
 

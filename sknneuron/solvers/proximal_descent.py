@@ -19,6 +19,8 @@ SUFFICIENT_DECREASE = 1e-4
 FIRST_CONTRACTION = 0.05
 # A step that moves no z by more than this leaves the Hessian good enough for the next one.
 SMALL_SHIFT = 0.1
+# A subsample's Hessian serves as long as its steps leave no more than this of the decrement.
+SLOW = 0.1
 
 
 @dataclass
@@ -91,6 +93,8 @@ class ProximalDescent:
         self.target = target
         self.rounding = objective.rounding
         self.working = WorkingSet(objective)
+        # Where Hessians are taken: over all rows, or over a subsample.
+        self.curvature = self.working
         self.ratio: float | None = None
 
     def iterate(self, theta, sample: Objective | None = None) -> Iterator[Iterate]:
@@ -103,15 +107,24 @@ class ProximalDescent:
         ----------
         theta : ndarray
         sample : Objective, default=None
-            A subsample whose Hessian serves for the first step.
+            A subsample whose Hessian serves for the first step, and where one over all rows is
+            dear for the next ones too, as long as they lead fast enough.
         """
-        point = self._begin(theta, sample)
+        if sample is not None:
+            self.curvature = WorkingSet(sample)
+        point = self._point(theta)
+        if self.working.in_one_pass:
+            self.curvature = self.working
         step_size, previous = np.nan, None
         for _ in range(MAX_STEPS):
             current = self._iterate(point, step_size)
             allowed = self.target(current.value + self._l1(point.theta), point.theta)
             step = self._model_step(point, 1e-3 * allowed)
             self.ratio = None if previous is None else step.decrement / previous
+            if self._is_slow(step_size):
+                point = self._renewed(point)
+                step = self._model_step(point, 1e-3 * allowed)
+                self.ratio = None
             current.gap = self._gap(point, step)
             yield current
             left = max(step.decrement, 0.0) * self._contraction(point, step)
@@ -133,29 +146,36 @@ class ProximalDescent:
 
     # -- points ------------------------------------------------------------------------------------
 
-    def _begin(self, theta, sample: Objective | None) -> Point:
-        if sample is None and self.working.holds_all:
-            return self._point(theta, self.working.choose(theta, theta))
+    def _point(self, theta, slope=None) -> Point:
+        """The point at `theta`, its working set chosen by a gradient if that is known already."""
+        one_pass = self.curvature is self.working and self.working.in_one_pass
+        if one_pass and (slope is not None or self.working.holds_all):
+            columns = self.working.choose(theta, slope)
+            value, gradient, hessians = self.working.evaluate(theta, columns)
+            return Point(theta, value, gradient, columns, hessians)
         value, gradient = self.objective.value_and_gradient(theta)
         columns = self.working.choose(theta, gradient)
-        source = self.working if sample is None else WorkingSet(sample)
-        hessians = source.hessians(theta, columns, gradient)
-        return Point(theta, value, gradient, columns, hessians, exact=sample is None)
-
-    def _point(self, theta, columns) -> Point:
-        value, gradient, hessians = self.working.evaluate(theta, columns)
-        return Point(theta, value, gradient, columns, hessians)
+        hessians = self.curvature.hessians(theta, columns, gradient)
+        exact = self.curvature is self.working
+        return Point(theta, value, gradient, columns, hessians, exact)
 
     def _renewed(self, point: Point) -> Point:
-        """The same point with the Hessian from there, in a working set chosen anew."""
+        """The same point with the Hessian of all rows from there, in a working set chosen anew."""
+        self.curvature = self.working
         columns = self.working.choose(point.theta, point.gradient)
         hessians = self.working.hessians(point.theta, columns, point.gradient)
         return Point(point.theta, point.value, point.gradient, columns, hessians)
 
+    def _is_slow(self, step_size: float) -> bool:
+        """Whether a subsample's Hessian leads on too slowly."""
+        if self.curvature is self.working or np.isnan(step_size):
+            return False
+        return self.ratio is None or self.ratio > SLOW
+
     def _arrived(self, theta, step: Step, point: Point, keep_hessian: bool) -> Point:
         """The point at `theta`, with a new Hessian or the old one."""
         if not keep_hessian:
-            return self._point(theta, self.working.choose(theta, step.gradient))
+            return self._point(theta, step.gradient)
         value, gradient = self.objective.value_and_gradient(theta)
         new = Point(theta, value, gradient, point.columns, point.hessians, exact=False)
         return self._renewed(new) if self.working.missing(new.columns, theta, gradient) else new

@@ -22,7 +22,7 @@ GROWTH = 10
 MAX_STAGES = 3
 # On a subsample the L1 norm is stronger by so many standard errors of a slope, which keeps out most
 # of the weights that only its noise would wake.
-NOISE_MARGIN = 0
+NOISE_MARGIN = 2
 
 # Iterates, and at the end what a warm start came to.
 Steps = Generator[Iterate, None, Any]
@@ -80,7 +80,7 @@ class ProximalNewton(Solver):
             noise = 0.5 * (1 + np.count_nonzero(theta)) / m
             return max(0.05 * noise, goal.target(value, theta))
 
-        strict = sample.subsample(np.arange(m))
+        strict = sample.over(sample.source)
         strict.l1 = sample.l1 + np.where(sample.l1 > 0, NOISE_MARGIN * slope_noise(sample), 0.0)
         for iterate in ProximalDescent(strict, target).iterate(theta):
             theta = iterate.theta

@@ -77,23 +77,22 @@ class WorkingSet:
     # -- derivatives -------------------------------------------------------------------------------
 
     @property
-    def _cuts_columns(self) -> bool:
-        """Whether columns are cut out once, which is dear in sparse rows, and not in each pass."""
+    def in_one_pass(self) -> bool:
+        """Whether the Hessian comes with value and gradient for little more, as in dense rows.
+
+        Out of sparse rows columns are dear to cut, so that is done once and not in each pass.
+        """
         source = self.objective.source
-        return source.is_sparse and source.in_memory
+        return not (source.is_sparse and source.in_memory)
 
     def evaluate(self, theta, columns):
         """Value, whole gradient, and Hessians in these columns."""
-        objective = self.objective
-        if not self._cuts_columns:
-            return objective.value_gradient_working(theta, columns, self.gauss_newton)
-        value, gradient = objective.value_and_gradient(theta)
-        return value, gradient, self.hessians(theta, columns, gradient)
+        return self.objective.value_gradient_working(theta, columns, self.gauss_newton)
 
     def hessians(self, theta, columns, gradient):
         """The Hessians in these columns, one per group; weights elsewhere are zero."""
         objective = self.objective
-        if not self._cuts_columns:
+        if self.in_one_pass:
             return objective.value_gradient_working(theta, columns, self.gauss_newton)[2]
         wanted = reduce(np.union1d, columns)
         if not np.all(np.isin(wanted, self._columns)):

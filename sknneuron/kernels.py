@@ -24,6 +24,8 @@ from .pairs import Pair
 # are worth adding up what comes of them.
 STRIP_BYTES = 1 << 20
 LEAST_STRIP = 512
+# If no more than this share of the rows has curvature, it pays to gather them.
+MOST_CURVED = 0.8
 # Rows whose products are added in float32 before float64 takes over.
 SINGLE_ROWS = 4096
 
@@ -346,10 +348,15 @@ def _hessians_of(X, d, center, dtype=np.float64):
     n_features, n_neurons = X.shape[1], d.shape[1]
     hessian = np.empty((n_neurons, n_features + 1, n_features + 1))
     if not sparse.issparse(X) and center is not None:
+        is_host = isinstance(X, np.ndarray)
+        if is_host and n_neurons == 1 and np.count_nonzero(d) < MOST_CURVED * len(d):
+            # Rows on the flat side of a kink count for nothing.
+            curved = np.flatnonzero(d)
+            X, d = X.take(curved, axis=0) if X.flags.c_contiguous else X[curved], d[curved]
         X = X - (center if dtype == np.float64 else center.astype(X.dtype))
-        if isinstance(X, np.ndarray):
+        if is_host:
             X = X.astype(dtype, copy=False)
-            if n_neurons == 1 and d.min() >= 0:
+            if n_neurons == 1 and d.min(initial=0.0) >= 0:
                 # The copy can be scaled where it lies.
                 root = np.sqrt(d[:, 0]).astype(dtype, copy=False)
                 X *= root[:, None]

@@ -130,7 +130,7 @@ class BendSums:
         X = _float64(X)
         if self.center is not None:
             X = X - self.center
-        z, dz = _weighted_sum(X, weights, bias), _weighted_sum(X, weights_step, bias_step)
+        z, dz = weighted_sum(X, weights, bias), weighted_sum(X, weights_step, bias_step)
         r = self.pair.bend(y, z, dz)
         return (_gradient(X, r if sample_weight is None else sample_weight[:, None] * r),)
 

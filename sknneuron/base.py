@@ -152,7 +152,9 @@ class BaseNeuron(
             callbacks = self._callbacks(X_given, y_given, sample_weight, targets)
             outcome = Training(
                 objective,
-                Stopping(self.max_iter, self._tol, self.n_iter_no_change, self.early_stopping),
+                Stopping(
+                    self.max_iter, self._tol_for(solver), self.n_iter_no_change, self.early_stopping
+                ),
                 history := History(self.record, self._earlier_history()),
                 validation=self._validation_objective(objective, inputs.validation),
                 on_iterate=callbacks,
@@ -219,8 +221,7 @@ class BaseNeuron(
     _warn_of_bad_fit = staticmethod(warn_of_bad_fit)
     _solver_for = staticmethod(make_solver)
 
-    @property
-    def _tol(self):
+    def _tol_for(self, solver: Solver):
         """Tolerance of the training loop."""
         return self.tol
 

@@ -40,8 +40,18 @@ class History:
             self._first_iteration = int(previous["iteration"][-1]) + 1
             self._first_elapsed = float(previous["elapsed"][-1])
 
-    def extend(self, iterates: Columns) -> None:
-        """Add iterates, their `iteration` and `elapsed` counted from the start of this training."""
+    def wants(self, n_ahead: int) -> bool:
+        """Whether the iterate that `n_ahead` others come before is kept, should it not be the last.
+
+        Who looks at none that is not can say so to `extend`.
+        """
+        return (self._count + n_ahead) % self._stride == 0
+
+    def extend(self, iterates: Columns, n_seen: int | None = None) -> None:
+        """Add iterates, their `iteration` and `elapsed` counted from the start of this training.
+
+        With `n_seen` they are the last of so many, and before it those that are wanted.
+        """
         if self.record is False:
             return
         if self._first_iteration:
@@ -50,13 +60,16 @@ class History:
                 "iteration": iterates["iteration"] + self._first_iteration,
                 "elapsed": iterates["elapsed"] + self._first_elapsed,
             }
-        self._keep(iterates)
+        self._keep(iterates, n_seen)
 
-    def _keep(self, iterates: Columns) -> None:
+    def _keep(self, iterates: Columns, n_seen: int | None = None) -> None:
         if self.record == "loss":
             iterates = {key: values for key, values in iterates.items() if key not in WEIGHTS}
-        n = len(iterates["iteration"])
-        kept = _every(iterates, self._stride, -self._count % self._stride)
+        n = len(iterates["iteration"]) if n_seen is None else n_seen
+        if n_seen is None:
+            kept = _every(iterates, self._stride, -self._count % self._stride)
+        else:
+            kept = iterates if self.wants(n - 1) else {k: v[:-1] for k, v in iterates.items()}
         self._kept.append(kept)
         self._n_kept += len(kept["iteration"])
         self._latest = iterates

@@ -147,6 +147,7 @@ class Training:
         self.verbose = verbose
         self.name = name
         self._unwritten: list[Measured] = []
+        self._n_seen, self._last_is_wanted = 0, True
         self._best: tuple[float, Iterate] | None = None
 
     # A step out of what floats can hold shows by its value, and is not taken.
@@ -248,19 +249,26 @@ class Training:
         return bool(stop), validation_loss
 
     def _keep(self, measured: Measured) -> None:
-        """Put an iterate with those to be written into the history together."""
+        """Put an iterate with those to be written into the history together.
+
+        Those that history would thin out stay only until the next one comes.
+        """
         waiting, iterate = self._unwritten, measured.iterate
         if waiting and iterate.objective is not waiting[0].iterate.objective:
             self._write()
+        if self._unwritten and not self._last_is_wanted:
+            self._unwritten.pop()
+        self._last_is_wanted = self.history.wants(self._n_seen)
+        self._n_seen += 1
         self._unwritten.append(measured)
-        n = len(self._unwritten)
+        n = len(self._unwritten) - (not self._last_is_wanted)
         if n >= UNWRITTEN or n * iterate.theta.nbytes >= UNWRITTEN_BYTES:
             self._write()
 
     def _write(self) -> None:
         if self._unwritten:
-            self.history.extend(columns_of_history(self._unwritten))
-        self._unwritten = []
+            self.history.extend(columns_of_history(self._unwritten), self._n_seen)
+        self._unwritten, self._n_seen, self._last_is_wanted = [], 0, True
 
     def _validation_loss(self, weights) -> float:
         assert self.validation is not None

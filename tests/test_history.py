@@ -228,3 +228,21 @@ def test_every_length_of_every_mode_has_arrays_of_equal_length():
         kept = record(n, mode, n_weights=4_000).to_dict()
         assert len({len(values) for values in kept.values()}) == 1
         assert kept["iteration"][-1] == n - 1
+
+
+@pytest.mark.parametrize("n_together", [1, 3, 7])
+@pytest.mark.parametrize("n", [2, 60, 100, 131])
+def test_who_asks_first_need_not_look_at_what_is_thinned_out(n, n_together):
+    expected = record(n, n_weights=8_000).to_dict()
+    history, n_looked_at = History("auto"), 0
+    for start in range(0, n, n_together):
+        coming = range(start, min(start + n_together, n))
+        wanted = [i for i in coming[:-1] if history.wants(i - start)] + [coming[-1]]
+        history.extend(entries(wanted, 8_000), len(coming))
+        n_looked_at += len(wanted)
+    kept = history.to_dict()
+    assert set(kept) == set(expected)
+    for key, values in expected.items():
+        assert_array_equal(kept[key], values)
+    if n_together == 7 and n > 60:
+        assert n_looked_at < 0.8 * n

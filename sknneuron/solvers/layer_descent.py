@@ -28,6 +28,8 @@ SMALL_RACE = 24, ((8, 8), (12, 4), (12, 1))
 SMALL = 1 << 16
 MAX_REFUSALS = 20
 FIRST_DAMPING = 1.0
+# Size of the start of L-BFGS: what a penalty finds too large takes many small steps to shrink.
+START_SIZE = 0.7
 
 
 class LayerLevenbergMarquardt(Solver):
@@ -147,16 +149,15 @@ class LayerLBFGS(Solver):
         theta = start
         if is_fresh(objective, start):
             yield measured(objective, start)
-            theta = starts.draw()
+            theta = starts.draw(START_SIZE)
         objective = objective.narrowed()
         pays = LayerPreconditioner.pays(objective)
         conditioner = LayerPreconditioner(objective) if pays else Unconditioned()
-        while theta is not None:
-            theta = yield from self._go_down(objective, theta, conditioner, revival)
+        yield from self._go_down(objective, theta, conditioner, revival)
 
     @staticmethod
-    def _go_down(objective, theta, conditioner, revival: Revival):
-        """Go down from theta; return where to begin anew, once neurons have been revived."""
+    def _go_down(objective, theta, conditioner, revival: Revival) -> Iterator[Iterate]:
+        """Steps from theta until none gains anything."""
         value, gradient = objective.value_and_gradient(theta)
         memory, unit = Memory(), 1 / max(float(np.linalg.norm(gradient)), 1e-300)
         step_size, n_steps, failed = np.nan, 0, False
@@ -185,8 +186,13 @@ class LayerLBFGS(Solver):
             revived = revival.of(theta) if revival.is_due(current.last) else None
             current.last &= revived is None
             yield current
-            if found is None or revived is not None:
-                return revived
+            if revived is not None:
+                # What is remembered of the other neurons still holds.
+                theta, step_size, failed = revived, np.nan, False
+                value, gradient = objective.value_and_gradient(theta)
+                continue
+            if found is None:
+                return
             failed, n_steps = False, n_steps + 1
             new_theta, value, new_gradient, _, taken = found
             step, change = new_theta - theta, new_gradient - gradient

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from scipy.linalg import lapack
 
 from ..layer_objective import LayerObjective
 
@@ -93,8 +94,9 @@ class Factor:
         damped = moments.copy()
         ridge = RIDGE * damped.diagonal().max()
         damped[np.diag_indices(len(damped))] += penalty / curvature.mean() + ridge
+        lower = lapack.dpotri(lapack.dpotrf(damped, lower=1)[0], lower=1)[0]
         # It is a guess: float32 will do.
-        self.inverse = np.linalg.inv(damped).astype(np.float32)
+        self.inverse = (np.tril(lower) + np.tril(lower, -1).T).astype(np.float32)
         self.curvature = curvature[:, None]
 
     def divide(self, gradient, out) -> None:

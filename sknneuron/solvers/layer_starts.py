@@ -10,8 +10,6 @@ from ..layer_objective import LayerObjective
 # Thresholds lie at random within so many deviations of the mean weighted sum.
 THRESHOLDS = 1.0
 LEAST_DEVIATION = 1e-2
-# Deviation that outputs begin with, in units of the targets': a penalty shrinks what is too large.
-OUTPUT_DEVIATION = 0.7
 # Size of a dead neuron's successor, beside a neuron of a start.
 MODEST = 0.1
 # How often, in iterates, dead neurons are looked for, and how often they are replaced at most.
@@ -26,7 +24,7 @@ def spread(activation: Activation) -> float:
     low, high = activation.responsive
     if np.isfinite(low) and np.isfinite(high):
         return float(min(-low, high) / 3)
-    return 0.5 if activation.name == "exp" else 0.7
+    return 0.5 if activation.name == "exp" else 1.0
 
 
 class Starts:
@@ -57,22 +55,22 @@ class Starts:
             weight / weight.sum() if weight.any() else np.full(len(weight), 1 / len(weight))
         )
 
-    def draw(self):
-        """Return one start, in theta's shape."""
+    def draw(self, size: float = 1.0):
+        """Return one start, in theta's shape; with a size of 1 outputs vary as targets do."""
         objective, rng = self.objective, self.rng
         theta = np.empty(objective.shape)
         hidden, output = objective.split(theta)
-        hidden[:], level = self._neurons(objective.n_neurons)
+        hidden[:], level = self._neurons(objective.n_neurons, size)
         mean = self.weight @ level
         deviation = np.sqrt(self.weight @ (level - mean) ** 2)
         output[:, :-1] = rng.standard_normal((objective.n_outputs, objective.n_neurons))
         # Where levels hardly differ, the output weights would have to be large without an end.
         deviation[deviation < LEAST_DEVIATION] = 1.0
-        output[:, :-1] *= OUTPUT_DEVIATION / (np.sqrt(objective.n_neurons) * deviation)
+        output[:, :-1] *= size / (np.sqrt(objective.n_neurons) * deviation)
         output[:, -1] = -output[:, :-1] @ mean
         return theta
 
-    def _neurons(self, n: int):
+    def _neurons(self, n: int, size: float = 1.0):
         """Random hidden neurons (n, n_features + 1), and their levels on the watched rows."""
         objective, rng = self.objective, self.rng
         scale, center = objective.coordinates.scale, objective.coordinates.center
@@ -86,7 +84,7 @@ class Starts:
         deviation = np.sqrt(self.weight @ (z - mean) ** 2)
         # Columns that are constant leave a neuron nothing to look at.
         deviation[deviation <= 1e-12] = 1.0
-        factor = spread(objective.activation) / deviation
+        factor = size * spread(objective.activation) / deviation
         hidden[:, :-1] *= factor[:, None]
         hidden[:, -1] = factor * (shift * deviation - mean)
         return hidden, objective.activation(z * factor + hidden[:, -1])

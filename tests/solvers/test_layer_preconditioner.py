@@ -63,17 +63,17 @@ def test_pays_on_many_rows_of_few_columns_in_float32(float32_always):
 
 
 def test_saves_steps_where_columns_go_together(data, float32_always, monkeypatch):
-    def curve():
-        layer = NeuronLayer(8, "tanh", alpha=1e-3, solver="lbfgs", tol=1e-6, random_state=0).fit(
-            *data
-        )
-        return layer.history_["objective"]
+    def steps():
+        """To within about a tenth of the lowest."""
+        layers = [
+            NeuronLayer(8, "tanh", alpha=1e-3, solver="lbfgs", random_state=seed).fit(*data)
+            for seed in range(3)
+        ]
+        return sum(np.argmax(layer.history_["objective"] < 0.008) for layer in layers)
 
-    with_it = curve()
+    with_it = steps()
     monkeypatch.setattr(layer_descent, "LayerPreconditioner", NeverPays)
-    without = curve()
-    assert with_it[-1] <= without[-1]
-    assert np.argmax(with_it < 1.01 * without[-1]) < 0.7 * np.argmax(without < 1.01 * without[-1])
+    assert 0 < with_it < 0.8 * steps()
 
 
 class NeverPays(Unconditioned):

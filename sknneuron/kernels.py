@@ -11,6 +11,7 @@ with `weights` (n_neurons, n_features) and `bias` (n_neurons,). All sums are flo
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Flag, auto
 from functools import reduce
 
 import numpy as np
@@ -25,6 +26,28 @@ STRIP_BYTES = 1 << 20
 LEAST_STRIP = 512
 # If no more than this share of the rows has curvature, it pays to gather them.
 MOST_CURVED = 0.8
+# Rows whose products are added in float32 before float64 takes over.
+SINGLE_ROWS = 4096
+
+
+class Single(Flag):
+    """What may be multiplied in float32, at half the price or less.
+
+    Attributes
+    ----------
+    NONE
+    ROWS
+        Rows that are float32, for z and the gradient.
+    HESSIAN
+        The Hessian, whatever the rows are: for a preconditioner.
+    """
+
+    NONE = 0
+    ROWS = auto()
+    HESSIAN = auto()
+
+    def __bool__(self):
+        return self is not Single.NONE
 
 
 @dataclass(frozen=True)
@@ -45,8 +68,8 @@ class LossSums:
     center_rows : bool
         Subtract `center` before anything else, so that z and the gradient are in ``X - center`` as
         well. For means so large that ``X @ w`` would lose its digits to cancellation.
-    single : bool
-        Multiply the Hessian in float32, at half the price: for a preconditioner. Dense rows only.
+    single : Single
+        What may be multiplied in float32. Dense rows only.
 
     Returns
     -------
@@ -63,13 +86,14 @@ class LossSums:
     gauss_newton: bool = False
     center: np.ndarray | None = None
     center_rows: bool = False
-    single: bool = False
+    single: Single = Single.NONE
 
     def __call__(self, X, y, sample_weight, weights, bias):
-        X = _float64(X)
+        if Single.ROWS not in self.single or not isinstance(X, np.ndarray) or self.center_rows:
+            X = _float64(X)
         if self.center_rows:
             X = X - self.center
-        z = _weighted_sum(X, weights, bias)
+        z = weighted_sum(X, weights, bias)
         loss, r, d = self.pair.sums(y, z, sample_weight, self.order, self.gauss_newton)
         if self.order == 0:
             return (loss,)
@@ -77,10 +101,38 @@ class LossSums:
         if self.order == 1:
             return loss, gradient
         shift = None if self.center_rows else self.center
-        dtype = np.float32 if self.single else np.float64
+        dtype = np.float32 if Single.HESSIAN in self.single else np.float64
         if self.pair.coupled:
             return loss, gradient, _softmax_hessian(X, d, sample_weight, shift, dtype)
         return loss, gradient, _separable_hessian(X, d, shift, dtype)
+
+
+@dataclass(frozen=True)
+class BendSums:
+    """Second derivative of the gradient along a step, summed over the rows of a block.
+
+    Parameters
+    ----------
+    pair : Pair
+        One that has `bend`.
+    center : ndarray of shape (n_features,) or None
+        Subtracted before anything else.
+
+    Returns
+    -------
+    bend : ndarray of shape (n_neurons, n_features + 1)
+    """
+
+    pair: Pair
+    center: np.ndarray | None = None
+
+    def __call__(self, X, y, sample_weight, weights, bias, weights_step, bias_step):
+        X = _float64(X)
+        if self.center is not None:
+            X = X - self.center
+        z, dz = weighted_sum(X, weights, bias), weighted_sum(X, weights_step, bias_step)
+        r = self.pair.bend(y, z, dz)
+        return (_gradient(X, r if sample_weight is None else sample_weight[:, None] * r),)
 
 
 @dataclass(frozen=True)
@@ -114,7 +166,7 @@ class WorkingSums:
         X = _float64(X)
         if self.center_rows:
             X = X - self.center
-        z = _weighted_sum(X, weights, bias)
+        z = weighted_sum(X, weights, bias)
         terms, r, d = self.pair.derivatives(y, z, 2, self.gauss_newton)
         if sample_weight is not None:
             terms, r = sample_weight[:, None] * terms, sample_weight[:, None] * r
@@ -164,7 +216,7 @@ class CurvatureDiagonal:
 
     def __call__(self, X, y, sample_weight, weights, bias):
         X = _float64(X)
-        z = _weighted_sum(X, weights, bias)
+        z = weighted_sum(X, weights, bias)
         d = self.pair.derivatives(y, z, 2, True)[2]
         if self.pair.coupled:
             d = d * (1 - d)
@@ -184,7 +236,7 @@ class NullLoss:
     pair: Pair
 
     def __call__(self, X, y, sample_weight, bias):
-        z = np.full((X.shape[0], len(bias)), bias, order="F")
+        z = np.full((len(y), len(bias)), bias, order="F")
         terms = self.pair.derivatives(y, z, 0)[0]
         loss = _sum_of_rows(terms, sample_weight)
         if self.pair.loss.nonnegative:
@@ -219,7 +271,7 @@ def column_moments(X, about_mean: bool, weight=None):
     mean = weight @ X / total
     if sparse.issparse(X):
         mean_square = weight @ X.multiply(X) / total
-        return mean, mean_square - mean**2 if about_mean else mean_square
+        return mean, np.maximum(mean_square - mean**2, 0) if about_mean else mean_square
     if about_mean:
         X = X - mean
     return mean, weight @ (X * X) / total
@@ -229,13 +281,15 @@ def _sum_of_rows(terms, sample_weight):
     return np.add.reduce(terms, axis=0) if sample_weight is None else sample_weight @ terms
 
 
-def _weighted_sum(X, weights, bias):
+def weighted_sum(X, weights, bias):
     """z, (n_rows, n_neurons)."""
+    weights = weights.astype(X.dtype, copy=False)
     if len(weights) > 1 and isinstance(X, np.ndarray):
         # A neuron's z lie together: what is done row by row then runs over long vectors.
         z = (weights @ X.T).T
     else:
         z = X @ weights.T
+    z = z.astype(np.float64, copy=False)
     z += bias
     return z
 
@@ -254,9 +308,15 @@ def _transposed_product(X, r):
 
 
 def _gradient(X, r):
-    gradient = np.empty((r.shape[1], X.shape[1] + 1))
-    gradient[:, :-1] = _transposed_product(X, r)
+    gradient = np.zeros((r.shape[1], X.shape[1] + 1))
     gradient[:, -1] = r.sum(axis=0)
+    if X.dtype == r.dtype:
+        gradient[:, :-1] = _transposed_product(X, r)
+        return gradient
+    r = r.astype(X.dtype)
+    for start in range(0, len(X), SINGLE_ROWS):
+        rows = slice(start, start + SINGLE_ROWS)
+        gradient[:, :-1] += r[rows].T @ X[rows]
     return gradient
 
 
@@ -293,7 +353,7 @@ def _hessians_of(X, d, center, dtype=np.float64):
             # Rows on the flat side of a kink count for nothing.
             curved = np.flatnonzero(d)
             X, d = X.take(curved, axis=0) if X.flags.c_contiguous else X[curved], d[curved]
-        X = X - center
+        X = X - (center if dtype == np.float64 else center.astype(X.dtype))
         if is_host:
             X = X.astype(dtype, copy=False)
             if n_neurons == 1 and d.min(initial=0.0) >= 0:
@@ -335,7 +395,7 @@ def _class_products(X, probability, root, center, dtype):
     if sparse.issparse(X):
         X = X.toarray()
     elif center is not None:
-        X = X - center
+        X = X - (center if dtype == np.float64 else center.astype(X.dtype))
     X1 = np.empty((X.shape[0], X.shape[1] + 1), dtype)
     X1[:, :-1] = X
     X1[:, -1] = 1

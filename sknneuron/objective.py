@@ -489,8 +489,10 @@ class Objective:
 
     def pre_activation(self, theta):
         """z of the watched rows, (n_rows, n_neurons); neurons of several thetas side by side."""
-        if self._block is not None and self.watched is self.source:
-            return self._block.pre_activation(theta)
+        # A block that no sum has asked for yet costs more than it saves here.
+        block = vars(self).get("_block")
+        if block is not None and self.watched is self.source:
+            return block.pre_activation(theta)
         coef, intercept = self.to_weights(theta)[:2]
         return self.watched.X @ coef.reshape(-1, self.n_features).T + intercept.ravel()
 

@@ -179,7 +179,8 @@ class KinkedDescent(DampedDescent):
         coef, intercept = objective.to_weights(self.theta)
         (kink,) = objective.pair.activation.kinks
         z = self._watched.source.X @ coef.T + intercept
-        band = np.quantile(np.abs(z - kink), self._share, axis=0)
+        within = int(self._share * (len(z) - 1))
+        band = np.partition(np.abs(z - kink), within, axis=0)[within]
         kernel = RowsNearKink(objective.pair, kink, band)
         (found,) = objective.source.map_sum(kernel, coef, intercept)
         near = []

@@ -147,7 +147,9 @@ def test_hessian_of_a_neuron_that_is_silent_on_many_rows(active, order):
     theta = np.append(rng.standard_normal(4), 0.0)[None]
     rows = np.c_[(X - objective.coordinates.center) / objective.coordinates.scale, np.ones(3000)]
     z = np.sort(rows @ theta[0])
-    theta[0, -1] = 1e-9 - (z[0] if active == 1 else z[-1 - int(active * 3000)] + 2e-9)
+    # Halfway between two rows, so that rounding puts none on the other side.
+    edges = np.r_[z[0] - 1, (z[1:] + z[:-1]) / 2, z[-1] + 1]
+    theta[0, -1] = -edges[3000 - int(active * 3000)]
     on = rows[rows @ theta[0] > 0]
     assert abs(len(on) / 3000 - active) < 1e-3
     hessian = objective.value_gradient_hessian(theta)[2][0]

@@ -54,7 +54,7 @@ def _dead_in_layer(estimator, objective, outcome: Outcome):
     if kind is None:
         return "", None
     theta = objective.from_weights(*outcome.weights)
-    flat = np.flatnonzero(objective.flat_fraction(theta) == 1.0)
+    flat = np.flatnonzero(objective.flat_everywhere(theta))
     if len(flat) < MANY_DEAD * objective.n_neurons:
         return "", None
     names = ", ".join(map(str, flat))
@@ -92,8 +92,9 @@ def _separable(objective: Objective, outcome: Outcome):
     """Classes told apart without an error, by weights that nothing keeps from growing for ever."""
     if objective.pair.loss.name != "log_loss" or not objective.pair.convex:
         return "", None
-    penalty = objective.penalty.value(outcome.coef)
-    if outcome.objective > NO_LOSS * objective.null_value or penalty > 0.1 * outcome.objective:
+    if outcome.objective > NO_LOSS * objective.null_value:
+        return "", None
+    if objective.penalty.value(outcome.coef) > 0.1 * outcome.objective:
         return "", None
     return (
         "The columns separate the classes perfectly, so that larger weights are always better and "
@@ -145,7 +146,7 @@ def _overpenalised(estimator, objective: Objective, outcome: Outcome):
     """An L2 penalty so strong that the weights are next to nothing."""
     if objective.penalty.l2 == 0 or not outcome.converged or objective.penalty.l1 > 0:
         return "", None
-    penalty = 0.5 * objective.penalty.l2 * float(np.sum(outcome.coef**2))
+    penalty = 0.5 * objective.penalty.l2 * float(np.vdot(outcome.coef, outcome.coef))
     # For a quadratic loss this ratio is the penalty's share of the curvature, averaged over columns
     # by what each explains.
     gain = objective.null_value - outcome.objective

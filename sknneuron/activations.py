@@ -56,6 +56,13 @@ class Activation(Parametrized):
     steepest: ClassVar[float] = 1.0
     responsive: ClassVar[tuple[float, float]] = (-INF, INF)
 
+    def __init_subclass__(cls, **kwargs):
+        super().__init_subclass__(**kwargs)
+        # What a parent shares between level and slope is not right for a child's own.
+        own = vars(cls)
+        if ("__call__" in own or "derivative" in own) and "with_derivative" not in own:
+            cls.with_derivative = Activation.with_derivative  # type: ignore[method-assign]
+
     def __call__(self, z):
         """Return the activation levels f(z)."""
         raise NotImplementedError
@@ -172,8 +179,8 @@ class Tanh(Activation):
         return np.tanh(z)
 
     def derivative(self, z):
-        a, b = special.expit(2 * z), special.expit(-2 * z)
-        return 4 * a * b
+        e = np.exp(-2 * np.abs(z))
+        return 4 * e / np.square(1 + e)
 
     def with_derivative(self, z):
         a = np.tanh(z)
@@ -313,8 +320,13 @@ class Softplus(Activation):
     def derivative(self, z):
         return special.expit(z)
 
+    def with_derivative(self, z):
+        e = np.exp(-np.abs(z))
+        return np.log1p(e) + np.maximum(z, 0), np.where(z >= 0, 1, e) / (1 + e)
+
     def second_derivative(self, z):
-        return special.expit(z) * special.expit(-z)
+        e = np.exp(-np.abs(z))
+        return e / np.square(1 + e)
 
     def inverse(self, a):
         a = self._inside(a)
@@ -334,8 +346,10 @@ class _RisingBranch(Activation):
         a = self._inside(a, 1e-9)
         z = np.maximum(a, low + 0.5)
         for _ in range(60):
-            slope = np.maximum(self.derivative(z), 1e-3)
-            z = np.maximum(z - (self(z) - a) / slope, low + 1e-6)
+            level, slope = self.with_derivative(z)
+            before, z = z, np.maximum(z - (level - a) / np.maximum(slope, 1e-3), low + 1e-6)
+            if not np.any(np.abs(z - before) > 1e-12):
+                break
         return z
 
 

@@ -38,9 +38,11 @@ from .training import Measured, Outcome, Stopping, Training, columns_of_history
 
 # Entries of X below which threads cost more than they bring.
 SMALL = 1 << 19
-# Entries of a matrix, and multiplications, up to which BLAS stays on one thread of itself.
+# Entries of a matrix, multiplications, and rows of a factor up to which BLAS stays on one thread of
+# itself.
 SMALL_MATRIX = 8192
 SMALL_PRODUCT = 200_000
+SMALL_FACTOR = 64
 # Sizes of columns between which their squares, and the squares of those, can be computed with.
 TINY, LARGE = 1e-140, 1e150
 
@@ -143,16 +145,16 @@ class BaseNeuron(
 
     def _train(self, inputs: Inputs, X_given, y_given, sample_weight) -> Outcome:
         source, targets = inputs.source, inputs.targets
-        size = self._group_size(source.n_features, targets)
-        small = source.n_rows * size <= SMALL_MATRIX and source.n_rows * size**2 <= SMALL_PRODUCT
-        with nullcontext() if small else single_threaded_blas():
+        with nullcontext() if self._is_small(source, targets) else single_threaded_blas():
             objective = self._checked_objective(source, targets)
             start = self._start(objective)
             solver = self._make_solver(self.solver, objective)
             callbacks = self._callbacks(X_given, y_given, sample_weight, targets)
             outcome = Training(
                 objective,
-                Stopping(self.max_iter, self._tol, self.n_iter_no_change, self.early_stopping),
+                Stopping(
+                    self.max_iter, self._tol_for(solver), self.n_iter_no_change, self.early_stopping
+                ),
                 history := History(self.record, self._earlier_history()),
                 validation=self._validation_objective(objective, inputs.validation),
                 on_iterate=callbacks,
@@ -219,14 +221,20 @@ class BaseNeuron(
     _warn_of_bad_fit = staticmethod(warn_of_bad_fit)
     _solver_for = staticmethod(make_solver)
 
-    @property
-    def _tol(self):
+    def _tol_for(self, solver: Solver):
         """Tolerance of the training loop."""
         return self.tol
 
-    def _group_size(self, n_features: int, targets) -> int:
-        """Number of weights that one loss joins."""
-        return n_features * (targets.n_neurons if targets.pair.coupled else 1)
+    def _is_small(self, source, targets) -> bool:
+        """Whether BLAS would take no second thread to any product or factor."""
+        columns, size = self._matrix_sizes(source.n_features, targets)
+        entries = source.n_rows * columns
+        return entries <= SMALL_MATRIX and entries * size <= SMALL_PRODUCT and size <= SMALL_FACTOR
+
+    def _matrix_sizes(self, n_features: int, targets) -> tuple[int, int]:
+        """Columns of the rows' matrix, and number of weights that one loss joins."""
+        columns = n_features + 1
+        return columns, columns * (targets.n_neurons if targets.pair.coupled else 1)
 
     def _objective(self, source, targets, coordinates=None) -> Objective:
         """The objective over the rows of `source`, in these coordinates or its own."""
@@ -289,6 +297,8 @@ class BaseNeuron(
 
     def _check_sizes(self, scale) -> None:
         """Refuse columns whose squares overflow or underflow."""
+        if scale.min() >= TINY and scale.max() < LARGE:
+            return
         for bad, size, fate in (
             (~(scale < LARGE), "large", "overflow"),
             (scale < TINY, "small", "vanish"),
@@ -485,16 +495,16 @@ class BaseNeuron(
 @contextmanager
 def keeping_earlier_fit(estimator) -> Iterator[None]:
     """Put the fitted attributes back as they were if what is inside fails."""
-    before = {name: value for name, value in vars(estimator).items() if _is_fitted_name(name)}
+    before = {name: getattr(estimator, name) for name in _fitted_names(estimator)}
     try:
         yield
     except BaseException:
-        for name in [name for name in vars(estimator) if _is_fitted_name(name)]:
+        for name in _fitted_names(estimator):
             delattr(estimator, name)
         for name, value in before.items():
             setattr(estimator, name, value)
         raise
 
 
-def _is_fitted_name(name: str) -> bool:
-    return name.endswith("_") and not name.startswith("_")
+def _fitted_names(estimator) -> list[str]:
+    return [name for name in vars(estimator) if name.endswith("_") and not name.startswith("_")]

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from .kernels import softmax_hessian
 from .pairs import Pair
 
 # Entries of X up to which a copy of it is no matter.
@@ -36,8 +35,10 @@ class StandardBlock:
         # Columns lie in rows here: products along them run over contiguous numbers.
         n_features = X.shape[1]
         self.columns = np.empty((n_features + bool(fit_intercept), X.shape[0]))
-        np.subtract(X.T, coordinates.center[:, None], out=self.columns[:n_features])
-        self.columns[:n_features] /= coordinates.scale[:, None]
+        features = self.columns[:n_features]
+        features[...] = X.T
+        features -= coordinates.center[:, None]
+        features /= coordinates.scale[:, None]
         self.columns[n_features:] = 1
         # One for all Hessians: fresh memory each time would come from the system and go back.
         self._scaled: np.ndarray | None = None
@@ -82,6 +83,13 @@ class StandardBlock:
         hessian /= self.total_weight
         return loss, gradient, hessian
 
+    def bend(self, theta, step):
+        """Second derivative of the gradient along a step."""
+        r = self.pair.bend(self.y, self.pre_activation(theta), self.pre_activation(step))
+        if self.sample_weight is not None:
+            r = self.sample_weight[:, None] * r
+        return (r.T @ self.columns.T).reshape(theta.shape) / self.total_weight
+
     def _hessians(self, d):
         """One matrix per neuron."""
         return self._columns_times(d) @ self.columns.T
@@ -93,9 +101,19 @@ class StandardBlock:
         return np.multiply(self.columns, d.T[:, None, :], out=self._scaled)
 
     def _softmax_hessian(self, probability):
-        """Blocks ``sum_i s p_k (delta_kl - p_l) x x'`` as one matrix, neuron by neuron."""
+        """Blocks ``sum_i s p_k (delta_kl - p_l) x x'`` as one matrix, neuron by neuron.
+
+        The probabilities of a row sum to one, and so the blocks beside each other to zero: those on
+        the diagonal need no products of their own.
+        """
         scaled = self._columns_times(probability)
         weighted = scaled if self.sample_weight is None else scaled * self.sample_weight
-        flat = scaled.reshape(-1, scaled.shape[-1])
-        hessian = flat @ weighted.reshape(flat.shape).T
-        return softmax_hessian(hessian, self.n_neurons, len(self.columns))
+        n, size, n_rows = scaled.shape
+        products = np.zeros((n, n, size, size))
+        for k in range(n - 1):
+            right = scaled[k + 1 :].reshape(-1, n_rows) @ weighted[k].T
+            products[k, k + 1 :] = products[k + 1 :, k] = right.reshape(-1, size, size)
+        hessian = np.negative(products.transpose(0, 2, 1, 3), order="C")
+        for k, diagonal in enumerate(np.add.reduce(products, axis=1)):
+            hessian[k, :, k] = diagonal
+        return hessian.reshape(1, n * size, n * size)

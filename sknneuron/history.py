@@ -29,7 +29,7 @@ class History:
     def __init__(self, record: str | bool, previous: Columns | None = None):
         self.record = record
         self._kept: list[Columns] = []
-        self._last: Columns | None = None
+        self._latest: Columns | None = None
         self._n_kept = 0
         self._count = 0
         self._stride = 1
@@ -59,15 +59,18 @@ class History:
         kept = _every(iterates, self._stride, -self._count % self._stride)
         self._kept.append(kept)
         self._n_kept += len(kept["iteration"])
-        self._last = {key: values[-1:] for key, values in iterates.items()}
+        self._latest = iterates
         self._count += n
         if self.record == "auto":
             self._thin()
 
     def _thin(self) -> None:
         # A history recorded with "loss" that is now continued has entries without weights.
-        assert self._last is not None
-        size: int = sum(self._last[key].nbytes for key in WEIGHTS if key in self._last)
+        latest = self._latest
+        assert latest is not None
+        size = sum(latest[key].nbytes for key in WEIGHTS if key in latest) / len(
+            latest["iteration"]
+        )
         while self._n_kept > 1 and (self._n_kept + 1) * size > WEIGHT_BYTES:
             self._stride *= 2
             self._kept = [_every(_joined(self._kept), 2)]
@@ -75,21 +78,24 @@ class History:
 
     def to_dict(self) -> dict[str, np.ndarray]:
         """Return ``history_``: a dict of arrays with one entry per iterate kept."""
-        if self._last is None:
+        if self._latest is None:
             return {}
-        last_is_kept = (self._count - 1) % self._stride == 0
-        return _joined(self._kept if last_is_kept else [*self._kept, self._last])
+        if (self._count - 1) % self._stride == 0:
+            return _joined(self._kept)
+        return _joined([*self._kept, _every(self._latest, 1, -1)])
 
 
 def _every(iterates: Columns, stride: int, start: int = 0) -> Columns:
     """Every second, fourth, ... of some iterates, without a hold on the memory of the others."""
-    if stride == 1:
+    if stride == 1 and start == 0:
         return iterates
     return {key: values[start::stride].copy() for key, values in iterates.items()}
 
 
 def _joined(parts: list[Columns]) -> dict[str, np.ndarray]:
     """One after the other; nan where a part lacks what another has."""
+    if len(parts) == 1:
+        return {key: values.copy() for key, values in parts[0].items()}
     keys = dict.fromkeys(key for part in parts for key in part)
     return {key: np.concatenate([_column(part, key, parts) for part in parts]) for key in keys}
 

@@ -87,17 +87,28 @@ def _centred(X, center):
 
 def _forward(activation, X, weights, bias, output_weights, output_bias):
     """Levels of the hidden neurons, their slopes in z, and the outputs o."""
-    z = X @ weights.T
+    z = combined(X, weights)
     z += bias
     a, slope = activation.with_derivative(z)
-    o = a @ output_weights.T
+    o = combined(a, output_weights)
     o += output_bias
     return a, slope, o
 
 
+def combined(rows, weights):
+    """``rows @ weights.T``; of arrays a column's numbers lie together.
+
+    What is done row by row then runs over long vectors. And not by `matmul`, which takes no BLAS
+    for a column times a row.
+    """
+    if isinstance(rows, np.ndarray):
+        return np.dot(weights, rows.T).T
+    return rows @ weights.T
+
+
 def _backpropagated(X, a, slope, r, output_weights):
     """Gradients of hidden and output neurons from the slopes r of the loss in the outputs."""
-    back = r @ output_weights
+    back = combined(r, output_weights.T)
     back *= slope
     return _gradient(X, back), _gradient(a, r)
 

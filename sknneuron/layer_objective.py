@@ -10,20 +10,32 @@ best output without inputs. So ``theta = 0`` is a layer that knows nothing but t
 
 from __future__ import annotations
 
+import math
+from copy import copy
 from dataclasses import dataclass, fields
 from functools import cached_property
 
 import numpy as np
 
 from .activations import Activation
+from .block import MAX_ENTRIES
 from .kernels import column_moments
-from .layer_kernels import LayerCurvature, LayerDiagonal, LayerGradient, LayerSums
+from .layer_block import LayerBlock
+from .layer_kernels import LayerCurvature, LayerDiagonal, LayerGradient, LayerSums, combined
 from .objective import FAR_FROM_ZERO, N_COORDINATE_ROWS, Objective
 from .pairs import Pair
 from .penalties import ElasticNet
 
 # Levels of a saturated neuron can lie as close together as 1e-300: squared they would be gone.
 LEAST_SCALE = 1e-120
+# Entries of X up to which it is copied in float32, and products with them for which that pays.
+NARROW_ENTRIES = 1 << 20
+NARROW_WORK = 1 << 20
+# How much more rounding adds then: single products are off by more, but not all one way.
+NARROW_ROUNDING = 1e-8 / float(np.finfo(np.float64).eps)
+# Rows on which history counts flat levels. On more it would take as long as a step does.
+N_COUNTED_ROWS = 256
+CACHED_LEVELS = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -205,7 +217,7 @@ class LayerObjective(Objective):
 
     # -- the objective and its derivatives ---------------------------------------------------------
 
-    def _kernel(self, order, gauss_newton=False):
+    def _kernel(self, order, gauss_newton=False, single=False):
         return LayerSums(self.activation, self.pair, order, self._row_center)
 
     @property
@@ -224,22 +236,66 @@ class LayerObjective(Objective):
 
     def gradient_of(self, hidden, output):
         """The gradient in theta of a kernel's sums."""
+        gradient = np.empty(self.shape)
+        of_hidden, of_output = self.split(gradient)
         if self._row_center is None:
             hidden[:, :-1] -= hidden[:, -1:] * self.coordinates.center
-        hidden[:, :-1] /= self.coordinates.scale
-        output *= self.coordinates.output_scale[:, None]
-        return np.concatenate([hidden, output], axis=None).reshape(self.shape)
+        np.divide(hidden[:, :-1], self.coordinates.scale, out=of_hidden[:, :-1])
+        of_hidden[:, -1] = hidden[:, -1]
+        np.multiply(output, self.coordinates.output_scale[:, None], out=of_output)
+        return gradient
 
-    def value_and_gradient(self, theta):
-        """Value and gradient."""
-        loss, hidden, output = self.source.map_sum(self._kernel(1), *self._params(theta))
-        value = loss / self.source.total_weight + self.l2_value(theta)
-        gradient = self.gradient_of(hidden, output)
-        gradient /= self.source.total_weight
-        gradient += self.l2 * theta
-        return value, gradient
+    def _means(self, theta, order, gauss_newton=False, single=False):
+        if self._copy is not None:
+            return self._copy.means(theta, order)
+        loss, *sums = self.source.map_sum(self._kernel(order), *self._params(theta))
+        total = self.source.total_weight
+        return loss / total, *(self.gradient_of(*sums) / total for _ in range(order))
 
-    def value_gradient_hessian(self, theta, gauss_newton=True):
+    @cached_property
+    def _copy(self) -> LayerBlock | None:
+        small = LayerBlock.fits(self.source, MAX_ENTRIES)
+        return LayerBlock(self) if small else None
+
+    def narrowed(self) -> LayerObjective:
+        """The same objective with neurons computed in float32; itself where that brings little.
+
+        A value is right to about `rounding`, and takes half the time.
+        """
+        source = self.source
+        work = source.n_rows * source.n_features * self.n_neurons
+        if work < NARROW_WORK or not LayerBlock.fits(source, NARROW_ENTRIES):
+            return self
+        narrow = copy(self)
+        narrow._copy, narrow._exact = LayerBlock(self, np.float32), self
+        return narrow
+
+    _exact: LayerObjective | None = None
+
+    @property
+    def exact(self) -> LayerObjective:
+        return self if self._exact is None else self._exact
+
+    def second_moments(self):
+        """Mean products of the centred and scaled columns, a column of ones beside them."""
+        assert self._copy is not None
+        return self._copy.second_moments()
+
+    def level_moments(self, theta):
+        """Mean products of the hidden neurons' levels, a column of ones beside them."""
+        rows = self.source
+        coef, intercept = self.to_weights(theta)[:2]
+        a1 = np.ones((rows.n_rows, self.n_neurons + 1))
+        a1[:, :-1] = self.activation(combined(rows.X, coef) + intercept)
+        weighted = a1 if rows.sample_weight is None else rows.sample_weight[:, None] * a1
+        return a1.T @ weighted / rows.total_weight
+
+    @property
+    def rounding(self) -> float:
+        """What rounding may add to the objective."""
+        return super().rounding * (1.0 if self._exact is None else NARROW_ROUNDING)
+
+    def value_gradient_hessian(self, theta, gauss_newton=True, single=False):
         """Value, gradient and Gauss-Newton Hessian, which is never negative."""
         coordinates = self.coordinates
         kernel = LayerCurvature(
@@ -275,12 +331,39 @@ class LayerObjective(Objective):
     def weight_gradient_norm(self, gradient):
         """Euclidean norm of the gradient in weights and biases, from the one in theta."""
         hidden, output = self.split(gradient)
+        bias = hidden[:, -1]
         weights = hidden[:, :-1] * self.coordinates.scale
-        weights = weights + hidden[:, -1:] * self.coordinates.center
+        weights += bias[:, None] * self.coordinates.center
         output = output / self.coordinates.output_scale[:, None]
-        return float(np.sqrt(np.sum(weights**2) + np.sum(hidden[:, -1] ** 2) + np.sum(output**2)))
+        return math.sqrt(np.vdot(weights, weights) + bias @ bias + np.vdot(output, output))
 
     # -- what solvers plan with --------------------------------------------------------------------
+
+    def flat_fraction(self, theta):
+        """Share of (at most `N_COUNTED_ROWS`) rows on which each neuron's derivative vanishes."""
+        several = theta.reshape(-1, 1, self.shape[-1])
+        rows = self.counted
+        # A few at a time: the levels of all of them would not stay in the cache.
+        step = max(CACHED_LEVELS // (rows.n_rows * self.n_neurons), 1)
+        counts = [self._count_flat(several[i : i + step]) for i in range(0, len(several), step)]
+        share = np.concatenate(counts) / rows.n_rows
+        return share.reshape(*theta.shape[:-2], self.n_neurons)
+
+    def _count_flat(self, thetas):
+        coef, intercept = self.to_weights(thetas)[:2]
+        z = combined(self.counted.X, coef.reshape(-1, self.n_features))
+        z += intercept.ravel()
+        return np.add.reduce(self.activation.is_flat(z), axis=0, dtype=np.intp)
+
+    @cached_property
+    def counted(self):
+        """At most `N_COUNTED_ROWS` of the rows, evenly spaced."""
+        return self.source.spread(N_COUNTED_ROWS)
+
+    def flat_everywhere(self, theta):
+        """Mask of the neurons whose derivative vanishes on all watched rows."""
+        flat = self.flat_fraction(theta) == 1
+        return super().flat_fraction(theta) == 1 if flat.any() else flat
 
     def null(self):
         """`theta` of the best output bias alone."""

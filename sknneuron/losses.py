@@ -544,7 +544,7 @@ class _SmoothedHinge(Loss):
 def _weighted_mean(values, sample_weight):
     # Not np.average: it copies the weights to the values' shape.
     if sample_weight is None:
-        return values.mean(axis=0)
+        return np.add.reduce(values, axis=0) / len(values)
     return sample_weight @ values / sample_weight.sum()
 
 

@@ -13,6 +13,7 @@ from sknneuron.activations import (
     ALIASES,
     FLAT,
     LeakyReLU,
+    Sigmoid,
     Softmax,
     get_activation,
 )
@@ -209,6 +210,20 @@ def test_derivatives_right_in_the_tails(f):
         first, second = (np.array([as_float(v) for v in values]) for values in (first, second))
     assert_allclose(f.derivative(z), first, rtol=1e-11, atol=1e-300)
     assert_allclose(f.second_derivative(z), second, rtol=1e-11, atol=1e-60)
+
+
+def test_a_subclass_with_a_level_of_its_own_does_not_inherit_the_pair():
+    class Doubled(Sigmoid):
+        def __call__(self, z):
+            return 2 * super().__call__(z)
+
+        def derivative(self, z):
+            return 2 * super().derivative(z)
+
+    z = np.linspace(-3, 3, 7)
+    level, slope = Doubled().with_derivative(z)
+    assert_allclose(level, 2 * Sigmoid()(z), rtol=1e-14)
+    assert_allclose(slope, 2 * Sigmoid().derivative(z), rtol=1e-14)
 
 
 def test_identity_and_relu_have_their_own_dead_zones():

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from .linear_algebra import dot
+from .linear_algebra import dot, solve_positive
 
 # Least share of the predicted decrease that makes a step worth taking.
 ACCEPT = 1e-4
@@ -107,6 +107,9 @@ class DampedDescent:
         value, gradient, hessian = self._evaluated(trial)
         self._judge(value)
         take = self.accepted
+        if take.all():
+            self.theta, self.value, self.gradient, self.hessian = trial, value, gradient, hessian
+            return
         self.theta = np.where(take[:, None], trial, self.theta)
         self.value = np.where(take, value, self.value)
         self.gradient = np.where(take[:, None], gradient, self.gradient)
@@ -116,15 +119,15 @@ class DampedDescent:
         """Return the damped step of each group and the decrease that the model promises of it."""
         scaled, inverse = self._scaled_hessian()
         g = self.gradient * inverse
-        x = -np.linalg.solve(self._damped(scaled), g[:, :, None])[:, :, 0]
-        predicted = -dot(g, x) - 0.5 * np.einsum("gi,gij,gj->g", x, scaled, x)
+        x = -solve_positive(self._damped(scaled), g)
+        # -g.x - x.Hx / 2, where (H + damping) x = -g.
+        predicted = 0.5 * (self.damping * dot(x, x) - dot(g, x))
         return x * inverse, predicted
 
     def undamped_decrement(self) -> float:
         """What the model promises of the whole Newton step; nan without positive curvature."""
         scaled, inverse = self._scaled_hessian()
-        index = np.arange(scaled.shape[1])
-        scaled[:, index, index] += RIDGE
+        _diagonal(scaled)[:] += RIDGE
         g = self.gradient * inverse
         try:
             root = np.linalg.solve(np.linalg.cholesky(scaled), g[:, :, None])
@@ -134,7 +137,7 @@ class DampedDescent:
 
     def _scaled_hessian(self):
         """The Hessian with a unit diagonal, and what its rows and columns were multiplied by."""
-        diagonal = np.abs(np.einsum("gii->gi", self.hessian))
+        diagonal = np.abs(_diagonal(self.hessian))
         largest = np.maximum(diagonal.max(axis=1, keepdims=True), 1e-200)
         # Between kinks a loss can be all but straight. Damping needs something to act on there.
         size = 1 + np.sqrt(dot(self.theta, self.theta))
@@ -142,15 +145,13 @@ class DampedDescent:
         least = np.maximum(1e-12 * largest, 1e-6 * straight[:, None])
         inverse = 1 / np.sqrt(np.maximum(diagonal, least))
         scaled = self.hessian * inverse[:, :, None] * inverse[:, None, :]
-        index = np.arange(scaled.shape[1])
-        scaled[:, index, index] += 1e-13
+        _diagonal(scaled)[:] += 1e-13
         return scaled, inverse
 
     def _damped(self, scaled):
         """Add the damping, and raise it first where the Hessian is not positive definite."""
         damped = scaled.copy()
-        index = np.arange(scaled.shape[1])
-        damped[:, index, index] += self.damping[:, None]
+        _diagonal(damped)[:] += self.damping[:, None]
         if self.is_positive:
             return damped
         try:
@@ -158,7 +159,7 @@ class DampedDescent:
         except np.linalg.LinAlgError:
             least = np.linalg.eigvalsh(scaled)[:, 0]
             needed = np.where(least < 1e-12, 1e-6 - 1.5 * np.minimum(least, 0.0), 0.0)
-            damped[:, index, index] += np.maximum(needed - self.damping, 0.0)[:, None]
+            _diagonal(damped)[:] += np.maximum(needed - self.damping, 0.0)[:, None]
             self.damping = np.maximum(self.damping, needed)
         return damped
 
@@ -169,10 +170,16 @@ class DampedDescent:
             ratio = (self.value - value + rounding) / (self.predicted + rounding)
         self.ratio = np.where(np.isfinite(value), ratio, -np.inf)
         self.accepted = self.ratio > ACCEPT
-        shrink = np.clip(1 - (2 * np.clip(self.ratio, 0, 1) - 1) ** 3, 0.1, 2.0)
+        fit = 2 * np.minimum(np.maximum(self.ratio, 0.0), 1.0) - 1
+        shrink = np.maximum(1 - fit**3, 0.1)
         damping = np.where(
             self.accepted, self.damping * shrink, np.maximum(self.damping, 1e-3) * self._growth
         )
         damping[damping < NEGLIGIBLE] = 0.0
         self.damping = np.minimum(damping, MAX_DAMPING)
         self._growth = np.where(self.accepted, 4.0, 2 * self._growth)
+
+
+def _diagonal(matrices):
+    """The diagonals of a stack of matrices, as a view."""
+    return np.einsum("gii->gi", matrices)

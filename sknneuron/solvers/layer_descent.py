@@ -13,6 +13,7 @@ import numpy as np
 from ..layer_objective import LayerObjective
 from .base import Goal, Iterate, Solver
 from .damping import DampedDescent
+from .layer_preconditioner import LayerPreconditioner, Unconditioned
 from .layer_starts import Revival, Starts, is_fresh
 from .line_search import backtrack
 from .linear_algebra import dot
@@ -128,6 +129,9 @@ def _go_down(objective, down: DampedDescent, goal: Goal, revival: Revival) -> It
 class LayerLBFGS(Solver):
     """Limited-memory BFGS on all rows, from one random start.
 
+    A layer's weights need no more digits than float32 has until the very end. So steps are taken in
+    it, where that is faster, for as long as it can tell what they gain.
+
     References
     ----------
     Nocedal and Wright, Numerical Optimization, algorithm 7.4, with the scaling of (7.20).
@@ -144,28 +148,38 @@ class LayerLBFGS(Solver):
         if is_fresh(objective, start):
             yield measured(objective, start)
             theta = starts.draw()
+        objective = objective.narrowed()
+        pays = LayerPreconditioner.pays(objective)
+        conditioner = LayerPreconditioner(objective) if pays else Unconditioned()
         while theta is not None:
-            theta = yield from self._go_down(objective, theta, revival)
+            theta = yield from self._go_down(objective, theta, conditioner, revival)
 
     @staticmethod
-    def _go_down(objective, theta, revival: Revival):
+    def _go_down(objective, theta, conditioner, revival: Revival):
         """Go down from theta; return where to begin anew, once neurons have been revived."""
         value, gradient = objective.value_and_gradient(theta)
         memory, unit = Memory(), 1 / max(float(np.linalg.norm(gradient)), 1e-300)
-        step_size, failed = np.nan, False
+        step_size, n_steps, failed = np.nan, 0, False
         while True:
-            step = -memory.inverse_hessian_product(gradient, lambda g, unit=unit: unit * g)
+            step = -memory.inverse_hessian_product(
+                gradient, lambda g, unit=unit: unit * conditioner(g)
+            )
             decrement = -0.5 * dot(gradient, step)
+            if objective.exact is not objective and decrement.sum() <= 2 * objective.rounding:
+                # What is left to gain is no more than what float32 can tell.
+                objective = objective.exact
+                value, gradient = objective.value_and_gradient(theta)
+                continue
             norm = objective.weight_gradient_norm(gradient)
             current = Iterate(theta, float(value.sum()), norm, objective, step_size)
             found = None
             if float(decrement.sum()) > 1e-3 * objective.rounding:
                 found = backtrack(objective, theta, step, value, decrement, order=1)
             if found is None:
-                if not failed and memory.steps:
+                if not failed and len(memory):
                     # What was remembered may mislead: forget it, once, and look down the slope.
                     memory, failed = Memory(), True
-                    unit = 1 / max(float(np.linalg.norm(gradient)), 1e-300)
+                    unit = 1 / max(float(np.linalg.norm(conditioner(gradient))), 1e-300)
                     continue
                 current.last = True
             revived = revival.of(theta) if revival.is_due(current.last) else None
@@ -173,12 +187,13 @@ class LayerLBFGS(Solver):
             yield current
             if found is None or revived is not None:
                 return revived
-            failed = False
+            failed, n_steps = False, n_steps + 1
             new_theta, value, new_gradient, _, taken = found
             step, change = new_theta - theta, new_gradient - gradient
             memory.remember(step, change)
+            conditioner.refresh(new_theta, n_steps)
             curvature = float(dot(step, change)[0])
             if curvature > 0:
-                unit = curvature / float(dot(change, change)[0])
+                unit = curvature / float(dot(change, conditioner(change))[0])
             theta, gradient = new_theta, new_gradient
             step_size = float(np.max(taken))

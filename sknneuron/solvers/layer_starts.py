@@ -10,6 +10,8 @@ from ..layer_objective import LayerObjective
 # Thresholds lie at random within so many deviations of the mean weighted sum.
 THRESHOLDS = 1.0
 LEAST_DEVIATION = 1e-2
+# Deviation that outputs begin with, in units of the targets': a penalty shrinks what is too large.
+OUTPUT_DEVIATION = 0.7
 # Size of a dead neuron's successor, beside a neuron of a start.
 MODEST = 0.1
 # How often, in iterates, dead neurons are looked for, and how often they are replaced at most.
@@ -24,7 +26,7 @@ def spread(activation: Activation) -> float:
     low, high = activation.responsive
     if np.isfinite(low) and np.isfinite(high):
         return float(min(-low, high) / 3)
-    return 0.5 if activation.name == "exp" else 1.0
+    return 0.5 if activation.name == "exp" else 0.7
 
 
 class Starts:
@@ -66,7 +68,7 @@ class Starts:
         output[:, :-1] = rng.standard_normal((objective.n_outputs, objective.n_neurons))
         # Where levels hardly differ, the output weights would have to be large without an end.
         deviation[deviation < LEAST_DEVIATION] = 1.0
-        output[:, :-1] /= np.sqrt(objective.n_neurons) * deviation
+        output[:, :-1] *= OUTPUT_DEVIATION / (np.sqrt(objective.n_neurons) * deviation)
         output[:, -1] = -output[:, :-1] @ mean
         return theta
 
@@ -137,7 +139,7 @@ class Revival:
 
     def of(self, theta):
         """Return theta with dead neurons replaced, or None if there are none."""
-        dead = np.flatnonzero(self.starts.objective.flat_fraction(theta) == 1)
+        dead = np.flatnonzero(self.starts.objective.flat_everywhere(theta))
         if not len(dead):
             return None
         self.n_revivals += 1

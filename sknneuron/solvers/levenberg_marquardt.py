@@ -12,8 +12,9 @@ from .damping import MAX_DAMPING, RIDGE, DampedDescent
 from .descent import Descent
 from .kinks import KinkedDescent
 from .linear_algebra import SpdSolver
+from .multistart import find_start
 from .newton import trusted_gap
-from .search import Search, measured, search
+from .search import End, Search
 from .staged import hessian_cost
 
 # A step that fulfils this much of its promise shows that the solution is near.
@@ -47,11 +48,11 @@ class LevenbergMarquardt(Solver):
         if objective.pair.convex or not self._needs_search(objective, start):
             yield from self._go_down(objective, start, goal, is_near=objective.pair.convex)
             return
-        searches, theta = search(objective, rng)
-        yield measured(searches[0].objective, start)
+        searches, ends = find_start(objective, rng)
+        theta = np.array([end.theta for end in ends])
         for found in searches:
-            yield from found.iterates()
-        factor = self._factor(searches[-1], theta)
+            yield from found.iterates(start if found is searches[0] else None)
+        factor = self._factor(searches[-1], ends)
         if factor is not None and objective.source.n_rows > searches[-1].objective.source.n_rows:
             theta = yield from self._follow(objective, theta, goal, factor)
         if theta is not None:
@@ -64,12 +65,11 @@ class LevenbergMarquardt(Solver):
         return is_null or bool(np.any(objective.flat_fraction(start) == 1))
 
     @staticmethod
-    def _factor(found: Search, theta) -> SpdSolver | None:
+    def _factor(found: Search, ends: list[End]) -> SpdSolver | None:
         """Factor of the sample's Hessian, if it is positive definite and says it all."""
-        sample = found.sample
-        if sample.pair.activation.kinks:
+        if found.sample.pair.activation.kinks:
             return None
-        hessian = sample.evaluate(theta, sample.y, sample.pair, gauss_newton=False)[2]
+        hessian = np.array([found.hessian(k, end) for k, end in enumerate(ends)])
         try:
             np.linalg.cholesky(hessian)
         except np.linalg.LinAlgError:

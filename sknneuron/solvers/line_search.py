@@ -4,13 +4,24 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..kernels import Single
 from ..objective import Objective
 
 SUFFICIENT_DECREASE = 1e-4
 MAX_TRIALS = 40
 
 
-def backtrack(objective: Objective, theta, step, value, decrement, *, order, gauss_newton=False):
+def backtrack(
+    objective: Objective,
+    theta,
+    step,
+    value,
+    decrement,
+    *,
+    order,
+    gauss_newton=False,
+    single=Single.NONE,
+):
     """Find a step length that lowers the objective enough (Armijo), group by group.
 
     Parameters
@@ -24,6 +35,8 @@ def backtrack(objective: Objective, theta, step, value, decrement, *, order, gau
     order : {1, 2}
         What to evaluate at the new point: its Hessian too with 2.
     gauss_newton : bool
+    single : Single
+        What may be multiplied in float32.
 
     Returns
     -------
@@ -32,18 +45,20 @@ def backtrack(objective: Objective, theta, step, value, decrement, *, order, gau
         lower.
     """
 
+    options = {"single": single} if single else {}
+
     def evaluate(at):
         if order == 2:
-            return objective.value_gradient_hessian(at, gauss_newton)
-        return *objective.value_and_gradient(at), None
+            return objective.value_gradient_hessian(at, gauss_newton, **options)
+        return *objective.value_and_gradient(at, **options), None
 
-    rounding = objective.rounding + 1e-15 * np.abs(value)
     length = np.ones(len(theta))
     trial = theta + step
     # The full step is nearly always right: evaluate there at once all that the next step needs.
     result = evaluate(trial)
-    if np.all(result[0] <= value - 2 * SUFFICIENT_DECREASE * decrement + rounding):
+    if np.logical_and.reduce(result[0] <= value - 2 * SUFFICIENT_DECREASE * decrement):
         return trial, *result, length
+    rounding = objective.rounding + 1e-15 * np.abs(value)
     for _ in range(MAX_TRIALS):
         new = result[0]
         enough = new <= value - 2 * SUFFICIENT_DECREASE * length * decrement + rounding
@@ -52,7 +67,8 @@ def backtrack(objective: Objective, theta, step, value, decrement, *, order, gau
             break
         length = np.where(short, length * _shrink(length, value, new, decrement), length)
         trial = theta + length[:, None] * step
-        result = (objective.value(trial),)
+        # The second trial is nearly always right, too, and a gradient costs no more than a value.
+        result = evaluate(trial) if order == 1 else (objective.value(trial),)
     else:
         length = np.where(short, 0.0, length)
         if not length.any():

@@ -8,7 +8,7 @@ from scipy.linalg import lapack
 
 from ..objective import dot
 
-__all__ = ["SpdSolver", "dot"]
+__all__ = ["SpdSolver", "dot", "solve_positive"]
 
 # Below this squared pivot (of a matrix with unit diagonal) a Cholesky factor is noise.
 LEAST_PIVOT = 1e-13
@@ -39,6 +39,13 @@ class SpdSolver:
                 x[k] = lapack.dpotrs(factor, g[k] * inverse, lower=1)[0] * inverse
         return x
 
+    def least_pivot(self) -> float:
+        """Least share of a parameter's curvature that is its alone; 0 with a ridge."""
+        if self.ridge:
+            return 0.0
+        shares = [factor.diagonal() ** 2 / dot(factor, factor) for factor, _ in self._factors]
+        return float(min(share.min(initial=1.0) for share in shares))
+
     def _scaled_factor(self, H):
         """Factor of H scaled to a unit diagonal, with a ridge if need be; and the scale."""
         diagonal = H.diagonal()
@@ -50,6 +57,17 @@ class SpdSolver:
         return factor, inverse
 
 
+def solve_positive(matrices, g):
+    """Solve with each group's matrix, positive definite but perhaps for rounding."""
+    x = np.empty_like(g)
+    for k, matrix in enumerate(matrices):
+        # LAPACK itself, and the transpose that it need not copy.
+        _, x[k], failed = lapack.dposv(matrix.T, g[k], lower=1)
+        if failed:
+            x[k] = np.linalg.solve(matrix, g[k])
+    return x
+
+
 def _plain_factor(H):
     """Cholesky factor of H as it is, or None if some pivot is noise."""
     # LAPACK itself: its wrappers cost as much as a factor of ten columns.
@@ -58,7 +76,7 @@ def _plain_factor(H):
         return None
     pivots = factor.diagonal()
     sound = pivots * pivots > LEAST_PIVOT * H.diagonal()
-    return (factor, None) if sound.all() else None
+    return (factor, None) if np.logical_and.reduce(sound) else None
 
 
 def _factor_with_ridge(H):

@@ -11,7 +11,7 @@ from ..pairs import ClassifierChainRule
 from .linear_algebra import SpdSolver
 
 # From so many neurons on, and up to so many numbers, products of columns are worth keeping.
-MANY_NEURONS = 6
+MANY_NEURONS = 4
 MAX_PRODUCTS = 2_000_000
 
 
@@ -63,13 +63,28 @@ class Sample:
             return low + (high - low) * self.y
         return self.y
 
-    def evaluate(self, theta, y, pair, gauss_newton: bool = True):
+    def evaluate(self, theta, y, pair, gauss_newton: bool = True, order: int = 2):
         """Values, gradients and Hessians of neurons `theta` with targets `y`, (n_rows, n)."""
         with np.errstate(over="ignore", invalid="ignore"):
-            terms, r, d = pair.derivatives(y, self.X @ theta.T, 2, gauss_newton)
+            terms, r, d = pair.derivatives(y, self.X @ theta.T, order, gauss_newton)
             value = self.weight @ terms + 0.5 * ((self.l2 * theta) * theta).sum(axis=1)
+            if order == 0:
+                return value, None, None
             gradient = (r * self.weight[:, None]).T @ self.X + self.l2 * theta
-            return value, gradient, self._hessian(d * self.weight[:, None])
+            hessian = self._hessian(d * self.weight[:, None]) if order == 2 else None
+            return value, gradient, hessian
+
+    def values(self, theta):
+        """Values of one neuron per group."""
+        return self.evaluate(theta, self.y, self.pair, order=0)[0]
+
+    def values_and_gradients(self, thetas):
+        """Values (n, n_groups) and gradients of one neuron per group, n times."""
+        n = len(thetas)
+        theta = thetas.reshape(-1, self.size)
+        y = np.tile(self.y, n)
+        value, gradient, _ = self.evaluate(theta, y, self.pair, order=1)
+        return value.reshape(n, -1), gradient.reshape(thetas.shape)
 
     def least_squares(self, target, weight):
         """Fit z to targets with weights of their own, both (n_rows, n): theta (n, size)."""
@@ -88,18 +103,33 @@ class Sample:
         return spread @ np.linalg.lstsq(X @ spread, change, rcond=1e-8)[0]
 
     def _hessian(self, d):
-        if len(d.T) >= MANY_NEURONS and self.X.size * self.size <= MAX_PRODUCTS:
-            hessian = (d.T @ self._products).reshape(-1, self.size, self.size)
+        n, size = d.shape[1], self.size
+        if n >= MANY_NEURONS and self.X.size * size <= MAX_PRODUCTS:
+            hessian = (d.T @ self._products)[:, self._of_pair].reshape(n, size, size)
         else:
-            hessian = np.array([(self.X * dk[:, None]).T @ self.X for dk in d.T])
-        index = np.arange(self.size)
-        hessian[:, index, index] += self.l2
+            hessian = np.empty((n, size, size))
+            for k in range(n):
+                np.matmul(self.X.T * d[:, k], self.X, out=hessian[k])
+        hessian.reshape(n, -1)[:, :: size + 1] += self.l2
         return hessian
 
     @cached_property
     def _products(self):
         """Products of two columns, row by row: with them all Hessians are one matrix product."""
-        return (self.X[:, :, None] * self.X[:, None, :]).reshape(len(self.X), -1)
+        return self.X[:, self._pairs[0]] * self.X[:, self._pairs[1]]
+
+    @cached_property
+    def _pairs(self):
+        """The columns of each product; that of two columns is there once."""
+        return np.tril_indices(self.size)
+
+    @cached_property
+    def _of_pair(self):
+        """Which product belongs to each entry of a Hessian."""
+        number = np.empty((self.size, self.size), dtype=np.intp)
+        number[self._pairs] = np.arange(len(self._pairs[0]))
+        number.T[self._pairs] = number[self._pairs]
+        return number.ravel()
 
     @cached_property
     def _inverse_gram(self):

@@ -1,7 +1,6 @@
-"""The best of many starts, for a pair that is not convex.
+"""The best of many starts on a sample of rows, for a pair that is not convex.
 
-Starts go down side by side on a sample of rows, each as a neuron of its own. Where rows are plenty
-they first do so on a smaller sample, and only the lowest ends go on.
+Starts go down side by side, each as a neuron of its own.
 
 References
 ----------
@@ -25,11 +24,7 @@ from .kinks import SoftPair
 from .sample import Sample
 from .starts import Starts
 
-N_ROWS = 2000
-# Rows of the smaller sample: so many per weight, and at least so many; and how exact it is.
-SCREEN_PER_WEIGHT = 20
-LEAST_SCREEN = 400
-SCREEN_TOL = 1e-4
+# How exact the ends are.
 TOL = 1e-8
 # Random starts of a round, a few on the smaller sample; and kicked ends of a round.
 N_RANDOM = 16
@@ -37,6 +32,8 @@ N_RANDOM_SCREEN = 6
 N_KICKS = 16
 # The lowest end must have come up this often.
 ENOUGH_HITS = 3
+# A gain this many times that of weights which fit noise is no accident.
+SURE = 12.0
 # Ends further apart than this share of the gain count as different valleys.
 DIFFERENT = 1e-3
 # Narrow valleys may hide where rows are few: for each of these numbers of rows per weight that
@@ -48,19 +45,19 @@ BUDGET = 1e11
 TYPICAL_STEPS = 25
 LEAST_STARTS = 5
 MAX_STEPS = 60
+# Neurons that are measured at once on the way to an end.
+N_SIDE_BY_SIDE = 32
 # Steps after which the activation's curvature is no longer left out.
 GAUSS_NEWTON_STEPS = 8
 # After so many steps, those that are behind by more than this share of the gain are given up.
 RACE_STEPS = 12
 RACE_STEPS_SCREEN = 4
 RACE_SHARE = 0.2
-# Ends this close, as a share of the gain, are compared again where there are more rows.
-CLOSE_CALL = 0.05
+# Ends of a group that are handed on, and where it is not sure that the lowest is no accident.
 MAX_RIVALS = 3
+MAX_UNSURE = 6
 # Widths that kinks are rounded off over, as shares of the targets' spread, one after the other.
 SOFT_WIDTHS = (0.1, 0.01, 1e-3)
-SOFT_WIDTHS_SCREEN = (0.1, 0.01)
-SOFT_WIDTHS_AFTER = (0.01,)
 
 
 @dataclass
@@ -70,6 +67,8 @@ class End:
     theta: np.ndarray
     value: float
     path: list[np.ndarray] = field(repr=False)
+    # Of descents by Newton's steps.
+    hessian: np.ndarray | None = field(default=None, repr=False)
 
 
 class Search:
@@ -79,6 +78,10 @@ class Search:
     ----------
     objective : Objective
         On the sample.
+    null : ndarray
+        The best neuron with a bias alone.
+    rounding : float
+        What rounding may add to a value.
     rng : Generator
     tol : float
         How close to its end a descent goes, as a share of the gain.
@@ -94,6 +97,8 @@ class Search:
     def __init__(
         self,
         objective: Objective,
+        null,
+        rounding: float,
         rng: np.random.Generator,
         tol: float = TOL,
         widths: tuple[float, ...] = SOFT_WIDTHS,
@@ -104,10 +109,10 @@ class Search:
         self.tol = tol
         self.widths = widths
         self.race_steps = RACE_STEPS if tol == TOL else RACE_STEPS_SCREEN
-        self.null = objective.null()
-        self.null_value = objective.value(self.null)
-        self.rounding = objective.rounding
-        self.ends: list[list[End]] = [[] for _ in self.null]
+        self.null = null
+        self.null_value = self.sample.values(null)
+        self.rounding = rounding
+        self.ends: list[list[End]] = [[] for _ in null]
 
     # -- the search --------------------------------------------------------------------------------
 
@@ -115,11 +120,19 @@ class Search:
         """Go down from more and more starts until nothing lower comes up."""
         is_screen = self.tol > TOL
         affordable = self._affordable_starts()
-        informed = np.concatenate([self.null[None], self.starts.informed()])[:affordable]
+        fits = self.starts.fits[:affordable]
+        if is_screen:
+            self.descend(fits, early=False)
+            if self._is_plain():
+                return
+            fits = fits[:0]
+        informed = np.concatenate([fits, self.null[None], self.starts.others()])[:affordable]
         n_random = N_RANDOM_SCREEN if is_screen else N_RANDOM
         self.descend(informed, self.starts.random(min(n_random, affordable - len(informed))))
         rows_per_weight = len(self.sample.X) / self.sample.size
-        patience = 0 if is_screen else sum(rows_per_weight < bound for bound in ROWS_PER_WEIGHT)
+        patience = sum(rows_per_weight < bound for bound in ROWS_PER_WEIGHT)
+        if is_screen:
+            patience = 0 if self.is_sure() else 1
         idle = 0
         for _ in range(MAX_ROUNDS):
             if idle >= patience and all(self._is_settled(k) for k in range(len(self.ends))):
@@ -131,6 +144,26 @@ class Search:
             self.descend(self.starts.kicks(N_KICKS, thetas), self.starts.random(N_RANDOM))
             is_lower = any(self.lowest(k).value < value for k, value in enumerate(before))
             idle = 0 if is_lower else idle + 1
+
+    def _is_plain(self) -> bool:
+        """Whether most of a few ends are one, far below the others, and no accident of the rows."""
+        for k, ends in enumerate(self.ends):
+            low = [end.value for end in ends if end.value <= self._within(k, RACE_SHARE)]
+            if len(low) < ENOUGH_HITS or max(low) > self.lowest(k).value + self._same(k):
+                return False
+        return self.is_sure()
+
+    def is_sure(self) -> bool:
+        """Whether the lowest ends explain so much that it can be no accident of the rows."""
+        lowest = np.array([self.lowest(k).value for k in range(len(self.ends))])
+        return bool(np.all(self._are_sure(lowest)))
+
+    def _are_sure(self, lowest):
+        return self.null_value - lowest > SURE * self._by_chance(lowest)
+
+    def _by_chance(self, lowest):
+        """About what weights that fit noise gain: half its loss per row and weight, and as much."""
+        return lowest * self.sample.size / len(self.sample.X)
 
     def _affordable_starts(self) -> int:
         """How many starts may be taken down; a wide problem pays for each of their Hessians."""
@@ -159,17 +192,22 @@ class Search:
         return min(self.ends[k], key=lambda end: end.value)
 
     def rivals(self, close: float) -> list[list[End]]:
-        """Per group: up to `MAX_RIVALS` different ends within a share of the gain, lowest first."""
-        rivals = []
+        """Per group: a few different ends within `close`, lowest first."""
+        rivals, n_most = [], MAX_RIVALS if self.is_sure() else MAX_UNSURE
         for k, ends in enumerate(self.ends):
             chosen: list[End] = []
-            limit = self.lowest(k).value + close * self._gain(k)
+            limit = self._within(k, close)
             for end in sorted(ends, key=lambda end: end.value):
                 is_new = not chosen or end.value > chosen[-1].value + self._same(k)
-                if is_new and end.value <= limit and len(chosen) < MAX_RIVALS:
+                if is_new and end.value <= limit and len(chosen) < n_most:
                     chosen.append(end)
             rivals.append(chosen)
         return rivals
+
+    def _within(self, k, share: float) -> float:
+        """What lies within a share of the gain above the lowest end, or may be chance."""
+        lowest = self.lowest(k).value
+        return lowest + share * self._gain(k) + self._by_chance(lowest)
 
     def _gain(self, k) -> float:
         return max(self.null_value[k] - self.lowest(k).value, 0.0)
@@ -180,12 +218,14 @@ class Search:
 
     # -- going down --------------------------------------------------------------------------------
 
-    def descend(self, good, wild=None) -> None:
+    def descend(self, good, wild=None, *, is_near: bool = False, early: bool = True) -> None:
         """Take starts (n_starts, n_groups, size) down to their ends.
 
-        The wild ones go in small steps at first, and so end in the valley where they began.
+        The wild ones go in small steps at first, and so end in the valley where they began. Starts
+        near their ends take Newton's steps at once. On a small sample all stop `early`, once the
+        lowest end has come up often enough.
         """
-        damping = np.full(good.shape[:2], 1e-3)
+        damping = np.full(good.shape[:2], 0.0 if is_near else 1e-3)
         starts = good
         if wild is not None:
             starts = np.concatenate([good, wild])
@@ -193,13 +233,18 @@ class Search:
         owner = np.tile(np.arange(starts.shape[1]), len(starts))
         theta = starts.reshape(len(owner), -1)
         steps: list[Any] = []
+        turn = 0 if is_near else GAUSS_NEWTON_STEPS
         for pair in self._pairs():
-            theta = self._descend_on(pair, theta, damping.ravel(), owner, steps)
-        value = self.sample.evaluate(theta, self.sample.y[:, owner], self.sample.pair)[0]
+            theta, value, hessians = self._descend_on(
+                pair, theta, damping.ravel(), owner, steps, turn, early
+            )
+        if pair is not self.sample.pair:
+            y = self.sample.y[:, owner]
+            value = self.sample.evaluate(theta, y, self.sample.pair, order=0)[0]
         for i, k in enumerate(owner):
             if np.isfinite(value[i]):
                 path = [thetas[at[i]] for at, thetas in steps if at[i] >= 0]
-                self.ends[k].append(End(theta[i], float(value[i]), path))
+                self.ends[k].append(End(theta[i], float(value[i]), path, hessians.get(i)))
 
     def _pairs(self) -> list:
         """The pair, or its stand-ins with narrower and narrower kinks."""
@@ -208,9 +253,14 @@ class Search:
             return [pair]
         return [SoftPair(pair, share * float(self.sample.spread.mean())) for share in self.widths]
 
-    def _descend_on(self, pair, theta, damping, owner, steps):
-        """Go down on one pair; adds (position of each start or -1, thetas) to `steps`."""
+    def _descend_on(self, pair, theta, damping, owner, steps, turn, early):
+        """Go down on one pair; adds (position of each start or -1, thetas) to `steps`.
+
+        After `turn` steps the activation's curvature is no longer left out. If it never is, the
+        Hessians at the ends are returned as well, by the number of the start.
+        """
         ends, values = theta.copy(), np.full(len(owner), np.inf)
+        hessians: dict[int, np.ndarray] = {}
         live, number = np.ones(len(owner), dtype=bool), np.arange(len(owner))
 
         def evaluation(gauss_newton):
@@ -218,26 +268,38 @@ class Search:
             return lambda theta: self.sample.evaluate(theta, y, pair, gauss_newton)
 
         down = DampedDescent(
-            evaluation(True), theta, rounding=self.rounding, damping=damping, is_positive=True
+            evaluation(turn > 0),
+            theta,
+            rounding=self.rounding,
+            damping=damping,
+            is_positive=turn > 0,
         )
-        for step in range(MAX_STEPS):
-            if step == GAUSS_NEWTON_STEPS:
+        for n_steps in range(MAX_STEPS):
+            if n_steps == turn > 0:
                 down.evaluate_with(evaluation(False))
+            sound = np.isfinite(down.value)
+            if not sound.all():
+                live[number], number = sound, number[sound]
+                down.keep(sound, evaluation(n_steps < turn))
             at = np.full(len(owner), -1)
             at[number] = np.arange(len(number))
             steps.append((at, down.theta))
             ends[number] = down.theta
-            values[number] = np.where(np.isfinite(down.value), down.value, np.inf)
+            values[number] = down.value
+            if turn == 0:
+                hessians.update(zip(number, down.hessian, strict=True))
             lowest = self._lowest_values(values, owner)
-            live[number] = ~self._has_ended(down, owner[number], lowest, step)
-            if not live.any() or self._is_clear(values, owner, lowest, live):
+            step, predicted = down.propose()
+            still = ~self._has_ended(down, predicted, owner[number], lowest, n_steps)
+            live[number] = still
+            if not still.any() or (early and self._is_clear(values, owner, lowest, live)):
                 break
-            still = live[number]
             if not still.all():
                 number = number[still]
-                down.keep(still, evaluation(step < GAUSS_NEWTON_STEPS))
-            down.advance()
-        return ends
+                down.keep(still, evaluation(n_steps < turn))
+                step, predicted = step[still], predicted[still]
+            down.advance(step, predicted)
+        return ends, values, hessians
 
     def _lowest_values(self, values, owner):
         """Per group: the lowest value so far."""
@@ -245,30 +307,47 @@ class Search:
         np.minimum.at(lowest, owner, values)
         return lowest
 
-    def _has_ended(self, down, owner, lowest, step):
+    def _has_ended(self, down, predicted, owner, lowest, n_steps):
         gain = np.maximum(self.null_value - lowest, 0.0)[owner]
         small = self.tol * gain + 0.1 * self.rounding
-        ended = (down.predicted <= small) | (down.damping >= 1e8) | ~np.isfinite(down.value)
-        if step >= self.race_steps:
+        # A step that is held short promises little: about as much as that of a whole one.
+        ended = (predicted * (1 + down.damping) <= small) | (down.damping >= 1e8)
+        if n_steps >= self.race_steps:
             ended |= down.value > lowest[owner] + RACE_SHARE * gain
         return ended
 
     def _is_clear(self, values, owner, lowest, live) -> bool:
         """On a small sample: whether the lowest end has come up often enough already."""
-        if self.tol == TOL:
+        if self.tol == TOL or not np.all(self._are_sure(lowest)):
             return False
         gain = np.maximum(self.null_value - lowest, 0.0)
         hit = ~live & (values <= (lowest + 10 * self.tol * gain)[owner])
         return bool(np.bincount(owner[hit], minlength=len(lowest)).min() >= ENOUGH_HITS)
 
+    def hessian(self, k: int, end: End):
+        """The Hessian at an end of group k."""
+        if end.hessian is not None:
+            return end.hessian
+        y = self.sample.y[:, k : k + 1]
+        return self.sample.evaluate(end.theta[None], y, self.sample.pair, False)[2][0]
+
     # -- what came of it ---------------------------------------------------------------------------
 
-    def iterates(self) -> Iterator[Iterate]:
-        """The way to the lowest end, measured on the sample."""
+    def iterates(self, start=None) -> Iterator[Iterate]:
+        """The way from `start` to the lowest end, measured on the sample."""
         paths = [self.lowest(k).path for k in range(len(self.ends))]
-        for i in range(max(map(len, paths))):
-            theta = np.array([path[min(i, len(path) - 1)] for path in paths])
-            yield measured(self.objective, theta)
+        n = max(map(len, paths))
+        thetas = [np.array([path[min(i, len(path) - 1)] for path in paths]) for i in range(n)]
+        if start is not None:
+            thetas.insert(0, start)
+        # Side by side, but for many groups not all at once.
+        n_each = max(1, N_SIDE_BY_SIDE // len(paths))
+        for i in range(0, len(thetas), n_each):
+            some = np.array(thetas[i : i + n_each])
+            values, gradients = self.sample.values_and_gradients(some)
+            for theta, value, gradient in zip(some, values, gradients, strict=True):
+                norm = self.objective.weight_gradient_norm(gradient)
+                yield Iterate(theta, float(value.sum()), norm, self.objective)
 
 
 def measured(objective: Objective, theta) -> Iterate:
@@ -276,49 +355,3 @@ def measured(objective: Objective, theta) -> Iterate:
     value, gradient = objective.value_and_gradient(theta)
     norm = objective.weight_gradient_norm(gradient)
     return Iterate(theta, float(value.sum()), norm, objective)
-
-
-def search(objective: Objective, rng: np.random.Generator) -> tuple[list[Search], np.ndarray]:
-    """Search for the best start.
-
-    Parameters
-    ----------
-    objective : Objective
-        On all rows, of a pair that is not convex.
-    rng : Generator
-
-    Returns
-    -------
-    searches : list of Search
-        On a small sample first where rows are plenty.
-    theta : ndarray
-        The best end of each group.
-    """
-    n_rows = objective.source.n_rows
-    n_sample = min(n_rows, N_ROWS)
-    rows = np.arange(n_rows)
-    if n_sample < n_rows:
-        rows = np.sort(rng.choice(n_rows, n_sample, replace=False))
-    sub = objective.subsample(rows)
-    n_screen = max(LEAST_SCREEN, SCREEN_PER_WEIGHT * objective.neuron_size)
-    if n_sample < 2 * n_screen:
-        searches = [Search(sub, rng)]
-        searches[0].run()
-    else:
-        screened = rng.permutation(n_sample)[:n_screen]
-        screen = Search(sub.subsample(screened), rng, SCREEN_TOL, SOFT_WIDTHS_SCREEN)
-        screen.run()
-        searches = [screen, Search(sub, rng, SCREEN_TOL, SOFT_WIDTHS_AFTER)]
-        searches[1].descend(_aligned(screen.rivals(CLOSE_CALL)))
-    rivals = _aligned(searches[-1].rivals(CLOSE_CALL))
-    theta = rivals[0]
-    if len(rivals) > 1 and n_sample < n_rows:
-        value = np.array([objective.value(rival) for rival in rivals])
-        theta = rivals[value.argmin(axis=0), np.arange(len(theta))]
-    return searches, theta
-
-
-def _aligned(rivals: list[list[End]]) -> np.ndarray:
-    """Rivals of all groups as (n_rivals, n_groups, size); who has fewer repeats the last one."""
-    n = max(map(len, rivals))
-    return np.array([[ends[min(i, len(ends) - 1)].theta for ends in rivals] for i in range(n)])

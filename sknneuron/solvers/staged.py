@@ -15,15 +15,21 @@ from ..objective import Objective
 from .base import Iterate
 from .descent import Descent
 from .linear_algebra import SpdSolver
-from .subsample import LEAST_SUPPORT, Sampler, most_rows
+from .subsample import LEAST_SUPPORT, Sampler
 
 # Constants fitted on synthetic and real data sets; they steer the effort, not the result.
 ROWS_PER_PARAMETER = 80
 ROWS_PER_PARAMETER_WIDE = 40
+ROWS_PER_PARAMETER_LEAST = 20
 LEAST_ROWS = 4000
-# The last subsample is a copy: of this share of X at most, where X has many entries of less.
+# The last subsample has this share of the rows at most.
+MOST_ROWS = 1 / 6
+# It may be a copy: of so many bytes at most, and where X has many entries of this share of X.
+MOST_BYTES = 1 << 28
 LARGE = 4_000_000
-MOST_OF_SMALL, MOST_OF_LARGE = 1 / 6, 1 / 70
+# Rows that tell how few share the curvature among them.
+N_LOOKED_AT = 4000
+MOST_OF_LARGE = 1 / 70
 
 
 def least_rows(size: int) -> int:
@@ -32,9 +38,18 @@ def least_rows(size: int) -> int:
     return max(LEAST_ROWS, per_parameter * size)
 
 
+def most_rows(source) -> float:
+    """Rows of the largest subsample."""
+    most_bytes = float(MOST_BYTES)
+    if source.n_rows * source.n_features > LARGE:
+        x_bytes = source.dtype.itemsize * source.n_rows * source.n_features
+        most_bytes = min(most_bytes, MOST_OF_LARGE * x_bytes)
+    return min(MOST_ROWS * source.n_rows, most_bytes / source.subset_bytes)
+
+
 def hessian_cost(size: int) -> float:
-    """Price of a Hessian over all rows, in passes for the gradient."""
-    return 1.5 + 0.017 * size
+    """Price of a Hessian over all rows, in float32, in passes for the gradient."""
+    return 1.5 + 0.025 * size
 
 
 class StagedStart:
@@ -71,7 +86,7 @@ class StagedStart:
             self._first_stage(sample, max(1000, 10 * size)), theta, relative=1e-2
         )
         n_rows = self._size_of_last(sample, theta)
-        if self.sampler.rare is not None or n_rows >= 4 * n_draw:
+        if self.sampler.rare is not None or n_rows >= 7 * n_draw:
             support = max(LEAST_SUPPORT / 2, n_draw / size)
             relative = 1e-3 if self.sampler.rare is None else 1e-5
             middle = self.sampler.subsample(n_draw, support)
@@ -79,7 +94,7 @@ class StagedStart:
             del middle
         # Each is a copy of rows, and the next one is larger.
         del sample
-        last = self.sampler.subsample(n_rows, max(LEAST_SUPPORT, n_rows / size))
+        last = self.sampler.subsample(n_rows, max(LEAST_SUPPORT, n_rows / size), copy=False)
         descent = self._descent(last, 3e-4 if self.sampler.rare is None else 1e-6)
         for iterate in descent.iterate(theta):
             theta = iterate.theta
@@ -112,7 +127,7 @@ class StagedStart:
             gain = max(self.goal.null_value - value, 1e-3 * abs(value))
             return max(relative * gain, share * noise)
 
-        return Descent(sample, target)
+        return Descent(sample, target, hessian_cost=hessian_cost(self.objective.shape[1]))
 
     def _stage(self, sample: Objective, theta, relative: float):
         for iterate in self._descent(sample, relative).iterate(theta):
@@ -127,24 +142,23 @@ class StagedStart:
     def _size_of_last(self, sample: Objective, theta) -> int:
         """Rows of the last stage: the passes they save against their own price."""
         size = self.objective.shape[1]
-        smallest = least_rows(size)
+        smallest = max(LEAST_ROWS, ROWS_PER_PARAMETER_LEAST * size)
         source = self.objective.source
-        is_large = source.n_rows * source.n_features > LARGE
-        share = MOST_OF_LARGE if is_large else MOST_OF_SMALL
-        most = min(share * source.n_rows, most_rows(source))
-        candidates = np.geomspace(smallest, max(most, smallest), 16)
+        candidates = np.geomspace(smallest, max(most_rows(source), smallest), 24)
         value = float(sample.value(theta).sum())
         allowed = self.goal.target(value, theta)
         contraction = np.minimum(0.6, 4 * size / candidates)
         gap = 0.5 * self.objective.shape[0] * size / candidates
         passes = np.maximum(1.0, np.log(np.minimum(0.5, allowed / (3 * gap))) / np.log(contraction))
-        price = candidates / source.n_rows * (4 + 2 * hessian_cost(size))
+        price = candidates / source.n_rows * (4 + 1.2 * hessian_cost(size))
         return int(candidates[np.argmin(passes + price)])
 
     def _effective_rows(self, sample: Objective, theta) -> float:
-        """How many rows share the curvature among them, ``(sum d)^2 / sum d^2``."""
-        d = sample.row_curvature(theta)
-        return float(d.sum() ** 2 / max(np.sum(d * d), 1e-300))
+        """How many rows share the curvature among them, ``(sum d)^2 / sum d^2``: from some."""
+        some = sample.subsample(sample.sample_rows(N_LOOKED_AT))
+        d = some.row_curvature(theta)
+        share = d.sum() ** 2 / max(len(d) * np.sum(d * d), 1e-300)
+        return float(share * sample.source.n_rows)
 
 
 def stages_pay(objective: Objective) -> bool:

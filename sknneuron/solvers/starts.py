@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 import numpy as np
 
 from .sample import Sample
@@ -35,13 +37,18 @@ class Starts:
 
     # -- from the targets --------------------------------------------------------------------------
 
-    def informed(self):
-        """Least squares on targets sent back through the activation, and mirror images."""
-        targets = self._open_targets() if self.is_open else self._bounded_targets()
-        fits = self._fits(targets)
-        flips = fits[:3].copy()
+    @cached_property
+    def fits(self):
+        """Least squares on targets sent back through the activation."""
+        return self._fits(self._open_targets() if self.is_open else self._bounded_targets())
+
+    def others(self):
+        """Mirror images of fits, and fits in which an open activation is silent on many rows."""
+        flips = self.fits[:3].copy()
         flips[..., : self.sample.n_features] *= -1
-        return np.concatenate([fits, flips])
+        if not self.is_open:
+            return flips
+        return np.concatenate([self._fits(self._silent_targets()), flips])
 
     def _fits(self, targets):
         """Fits of z to pairs of targets and weights, each (n_rows, n_groups)."""
@@ -81,21 +88,29 @@ class Starts:
 
     def _open_targets(self):
         # Far up these activations are the identity (or grow faster), far down they are flat.
-        y, spread = self.sample.levels, self.sample.spread
-        z_soft, z = self._sent_back(0.3 * spread), self._sent_back(0.01 * spread)
+        y = self.sample.levels
+        z_soft, z = self._sent_back(0.3 * self.sample.spread), self._up()
         targets = [(z, self._precision(z)), (z_soft, self._precision(z_soft))]
         targets += [(y, 1.0), (2 * y - self.sample.mean_level, 1.0)]
-        # Rows high enough to be surely active; of the others only the side is known.
-        top = y.max(axis=0)
-        for bound in (0.1 * top, 0.3 * top, np.median(y, axis=0)):
-            targets.append((z, (y > bound) + FAINT))
-        # They may be as far out on the flat side as the active ones are in.
-        targets.append((np.where(y > 0.1 * top, z, -z.max(axis=0)), 1.0))
         if not self.activation.monotone:
             # Low levels may come from the falling branch as well.
             falling = self._inverse(y, falling=True)
             both = np.where(y > self.activation(np.zeros(1)), z, falling)
             targets += [(both, self._precision(both)), (falling, self._precision(falling))]
+        return targets
+
+    def _up(self):
+        """The z of the targets, those out of reach just inside the range of an open activation."""
+        return self._sent_back(0.01 * self.sample.spread)
+
+    def _silent_targets(self):
+        # Rows high enough to be surely active; of the others only the side is known.
+        y, z, targets = self.sample.levels, self._up(), []
+        top = y.max(axis=0)
+        for bound in (0.1 * top, 0.3 * top, np.median(y, axis=0)):
+            targets.append((z, (y > bound) + FAINT))
+        # They may be as far out on the flat side as the active ones are in.
+        targets.append((np.where(y > 0.1 * top, z, -z.max(axis=0)), 1.0))
         return targets
 
     # -- at random ---------------------------------------------------------------------------------
@@ -119,8 +134,7 @@ class Starts:
 
     def _beyond_planes(self, z, n):
         """Fits to the rows above a bound on z; every other one wants the rest far below."""
-        up = self._sent_back(0.01 * self.sample.spread)
-        targets = []
+        up, targets = self._up(), []
         for i in range(n):
             side = z[:, i * self.sample.n_groups : (i + 1) * self.sample.n_groups]
             above = side > np.quantile(side, self.rng.uniform(0.1, 0.95), axis=0)

@@ -91,15 +91,25 @@ class Sampler:
         self.is_rare_class = self._find_rare_class()
         self.rare: RareRows | None = None
 
-    def subsample(self, n_rows: int, support: float = LEAST_SUPPORT) -> Objective:
-        """The objective over about `n_rows` drawn rows, those that carry rare columns added."""
+    def subsample(
+        self, n_rows: int, support: float = LEAST_SUPPORT, copy: bool = True
+    ) -> Objective:
+        """The objective over about `n_rows` drawn rows, those that carry rare columns added.
+
+        Without `copy` the rows may be looked up anew for each sum over them.
+        """
         draw = self.draw(n_rows)
         rows, probability = draw.rows, self._probability(draw, draw.rows)
         if self.rare is not None:
             rows, probability = self._with_rare(draw, n_rows, support)
-        weight = self.objective.source.weight_of(rows)
+        source = self.objective.source
+        weight = source.weight_of(rows)
         weight = 1.0 if weight is None else weight
-        return self.objective.subsample(rows, weight / probability)
+        subset = source.take if copy else source.subset
+        sample = self.objective.over(subset(rows, weight / probability))
+        # A mean over rows, of which a part will do.
+        sample.rounding = self.objective.rounding
+        return sample
 
     def draw(self, n_rows: int) -> Draw:
         """Evenly spread random rows; up to a quarter of them of a rare class."""
@@ -130,7 +140,8 @@ class Sampler:
         if size >= n:
             return np.arange(n)
         rows = ((np.arange(size) + self.rng.random(size)) * (n / size)).astype(np.intp)
-        return np.unique(np.minimum(rows, n - 1))
+        # They ascend, and rounding may make one row of two.
+        return rows[np.diff(rows, append=n) > 0]
 
     def _with_rare(self, draw: Draw, n_rows: int, support: float):
         """Add rows that carry rare columns; (rows, their inclusion probabilities)."""

@@ -19,6 +19,8 @@ MIN_BLOCK_ROWS = 256
 # Blocks are summed in this many lanes, each in order, and the lanes in order: the sum is the same
 # to the last bit however many threads share the lanes.
 N_LANES = 32
+# Memory for a row of `Gathered`: its number, its weight, and what choosing it took.
+BYTES_PER_GATHERED = 32
 
 
 class ArraySource(Source):
@@ -69,7 +71,7 @@ class ArraySource(Source):
 
     def map_sum(self, kernel: Kernel, *params) -> tuple:
         if self.n_blocks == 1:
-            return kernel(self.X, self.y, self.sample_weight, *params)
+            return kernel(*self.block(0, self.n_rows), *params)
 
         bounds = np.linspace(0, self.n_blocks, min(N_LANES, self.n_blocks) + 1).astype(int)
 
@@ -95,13 +97,82 @@ class ArraySource(Source):
     def take(self, rows, sample_weight=None) -> ArraySource:
         if sample_weight is None:
             sample_weight = self.weight_of(rows)
-        return ArraySource(self.X[rows], self.y[rows], sample_weight, n_threads=self.n_threads)
+        X, y = _rows_of(self.X, rows), _rows_of(self.y, rows)
+        return ArraySource(X, y, sample_weight, n_threads=self.n_threads)
+
+    @property
+    def _has_rows_together(self) -> bool:
+        # A row stored by columns lies on as many pages as it has columns.
+        return not self.is_sparse and self.X.flags.c_contiguous
+
+    @property
+    def subset_bytes(self) -> int:
+        return BYTES_PER_GATHERED if self._has_rows_together else super().subset_bytes
+
+    def subset(self, rows, sample_weight=None) -> Source:
+        is_small = 8 * len(rows) * self.n_features <= BLOCK_BYTES
+        if is_small or not self._has_rows_together:
+            return self.take(rows, sample_weight)
+        return Gathered(self, rows, sample_weight)
 
     def weight_of(self, rows):
         return None if self.sample_weight is None else self.sample_weight[rows]
 
     def gathered(self) -> ArraySource:
         return self
+
+
+class Gathered(ArraySource):
+    """Some rows of an array, gathered block by block whenever they are read.
+
+    A copy of many rows would take memory, and more time than it takes to read them now and then.
+
+    Parameters
+    ----------
+    source : ArraySource
+        Dense.
+    rows : ndarray of int
+    sample_weight : ndarray, default=None
+        In place of the source's own.
+    """
+
+    # There is no array of these rows alone.
+    in_memory = False
+
+    def __init__(self, source: ArraySource, rows, sample_weight=None):
+        self.source = source
+        self.rows = rows
+        self.sample_weight = source.weight_of(rows) if sample_weight is None else sample_weight
+        self.n_threads = source.n_threads
+        self.n_rows, self.n_features = len(rows), source.n_features
+        weight = self.sample_weight
+        self.total_weight = float(self.n_rows if weight is None else weight.sum())
+        self.block_rows = source.block_rows
+        self.n_blocks = -(-self.n_rows // self.block_rows)
+
+    @property
+    def dtype(self):
+        return self.source.dtype
+
+    def block(self, start: int, stop: int) -> Block:
+        weight = None if self.sample_weight is None else self.sample_weight[start:stop]
+        rows = self.rows[start:stop]
+        return self.source.X.take(rows, axis=0), self.source.y[rows], weight
+
+    def take(self, rows, sample_weight=None) -> ArraySource:
+        if sample_weight is None:
+            sample_weight = self.weight_of(rows)
+        return self.source.take(self.rows[rows], sample_weight)
+
+    def gathered(self) -> ArraySource:
+        return self.source.take(self.rows, self.sample_weight)
+
+
+def _rows_of(array, rows):
+    if type(array) is np.ndarray and array.flags.c_contiguous:
+        # Whole rows at a time. Of another layout it would copy the array first.
+        return array.take(rows, axis=0)
+    return array[rows]
 
 
 def add_in_order(parts) -> tuple:

@@ -59,6 +59,15 @@ class Source(ABC):
     def take(self, rows, sample_weight=None) -> ArraySource:
         """Return copies of these rows in memory; `sample_weight` replaces their weights."""
 
+    @property
+    def subset_bytes(self) -> int:
+        """Memory that a row of a `subset` takes."""
+        return self.dtype.itemsize * self.n_features
+
+    def subset(self, rows, sample_weight=None) -> Source:
+        """Return these rows as a source, by a copy if need be, with weights as in `take`."""
+        return self.take(rows, sample_weight)
+
     @abstractmethod
     def block(self, start: int, stop: int) -> Block:
         """Return (X, y, sample_weight) of rows start to stop as arrays in memory."""

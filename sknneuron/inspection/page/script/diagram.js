@@ -45,12 +45,13 @@ function drawDiagram(page) {
     r: isNarrow ? 22 : 34,
   };
   const largest = Math.max(...terms.map((t) => Math.abs(t.push))) || 1;
+  const labels = [];
   all.forEach((term, i) => {
     const y = height / 2 + (i - (all.length - 1) / 2) * step;
     node.append(wire(at, y, term, largest), inputLabel(at, y, term, isNarrow));
-    if (!isNarrow) node.append(pushLabel(at, y, term));
+    if (!isNarrow) labels.push(pushLabel(at, y, term));
   });
-  node.append(...neuronBody(page, at, isNarrow));
+  node.append(...labels, ...neuronBody(page, at, isNarrow));
 }
 
 function wire(at, y, term, largest) {
@@ -84,8 +85,10 @@ function inputLabel(at, y, term, isNarrow) {
   return svg("g", {}, svg("title", {}, term.name), ...label, dot);
 }
 
+// Outside of the bend of the wire: above one that comes down, below one that comes up.
 function pushLabel(at, y, term) {
-  return textAt(at.text + 26, y - 7, signed(term.push, 3), `quiet halo ${signOf(term.push)}-text`);
+  const beside = y > at.y ? y + 16 : y - 7;
+  return textAt(at.text + 26, beside, signed(term.push, 3), `quiet halo ${signOf(term.push)}-text`);
 }
 
 function neuronBody(page, at, isNarrow) {

@@ -1,0 +1,78 @@
+"""A layer's rows standardised once, where a copy of them is no matter.
+
+Each evaluation is then four products, and what lies between them runs over long vectors.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+class LayerBlock:
+    """All rows of a dense source in memory, in the coordinates of a layer's objective.
+
+    Parameters
+    ----------
+    objective : LayerObjective
+    dtype : dtype, default=float64
+        What the neurons' weighted sums are computed in. Loss and gradient are float64.
+    """
+
+    def __init__(self, objective, dtype=np.float64):
+        source, coordinates = objective.source, objective.coordinates
+        self.activation, self.pair, self.split = (
+            objective.activation,
+            objective.pair,
+            objective.split,
+        )
+        self.y, self.sample_weight = source.y, source.sample_weight
+        self.total_weight = source.total_weight
+        self.output_scale = coordinates.output_scale[:, None]
+        self.output_center = coordinates.output_center[:, None]
+        # Columns lie in rows here: products along them run over contiguous numbers.
+        self.columns = np.ones((source.n_features + 1, source.n_rows), dtype)
+        X = self.columns[:-1]
+        np.subtract(source.X.T, coordinates.center[:, None], out=X, casting="same_kind")
+        np.divide(X, coordinates.scale[:, None], out=X, casting="same_kind")
+
+    @staticmethod
+    def fits(source, max_entries: int) -> bool:
+        """Whether the rows are dense, at hand and few."""
+        n_entries = source.n_rows * source.n_features
+        return source.in_memory and not source.is_sparse and n_entries <= max_entries
+
+    def means(self, theta, order: int) -> tuple:
+        """Loss and, with order 1, its gradient in theta: means over the rows."""
+        dtype = self.columns.dtype
+        hidden, output = self.split(theta)
+        output = output * self.output_scale
+        weights = output[:, :-1].astype(dtype, copy=False)
+        a, slope = self.activation.with_derivative(
+            np.dot(hidden.astype(dtype, copy=False), self.columns)
+        )
+        # A loss takes few digits from each of many rows: it is computed with all of them.
+        o = np.dot(weights, a).astype(np.float64, copy=False)
+        o += output[:, -1:] + self.output_center
+        loss, r, _ = self.pair.sums(self.y, o.T, self.sample_weight, order, True)
+        loss = np.add.reduce(loss, keepdims=True) / self.total_weight
+        if order == 0:
+            return (loss,)
+        r = r.T / self.total_weight
+        gradient = np.empty(theta.shape)
+        of_hidden, of_output = self.split(gradient)
+        np.add.reduce(r, axis=1, out=of_output[:, -1])
+        r = r.astype(dtype, copy=False)
+        back = np.dot(weights.T, r)
+        back *= slope
+        of_hidden[:] = np.dot(self.columns, back.T).T
+        of_output[:, :-1] = np.dot(r, a.T)
+        of_output *= self.output_scale
+        return loss, gradient
+
+    def second_moments(self):
+        """Mean products of the columns with each other."""
+        columns = self.columns
+        if self.sample_weight is None:
+            return np.dot(columns, columns.T).astype(np.float64) / self.total_weight
+        root = np.sqrt(self.sample_weight / self.total_weight).astype(columns.dtype)
+        return np.dot(columns * root, (columns * root).T).astype(np.float64)

@@ -67,7 +67,7 @@ class L1Problem:
             self.y = z + rng.standard_normal(n)
         self.l1_ratio = float(rng.choice([1.0, 0.5]))
         largest = np.abs((self.y - self.y.mean()) @ self.X).max() / n
-        self.alpha = largest * 10.0 ** rng.uniform(-2.7, -0.3)
+        self.alpha = largest * 10.0 ** rng.uniform(-2.3, -0.3)
         self.l1, self.l2 = self.alpha * self.l1_ratio, self.alpha * (1 - self.l1_ratio)
         self.name = f"{seed}: {make.__name__} {n} x {p}, alpha {self.alpha:.2g}"
 

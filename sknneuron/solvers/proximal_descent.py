@@ -134,7 +134,10 @@ class ProximalDescent:
             if enough and self._stays_complete(point, step):
                 yield Iterate(step.end, step.smooth, np.nan, self.objective, 1.0, left, last=True)
                 return
-            taken = self._take(point, step, enough or step.shift <= SMALL_SHIFT)
+            # A subsample's Hessian costs so little that it is always taken anew.
+            is_dear = self.curvature is self.working
+            keep_hessian = is_dear and (enough or step.shift <= SMALL_SHIFT)
+            taken = self._take(point, step, keep_hessian)
             if taken is None and not point.exact:
                 point = self._renewed(point)
                 continue

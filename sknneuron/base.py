@@ -232,9 +232,9 @@ class BaseNeuron(
         return entries <= SMALL_MATRIX and entries * size <= SMALL_PRODUCT and size <= SMALL_FACTOR
 
     def _matrix_sizes(self, n_features: int, targets) -> tuple[int, int]:
-        """Columns of the rows' matrix, and number of weights that one loss joins."""
+        """Columns of the rows' matrix, and number of all neurons' weights."""
         columns = n_features + 1
-        return columns, columns * (targets.n_neurons if targets.pair.coupled else 1)
+        return columns, columns * targets.n_neurons
 
     def _objective(self, source, targets, coordinates=None) -> Objective:
         """The objective over the rows of `source`, in these coordinates or its own."""
@@ -495,16 +495,16 @@ class BaseNeuron(
 @contextmanager
 def keeping_earlier_fit(estimator) -> Iterator[None]:
     """Put the fitted attributes back as they were if what is inside fails."""
-    before = {name: value for name, value in vars(estimator).items() if _is_fitted_name(name)}
+    before = {name: getattr(estimator, name) for name in _fitted_names(estimator)}
     try:
         yield
     except BaseException:
-        for name in [name for name in vars(estimator) if _is_fitted_name(name)]:
+        for name in _fitted_names(estimator):
             delattr(estimator, name)
         for name, value in before.items():
             setattr(estimator, name, value)
         raise
 
 
-def _is_fitted_name(name: str) -> bool:
-    return name.endswith("_") and not name.startswith("_")
+def _fitted_names(estimator) -> list[str]:
+    return [name for name in vars(estimator) if name.endswith("_") and not name.startswith("_")]

@@ -11,6 +11,7 @@ with `weights` (n_neurons, n_features) and `bias` (n_neurons,). All sums are flo
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Flag, auto
 from functools import reduce
 
 import numpy as np
@@ -23,6 +24,30 @@ from .pairs import Pair
 # are worth adding up what comes of them.
 STRIP_BYTES = 1 << 20
 LEAST_STRIP = 512
+# If no more than this share of the rows has curvature, it pays to gather them.
+MOST_CURVED = 0.8
+# Rows whose products are added in float32 before float64 takes over.
+SINGLE_ROWS = 4096
+
+
+class Single(Flag):
+    """What may be multiplied in float32, at half the price or less.
+
+    Attributes
+    ----------
+    NONE
+    ROWS
+        Rows that are float32, for z and the gradient.
+    HESSIAN
+        The Hessian, whatever the rows are: for a preconditioner.
+    """
+
+    NONE = 0
+    ROWS = auto()
+    HESSIAN = auto()
+
+    def __bool__(self):
+        return self is not Single.NONE
 
 
 @dataclass(frozen=True)
@@ -43,8 +68,8 @@ class LossSums:
     center_rows : bool
         Subtract `center` before anything else, so that z and the gradient are in ``X - center`` as
         well. For means so large that ``X @ w`` would lose its digits to cancellation.
-    single : bool
-        Multiply the Hessian in float32, at half the price: for a preconditioner. Dense rows only.
+    single : Single
+        What may be multiplied in float32. Dense rows only.
 
     Returns
     -------
@@ -61,13 +86,14 @@ class LossSums:
     gauss_newton: bool = False
     center: np.ndarray | None = None
     center_rows: bool = False
-    single: bool = False
+    single: Single = Single.NONE
 
     def __call__(self, X, y, sample_weight, weights, bias):
-        X = _float64(X)
+        if Single.ROWS not in self.single or not isinstance(X, np.ndarray) or self.center_rows:
+            X = _float64(X)
         if self.center_rows:
             X = X - self.center
-        z = _weighted_sum(X, weights, bias)
+        z = weighted_sum(X, weights, bias)
         loss, r, d = self.pair.sums(y, z, sample_weight, self.order, self.gauss_newton)
         if self.order == 0:
             return (loss,)
@@ -75,10 +101,38 @@ class LossSums:
         if self.order == 1:
             return loss, gradient
         shift = None if self.center_rows else self.center
-        dtype = np.float32 if self.single else np.float64
+        dtype = np.float32 if Single.HESSIAN in self.single else np.float64
         if self.pair.coupled:
             return loss, gradient, _softmax_hessian(X, d, sample_weight, shift, dtype)
         return loss, gradient, _separable_hessian(X, d, shift, dtype)
+
+
+@dataclass(frozen=True)
+class BendSums:
+    """Second derivative of the gradient along a step, summed over the rows of a block.
+
+    Parameters
+    ----------
+    pair : Pair
+        One that has `bend`.
+    center : ndarray of shape (n_features,) or None
+        Subtracted before anything else.
+
+    Returns
+    -------
+    bend : ndarray of shape (n_neurons, n_features + 1)
+    """
+
+    pair: Pair
+    center: np.ndarray | None = None
+
+    def __call__(self, X, y, sample_weight, weights, bias, weights_step, bias_step):
+        X = _float64(X)
+        if self.center is not None:
+            X = X - self.center
+        z, dz = weighted_sum(X, weights, bias), weighted_sum(X, weights_step, bias_step)
+        r = self.pair.bend(y, z, dz)
+        return (_gradient(X, r if sample_weight is None else sample_weight[:, None] * r),)
 
 
 @dataclass(frozen=True)
@@ -112,7 +166,7 @@ class WorkingSums:
         X = _float64(X)
         if self.center_rows:
             X = X - self.center
-        z = _weighted_sum(X, weights, bias)
+        z = weighted_sum(X, weights, bias)
         terms, r, d = self.pair.derivatives(y, z, 2, self.gauss_newton)
         if sample_weight is not None:
             terms, r = sample_weight[:, None] * terms, sample_weight[:, None] * r
@@ -162,7 +216,7 @@ class CurvatureDiagonal:
 
     def __call__(self, X, y, sample_weight, weights, bias):
         X = _float64(X)
-        z = _weighted_sum(X, weights, bias)
+        z = weighted_sum(X, weights, bias)
         d = self.pair.derivatives(y, z, 2, True)[2]
         if self.pair.coupled:
             d = d * (1 - d)
@@ -182,7 +236,7 @@ class NullLoss:
     pair: Pair
 
     def __call__(self, X, y, sample_weight, bias):
-        z = np.full((X.shape[0], len(bias)), bias, order="F")
+        z = np.full((len(y), len(bias)), bias, order="F")
         terms = self.pair.derivatives(y, z, 0)[0]
         loss = _sum_of_rows(terms, sample_weight)
         if self.pair.loss.nonnegative:
@@ -214,26 +268,28 @@ def column_moments(X, about_mean: bool, weight=None):
     # A product with ones is a sum down the columns, at half the price of numpy's own.
     weight = np.ones(X.shape[0]) if weight is None else weight
     total = weight.sum()
-    mean = weight @ X / total
     if sparse.issparse(X):
-        mean_square = weight @ X.multiply(X) / total
-        return mean, mean_square - mean**2 if about_mean else mean_square
+        mean, mean_square = weight @ X / total, weight @ X.multiply(X) / total
+        return mean, np.maximum(mean_square - mean**2, 0) if about_mean else mean_square
+    mean = weight.dot(X) / total
     if about_mean:
         X = X - mean
-    return mean, weight @ (X * X) / total
+    return mean, weight.dot(X * X) / total
 
 
 def _sum_of_rows(terms, sample_weight):
     return np.add.reduce(terms, axis=0) if sample_weight is None else sample_weight @ terms
 
 
-def _weighted_sum(X, weights, bias):
+def weighted_sum(X, weights, bias):
     """z, (n_rows, n_neurons)."""
+    weights = weights.astype(X.dtype, copy=False)
     if len(weights) > 1 and isinstance(X, np.ndarray):
         # A neuron's z lie together: what is done row by row then runs over long vectors.
         z = (weights @ X.T).T
     else:
         z = X @ weights.T
+    z = z.astype(np.float64, copy=False)
     z += bias
     return z
 
@@ -252,9 +308,15 @@ def _transposed_product(X, r):
 
 
 def _gradient(X, r):
-    gradient = np.empty((r.shape[1], X.shape[1] + 1))
-    gradient[:, :-1] = _transposed_product(X, r)
+    gradient = np.zeros((r.shape[1], X.shape[1] + 1))
     gradient[:, -1] = r.sum(axis=0)
+    if X.dtype == r.dtype:
+        gradient[:, :-1] = _transposed_product(X, r)
+        return gradient
+    r = r.astype(X.dtype)
+    for start in range(0, len(X), SINGLE_ROWS):
+        rows = slice(start, start + SINGLE_ROWS)
+        gradient[:, :-1] += r[rows].T @ X[rows]
     return gradient
 
 
@@ -286,10 +348,15 @@ def _hessians_of(X, d, center, dtype=np.float64):
     n_features, n_neurons = X.shape[1], d.shape[1]
     hessian = np.empty((n_neurons, n_features + 1, n_features + 1))
     if not sparse.issparse(X) and center is not None:
-        X = X - center
-        if isinstance(X, np.ndarray):
+        is_host = isinstance(X, np.ndarray)
+        if is_host and n_neurons == 1 and np.count_nonzero(d) < MOST_CURVED * len(d):
+            # Rows on the flat side of a kink count for nothing.
+            curved = np.flatnonzero(d)
+            X, d = X.take(curved, axis=0) if X.flags.c_contiguous else X[curved], d[curved]
+        X = X - (center if dtype == np.float64 else center.astype(X.dtype))
+        if is_host:
             X = X.astype(dtype, copy=False)
-            if n_neurons == 1 and d.min() >= 0:
+            if n_neurons == 1 and d.min(initial=0.0) >= 0:
                 # The copy can be scaled where it lies.
                 root = np.sqrt(d[:, 0]).astype(dtype, copy=False)
                 X *= root[:, None]
@@ -328,7 +395,7 @@ def _class_products(X, probability, root, center, dtype):
     if sparse.issparse(X):
         X = X.toarray()
     elif center is not None:
-        X = X - center
+        X = X - (center if dtype == np.float64 else center.astype(X.dtype))
     X1 = np.empty((X.shape[0], X.shape[1] + 1), dtype)
     X1[:, :-1] = X
     X1[:, -1] = 1

@@ -23,13 +23,16 @@ import numpy as np
 from .activations import Activation
 from .block import StandardBlock
 from .kernels import (
+    BendSums,
     ClassWeights,
     CurvatureDiagonal,
     LossSums,
     NullLoss,
+    Single,
     TargetSums,
     WorkingSums,
     column_moments,
+    weighted_sum,
 )
 from .pairs import Pair
 from .penalties import ElasticNet
@@ -58,7 +61,7 @@ class Coordinates:
         sample = source.spread(N_COORDINATE_ROWS)
         mean, variance = column_moments(sample.X, fit_intercept)
         center = mean if fit_intercept else np.zeros(sample.n_features)
-        scale = np.sqrt(np.maximum(variance, 0))
+        scale = np.sqrt(variance)
         size = np.abs(center)
         if (size < FAR_FROM_ZERO * scale).all():
             return cls(center, scale)
@@ -164,7 +167,8 @@ class Objective:
             return coef, intercept
         if self.penalty.alpha == 0:
             coef = coef - coef.mean(axis=-2, keepdims=True)
-        return coef, intercept - intercept.mean(axis=-1, keepdims=True)
+        mean = np.add.reduce(intercept, axis=-1, keepdims=True) / self.n_neurons
+        return coef, intercept - mean
 
     def from_weights(self, coef, intercept):
         """Return the `theta` of these weights and biases."""
@@ -181,7 +185,7 @@ class Objective:
             intercept = theta.reshape(self.n_neurons, self.neuron_size)[:, -1]
         return coef, np.ascontiguousarray(intercept)
 
-    def _kernel(self, order, gauss_newton=False, single=False):
+    def _kernel(self, order, gauss_newton=False, single=Single.NONE):
         centers = self.fit_intercept and not self.source.is_sparse
         center = self.coordinates.center if centers else None
         center_rows = self.coordinates.center_rows
@@ -217,24 +221,22 @@ class Objective:
         (loss,) = self._means(theta, 0)
         return loss + self.l2_value(theta)
 
-    def value_and_gradient(self, theta):
-        """Smooth part and its gradient."""
-        loss, gradient = self._means(theta, 1)
+    def value_and_gradient(self, theta, single=Single.NONE):
+        """Smooth part and its gradient, with what `single` says multiplied in float32."""
+        loss, gradient = self._means(theta, 1, single=single)
         slope = self.l2 * theta
         return loss + 0.5 * dot(slope, theta), gradient + slope
 
-    def value_gradient_hessian(self, theta, gauss_newton=False, single=False):
-        """Smooth part, its gradient and its Hessian (of convex type with `gauss_newton`).
-
-        With `single` the Hessian is a float32 product where that is quicker.
-        """
+    def value_gradient_hessian(self, theta, gauss_newton=False, single=Single.NONE):
+        """Smooth part, its gradient and its Hessian (of convex type with `gauss_newton`)."""
         loss, gradient, hessian = self._means(theta, 2, gauss_newton, single)
         slope = self.l2 * theta
         n_groups, size = self.shape
-        hessian.reshape(n_groups, -1)[:, :: size + 1] += self.l2
+        diagonal = hessian.reshape(n_groups, -1)[:, :: size + 1]
+        diagonal += self.l2
         return loss + 0.5 * dot(slope, theta), gradient + slope, hessian
 
-    def _means(self, theta, order, gauss_newton=False, single=False):
+    def _means(self, theta, order, gauss_newton=False, single=Single.NONE):
         """The loss, and by `order` its gradient and Hessian in theta, as means over the rows."""
         if self._block is not None:
             return self._block.means(theta, order, gauss_newton)
@@ -246,10 +248,41 @@ class Objective:
     def _block(self) -> StandardBlock | None:
         return StandardBlock.of(self)
 
+    def bend(self, theta, step):
+        """Second derivative of the gradient along a step: of a pair that has `bend`."""
+        if self._block is not None:
+            return self._block.bend(theta, step)
+        coordinates = self.coordinates
+        kernel = BendSums(self.pair, coordinates.center if coordinates.center_rows else None)
+        (raw,) = self.source.map_sum(kernel, *self._params(theta), *self._params(step))
+        return self._to_gradient(raw)
+
     @property
-    def has_single(self) -> bool:
-        """Whether a Hessian in float32 is any quicker."""
-        return not self.source.is_sparse and self._block is None
+    def quicker_in_single(self) -> Single:
+        """What of a sum over the rows is quicker in float32."""
+        if self.source.is_sparse or self._block is not None:
+            return Single.NONE
+        if self.source.dtype != np.float32 or self.coordinates.center_rows:
+            return Single.HESSIAN
+        # On a kink, and between valleys, a row's side matters to the last bit.
+        return Single.ROWS | Single.HESSIAN if self.pair.convex else Single.HESSIAN
+
+    def noise_of_single(self, theta) -> tuple[float, float]:
+        """What float32 rows do to where a descent ends, and to a value, from the watched rows.
+
+        An error e of z moves the end, in the loss, by no more than the mean of ``d e^2 / 2``, with
+        the curvature d. Values are off by the mean of ``r e``, with the slope r.
+        """
+        coef, intercept = self.to_weights(theta)
+        rows = self.watched
+        z = weighted_sum(rows.X.astype(np.float64), coef, intercept)
+        error = weighted_sum(rows.X, coef, intercept) - z
+        _, r, d = self.pair.derivatives(rows.y, z, 2, True)
+        weight = np.ones(len(z)) if rows.sample_weight is None else rows.sample_weight
+        weight = weight / weight.sum()
+        moved = 0.5 * weight @ (d * error * error).sum(axis=1)
+        change = (r * error).sum(axis=1)
+        return float(moved), 3 * math.sqrt(weight @ change**2 / self.source.n_rows)
 
     def value_gradient_working(self, theta, columns, gauss_newton=False):
         """Smooth part, its whole gradient, and its Hessian in a few features of each neuron.
@@ -334,12 +367,17 @@ class Objective:
     def weight_gradient_norm(self, gradient):
         """Euclidean norm of the gradient in weights and biases, from the one in theta."""
         g = gradient.reshape(self.n_neurons, self.neuron_size)
-        weights = g[:, : self.n_features] * self.coordinates.scale
+        scale, center = self._scale_and_center
+        g = (g * scale + g[:, -1:] * center).ravel()
+        return math.sqrt(g.dot(g))
+
+    @cached_property
+    def _scale_and_center(self):
+        """Scale and centre of the columns, and of the one that the bias belongs to."""
+        scale, center = self.coordinates.scale, self.coordinates.center
         if not self.fit_intercept:
-            return math.sqrt(np.vdot(weights, weights))
-        bias = g[:, -1]
-        weights += bias[:, None] * self.coordinates.center
-        return math.sqrt(np.vdot(weights, weights) + np.vdot(bias, bias))
+            return scale, center
+        return np.concatenate([scale, [1.0]]), np.concatenate([center, [0.0]])
 
     # -- what solvers plan with --------------------------------------------------------------------
 
@@ -356,14 +394,19 @@ class Objective:
         if source.in_memory:
             return source.y, source.sample_weight
         if self.pair.coupled:
-            (counts,) = source.map_sum(ClassWeights(self.n_outputs))
-            return np.arange(self.n_outputs), counts
+            return self._class_weights
         if self.pair.loss.mean_decides:
             (total,) = source.map_sum(TargetSums())
             return total[None] / source.total_weight, None
         # A start, and a yardstick for `tol`: neither needs the exact level.
         rows = source.spread(N_LEVEL_ROWS)
         return rows.y, rows.sample_weight
+
+    @cached_property
+    def _class_weights(self):
+        """Class codes, and the weight of each."""
+        (weights,) = self.source.map_sum(ClassWeights(self.n_outputs))
+        return np.arange(self.n_outputs), weights
 
     @cached_property
     def _null_bias(self):
@@ -373,9 +416,14 @@ class Objective:
     def _at_null(self) -> tuple[float, float]:
         """Objective of the best neuron with a bias alone, and its mean absolute loss term."""
         bias = self._null_bias if self.fit_intercept else np.zeros(self.n_neurons)
-        loss, absolute = self.source.map_sum(NullLoss(self.pair), bias)
+        if self.pair.coupled:
+            # All rows of a class have the same loss, which is not negative.
+            codes, weights = self._class_weights
+            loss = absolute = NullLoss(self.pair)(None, codes, weights, bias)[0]
+        else:
+            loss, absolute = self.source.map_sum(NullLoss(self.pair), bias)
         total = self.source.total_weight
-        return float(loss.sum()) / total, float(absolute.sum()) / total
+        return sum(loss.tolist()) / total, sum(absolute.tolist()) / total
 
     @property
     def null_value(self) -> float:
@@ -437,12 +485,14 @@ class Objective:
 
     def largest_shift(self, step) -> float:
         """Largest change of z that `step` makes on the watched rows."""
-        return float(np.abs(self.pre_activation(step)).max(initial=0.0))
+        return float(np.maximum.reduce(np.abs(self.pre_activation(step)), axis=None, initial=0.0))
 
     def pre_activation(self, theta):
         """z of the watched rows, (n_rows, n_neurons); neurons of several thetas side by side."""
-        if self._block is not None and self.watched is self.source:
-            return self._block.pre_activation(theta)
+        # A block that no sum has asked for yet costs more than it saves here.
+        block = vars(self).get("_block")
+        if block is not None and self.watched is self.source:
+            return block.pre_activation(theta)
         coef, intercept = self.to_weights(theta)[:2]
         return self.watched.X @ coef.reshape(-1, self.n_features).T + intercept.ravel()
 
@@ -471,6 +521,9 @@ class Objective:
         return share.reshape(*theta.shape[:-2], self.n_neurons)
 
 
-def dot(a, b):
-    """Scalar product per group."""
+def _sum_of_products(a, b):
     return np.add.reduce(a * b, axis=-1)
+
+
+# Scalar product per group; numpy >= 2 has it as one function.
+dot = getattr(np, "vecdot", _sum_of_products)

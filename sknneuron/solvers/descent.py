@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..kernels import Single
 from ..objective import Objective
 from .base import Iterate
 from .line_search import backtrack
@@ -24,6 +25,8 @@ POOR = 0.05
 MAX_STEPS = 200
 # A Hessian in float32 is as good as one in float64 if all pivots are over this.
 LEAST_SINGLE_PIVOT = 1e-3
+# Shares of the gap allowed that float32 rows may move the end by, and be wrong about a value.
+MOST_MOVED, MOST_OFF = 0.01, 0.3
 
 
 @dataclass
@@ -57,8 +60,10 @@ class Descent:
         self.gauss_newton = not self.objective.pair.convex
         self.fresh = False
         self.previous: float | None = None
+        # The contraction before the last one: of a factor from a subsample, what is expected of it.
+        self.earlier = None if self.factor is None else self.prior
         self.memory = Memory()
-        self.single = self.objective.has_single
+        self.single = self.objective.quicker_in_single
 
     def iterate(self, theta) -> Iterator[Iterate]:
         """Yield iterates; the last one is flagged, and its gap says what is left.
@@ -70,9 +75,12 @@ class Descent:
         if self.factor is None:
             value, gradient = self._renew_at(theta)
         else:
-            value, gradient = objective.value_and_gradient(theta)
+            value, gradient = objective.value_and_gradient(theta, self.single)
         step_size = np.nan
         for _ in range(MAX_STEPS):
+            if self._rows_are_too_coarse(float(value.sum()), theta):
+                self.single &= ~Single.ROWS
+                value, gradient = objective.value_and_gradient(theta)
             step = -self.memory.inverse_hessian_product(gradient, self.factor)
             decrement = -0.5 * dot(gradient, step)
             total = float(decrement.sum())
@@ -81,6 +89,8 @@ class Descent:
             allowed = self.target(current.value, theta)
             ratio = None if self.previous is None else total / self.previous
             expected = self._expected_contraction(ratio)
+            if ratio is not None:
+                self.earlier = ratio
             if total * expected <= allowed:
                 expected = max(expected, self._curvature_change(step))
             yield current
@@ -130,23 +140,34 @@ class Descent:
         return value, gradient
 
     def _renew(self, hessian, theta) -> None:
-        if self.single and not np.isfinite(hessian).all():
+        if Single.HESSIAN in self.single and not np.isfinite(hessian).all():
             hessian = self._double(theta)
         self.factor = newton_solver(self.objective, hessian)
-        if self.single and self.factor.least_pivot() < LEAST_SINGLE_PIVOT:
+        if Single.HESSIAN in self.single and self.factor.least_pivot() < LEAST_SINGLE_PIVOT:
             self.factor = newton_solver(self.objective, self._double(theta))
         self.memory = Memory()
         self.fresh = True
+        self.earlier = None
 
     def _double(self, theta):
         """The Hessian in float64, and all from now on: float32 was too coarse for it."""
-        self.single = False
+        self.single &= ~Single.HESSIAN
         return self.objective.value_gradient_hessian(theta, self.gauss_newton)[2]
+
+    def _rows_are_too_coarse(self, value: float, theta) -> bool:
+        if Single.ROWS not in self.single:
+            return False
+        moved, off = self.objective.noise_of_single(theta)
+        allowed = self.target(value, theta)
+        return moved > MOST_MOVED * allowed or off > MOST_OFF * allowed
 
     def _expected_contraction(self, ratio: float | None) -> float:
         """What the decrement will shrink by in the next step, from what the last one did."""
         if ratio is None:
             return min(self.prior, POOR) if self.fresh else self.prior
+        if self.earlier is not None:
+            # One good step may be luck: the next one need not have it.
+            ratio = max(ratio, (ratio * self.earlier) ** 0.5)
         return min(1.0, (2 if ratio < POOR else 3) * ratio)
 
     def _curvature_change(self, step) -> float:
@@ -171,7 +192,10 @@ def newton_solver(objective: Objective, hessian) -> SpdSolver:
     """
     if objective.pair.coupled:
         n, size = objective.n_neurons, objective.neuron_size
-        blocks = hessian.reshape(n, size, n, size)
-        flat = np.einsum("kiki->i", blocks) / n**2
-        np.einsum("kili->kli", blocks)[...] += flat
+        diagonals = np.add.reduce(hessian[0].diagonal().reshape(n, size), axis=0) / n**2
+        rows = hessian.reshape(n, -1)
+        for k in range(n):
+            # The diagonals of all blocks above and below one another.
+            diagonal = rows[:, k * size :: n * size + 1]
+            diagonal += diagonals
     return SpdSolver(hessian)

@@ -44,7 +44,7 @@ class Frame:
         theta[:, : objective.n_features] = coef * objective.coordinates.scale
         if objective.fit_intercept:
             shift = objective.coordinates.center - self.center
-            theta[:, -1] = self.target_center + fit.bias + coef @ shift
+            theta[:, -1] = self.target_center + fit.bias + coef.dot(shift)
         return theta
 
     def from_theta(self, objective: Objective, theta):
@@ -53,7 +53,7 @@ class Frame:
         if not objective.fit_intercept:
             return coef, np.zeros(objective.n_neurons)
         shift = objective.coordinates.center - self.center
-        return coef, theta[:, -1] - coef @ shift - self.target_center
+        return coef, theta[:, -1] - coef.dot(shift) - self.target_center
 
 
 @dataclass

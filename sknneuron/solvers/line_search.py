@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..kernels import Single
 from ..objective import Objective
 
 SUFFICIENT_DECREASE = 1e-4
@@ -11,7 +12,15 @@ MAX_TRIALS = 40
 
 
 def backtrack(
-    objective: Objective, theta, step, value, decrement, *, order, gauss_newton=False, single=False
+    objective: Objective,
+    theta,
+    step,
+    value,
+    decrement,
+    *,
+    order,
+    gauss_newton=False,
+    single=Single.NONE,
 ):
     """Find a step length that lowers the objective enough (Armijo), group by group.
 
@@ -26,8 +35,8 @@ def backtrack(
     order : {1, 2}
         What to evaluate at the new point: its Hessian too with 2.
     gauss_newton : bool
-    single : bool
-        Whether a Hessian in float32 will do.
+    single : Single
+        What may be multiplied in float32.
 
     Returns
     -------
@@ -36,18 +45,20 @@ def backtrack(
         lower.
     """
 
+    options = {"single": single} if single else {}
+
     def evaluate(at):
         if order == 2:
-            return objective.value_gradient_hessian(at, gauss_newton, single)
-        return *objective.value_and_gradient(at), None
+            return objective.value_gradient_hessian(at, gauss_newton, **options)
+        return *objective.value_and_gradient(at, **options), None
 
-    rounding = objective.rounding + 1e-15 * np.abs(value)
     length = np.ones(len(theta))
     trial = theta + step
     # The full step is nearly always right: evaluate there at once all that the next step needs.
     result = evaluate(trial)
-    if (result[0] <= value - 2 * SUFFICIENT_DECREASE * decrement + rounding).all():
+    if np.logical_and.reduce(result[0] <= value - 2 * SUFFICIENT_DECREASE * decrement):
         return trial, *result, length
+    rounding = objective.rounding + 1e-15 * np.abs(value)
     for _ in range(MAX_TRIALS):
         new = result[0]
         enough = new <= value - 2 * SUFFICIENT_DECREASE * length * decrement + rounding

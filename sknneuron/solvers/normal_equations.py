@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +13,7 @@ from ..objective import Objective
 from .base import Iterate
 from .frame import Frame, LinearFit
 from .least_norm import doubtful_rank, least_norm, taking_part
+from .linear_algebra import dot
 
 EPS = np.finfo(float).eps
 # A column's mean may be this many deviations from zero before the rows are centred one by one.
@@ -134,18 +136,18 @@ class NormalEquations:
         """An iterate measured by the sums alone; `facts` are its other fields."""
         coef, bias = self.frame.from_theta(self.objective, theta)
         # The bias's distance from its best value for these weights.
-        off = bias + coef @ (self.mean - self.frame.center) - self.target_mean
-        product = coef @ self.gram
-        squares = np.sum((product - 2 * self.cross.T) * coef, axis=1) + self.squares
+        off = bias + coef.dot(self.mean - self.frame.center) - self.target_mean
+        product = coef.dot(self.gram)
+        squares = dot(product - 2 * self.cross.T, coef) + self.squares
         loss = 0.5 * np.maximum(squares, 0.0) + 0.5 * self.total_weight * off**2
-        value = float(loss.sum() + 0.5 * self.l2 * np.sum(coef**2)) / self.total_weight
+        value = (sum(loss.tolist()) + 0.5 * self.l2 * np.vdot(coef, coef)) / self.total_weight
         slope = (product - self.cross.T + self.l2 * coef) / self.total_weight
         if self.objective.fit_intercept:
             slope += np.outer(off, self.mean)
         else:
             off = np.zeros_like(off)
-        norm = float(np.sqrt(np.sum(slope**2) + np.sum(off**2)))
-        return Iterate(theta, value, norm, self.objective, **facts)
+        norm = math.sqrt(np.vdot(slope, slope) + np.vdot(off, off))
+        return Iterate(theta, float(value), norm, self.objective, **facts)
 
     # -- solving -----------------------------------------------------------------------------------
 
@@ -186,13 +188,13 @@ class NormalEquations:
     def _fit(self, coef, condition, message="") -> LinearFit:
         # What rounding of the products does to the solution, and that to the objective.
         size = np.sqrt(np.maximum(self.gram.diagonal(), 0.0))
-        terms = np.abs(coef) @ size + np.sqrt(self.squares)
+        terms = np.abs(coef).dot(size) + np.sqrt(self.squares)
         error = 4 * EPS * np.sqrt(len(size)) * terms * condition
-        gap = float(0.5 * np.sum(error**2) / self.total_weight)
+        gap = float(0.5 * np.vdot(error, error) / self.total_weight)
         return LinearFit(coef, self._best_bias(coef), gap, condition, message)
 
     def _best_bias(self, coef):
-        bias = self.target_mean - coef @ (self.mean - self.frame.center)
+        bias = self.target_mean - coef.dot(self.mean - self.frame.center)
         return bias if self.objective.fit_intercept else np.zeros_like(bias)
 
     # -- refining ----------------------------------------------------------------------------------

@@ -1,0 +1,47 @@
+"""Rows of an array that are looked up whenever they are read."""
+
+import numpy as np
+import pytest
+
+from sknneuron.kernels import LossSums
+from sknneuron.pairs import make_pair
+from sknneuron.sources.array import ArraySource, Gathered
+
+N_ROWS, N_FEATURES = 40_000, 30
+rng = np.random.default_rng(0)
+X = rng.standard_normal((N_ROWS, N_FEATURES))
+Y = (rng.random((N_ROWS, 1)) < 0.4).astype(float)
+WEIGHT = rng.random(N_ROWS)
+ROWS = np.sort(rng.choice(N_ROWS, 30_000, replace=False))
+
+
+@pytest.mark.parametrize("weight", [None, WEIGHT])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_sums_are_those_of_a_copy(weight, dtype):
+    source = ArraySource(X.astype(dtype), Y, weight, n_threads=2)
+    gathered, copy = source.subset(ROWS), source.take(ROWS)
+    assert isinstance(gathered, Gathered)
+    assert gathered.dtype == dtype
+    assert gathered.total_weight == pytest.approx(copy.total_weight)
+    kernel = LossSums(make_pair("sigmoid", "log_loss", classifier=True), 2)
+    params = rng.standard_normal((1, N_FEATURES)) / 5, np.array([0.1])
+    for ours, theirs in zip(
+        gathered.map_sum(kernel, *params), copy.map_sum(kernel, *params), strict=True
+    ):
+        assert np.array_equal(ours, theirs)
+
+
+def test_rows_of_rows_are_rows():
+    gathered = ArraySource(X, Y, WEIGHT).subset(ROWS)
+    some = np.array([3, 17, 4000])
+    taken = gathered.take(some)
+    assert np.array_equal(taken.X, X[ROWS[some]])
+    assert np.array_equal(taken.y, Y[ROWS[some]])
+    assert np.array_equal(taken.sample_weight, WEIGHT[ROWS[some]])
+    assert np.array_equal(gathered.take(some, np.ones(3)).sample_weight, np.ones(3))
+    assert np.array_equal(gathered.gathered().X, X[ROWS])
+
+
+def test_few_rows_and_rows_stored_by_columns_are_copied():
+    assert not isinstance(ArraySource(X, Y).subset(ROWS[:100]), Gathered)
+    assert not isinstance(ArraySource(np.asfortranarray(X), Y).subset(ROWS), Gathered)

@@ -102,8 +102,9 @@ class ArraySource(Source):
 
     @property
     def _has_rows_together(self) -> bool:
-        # A row stored by columns lies on as many pages as it has columns.
-        return not self.is_sparse and self.X.flags.c_contiguous
+        # A row stored by columns lies on as many pages as it has columns, and one in a file is read
+        # with its neighbours each time.
+        return not self.is_sparse and self.X.flags.c_contiguous and not _is_mapped(self.X)
 
     @property
     def subset_bytes(self) -> int:
@@ -173,6 +174,13 @@ def _rows_of(array, rows):
         # Whole rows at a time. Of another layout it would copy the array first.
         return array.take(rows, axis=0)
     return array[rows]
+
+
+def _is_mapped(X) -> bool:
+    """Whether an array, or what it is a view of, is a file."""
+    while X is not None and not isinstance(X, np.memmap):
+        X = getattr(X, "base", None)
+    return X is not None
 
 
 def add_in_order(parts) -> tuple:

@@ -148,7 +148,8 @@ class Gathered(ArraySource):
         self.n_rows, self.n_features = len(rows), source.n_features
         weight = self.sample_weight
         self.total_weight = float(self.n_rows if weight is None else weight.sum())
-        self.block_rows = source.block_rows
+        # Each thread holds a copy of its block.
+        self.block_rows = max(MIN_BLOCK_ROWS, source.block_rows // 8)
         self.n_blocks = -(-self.n_rows // self.block_rows)
 
     @property

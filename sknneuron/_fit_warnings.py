@@ -146,7 +146,7 @@ def _overpenalised(estimator, objective: Objective, outcome: Outcome):
     """An L2 penalty so strong that the weights are next to nothing."""
     if objective.penalty.l2 == 0 or not outcome.converged or objective.penalty.l1 > 0:
         return "", None
-    penalty = 0.5 * objective.penalty.l2 * float(np.sum(outcome.coef**2))
+    penalty = 0.5 * objective.penalty.l2 * float(np.vdot(outcome.coef, outcome.coef))
     # For a quadratic loss this ratio is the penalty's share of the curvature, averaged over columns
     # by what each explains.
     gain = objective.null_value - outcome.objective

@@ -25,8 +25,10 @@ xlogy = _ufunc("xlogy")
 
 def softmax(z, axis: int):
     """Exponentials that add up to one along an axis."""
-    e = np.exp(z - z.max(axis=axis, keepdims=True))
-    return e / e.sum(axis=axis, keepdims=True)
+    e = z - np.maximum.reduce(z, axis=axis, keepdims=True)
+    np.exp(e, out=e)
+    e /= np.add.reduce(e, axis=axis, keepdims=True)
+    return e
 
 
 def log_softmax(z, axis: int):

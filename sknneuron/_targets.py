@@ -271,7 +271,7 @@ def _distinct(y):
     if len(y) and y.dtype.kind in "iu" and y.dtype.itemsize <= 8:
         low, high = int(y.min()), int(y.max())
         if low >= 0 and high < max(len(y), 256):
-            return np.flatnonzero(np.bincount(y)).astype(y.dtype)
+            return np.bincount(y).nonzero()[0].astype(y.dtype)
     return np.unique(y)
 
 

@@ -152,7 +152,9 @@ class BaseNeuron(
             callbacks = self._callbacks(X_given, y_given, sample_weight, targets)
             outcome = Training(
                 objective,
-                Stopping(self.max_iter, self._tol, self.n_iter_no_change, self.early_stopping),
+                Stopping(
+                    self.max_iter, self._tol_for(solver), self.n_iter_no_change, self.early_stopping
+                ),
                 history := History(self.record, self._earlier_history()),
                 validation=self._validation_objective(objective, inputs.validation),
                 on_iterate=callbacks,
@@ -219,8 +221,7 @@ class BaseNeuron(
     _warn_of_bad_fit = staticmethod(warn_of_bad_fit)
     _solver_for = staticmethod(make_solver)
 
-    @property
-    def _tol(self):
+    def _tol_for(self, solver: Solver):
         """Tolerance of the training loop."""
         return self.tol
 
@@ -494,16 +495,16 @@ class BaseNeuron(
 @contextmanager
 def keeping_earlier_fit(estimator) -> Iterator[None]:
     """Put the fitted attributes back as they were if what is inside fails."""
-    before = {name: value for name, value in vars(estimator).items() if _is_fitted_name(name)}
+    before = {name: getattr(estimator, name) for name in _fitted_names(estimator)}
     try:
         yield
     except BaseException:
-        for name in [name for name in vars(estimator) if _is_fitted_name(name)]:
+        for name in _fitted_names(estimator):
             delattr(estimator, name)
         for name, value in before.items():
             setattr(estimator, name, value)
         raise
 
 
-def _is_fitted_name(name: str) -> bool:
-    return name.endswith("_") and not name.startswith("_")
+def _fitted_names(estimator) -> list[str]:
+    return [name for name in vars(estimator) if name.endswith("_") and not name.startswith("_")]

@@ -83,6 +83,13 @@ class StandardBlock:
         hessian /= self.total_weight
         return loss, gradient, hessian
 
+    def bend(self, theta, step):
+        """Second derivative of the gradient along a step."""
+        r = self.pair.bend(self.y, self.pre_activation(theta), self.pre_activation(step))
+        if self.sample_weight is not None:
+            r = self.sample_weight[:, None] * r
+        return (r.T @ self.columns.T).reshape(theta.shape) / self.total_weight
+
     def _hessians(self, d):
         """One matrix per neuron."""
         return self._columns_times(d) @ self.columns.T

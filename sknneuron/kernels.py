@@ -24,6 +24,8 @@ from .pairs import Pair
 # are worth adding up what comes of them.
 STRIP_BYTES = 1 << 20
 LEAST_STRIP = 512
+# If no more than this share of the rows has curvature, it pays to gather them.
+MOST_CURVED = 0.8
 # Rows whose products are added in float32 before float64 takes over.
 SINGLE_ROWS = 4096
 
@@ -103,6 +105,34 @@ class LossSums:
         if self.pair.coupled:
             return loss, gradient, _softmax_hessian(X, d, sample_weight, shift, dtype)
         return loss, gradient, _separable_hessian(X, d, shift, dtype)
+
+
+@dataclass(frozen=True)
+class BendSums:
+    """Second derivative of the gradient along a step, summed over the rows of a block.
+
+    Parameters
+    ----------
+    pair : Pair
+        One that has `bend`.
+    center : ndarray of shape (n_features,) or None
+        Subtracted before anything else.
+
+    Returns
+    -------
+    bend : ndarray of shape (n_neurons, n_features + 1)
+    """
+
+    pair: Pair
+    center: np.ndarray | None = None
+
+    def __call__(self, X, y, sample_weight, weights, bias, weights_step, bias_step):
+        X = _float64(X)
+        if self.center is not None:
+            X = X - self.center
+        z, dz = weighted_sum(X, weights, bias), weighted_sum(X, weights_step, bias_step)
+        r = self.pair.bend(y, z, dz)
+        return (_gradient(X, r if sample_weight is None else sample_weight[:, None] * r),)
 
 
 @dataclass(frozen=True)
@@ -241,7 +271,7 @@ def column_moments(X, about_mean: bool, weight=None):
     mean = weight @ X / total
     if sparse.issparse(X):
         mean_square = weight @ X.multiply(X) / total
-        return mean, mean_square - mean**2 if about_mean else mean_square
+        return mean, np.maximum(mean_square - mean**2, 0) if about_mean else mean_square
     if about_mean:
         X = X - mean
     return mean, weight @ (X * X) / total
@@ -327,8 +357,13 @@ def _hessians_of(X, d, center, dtype=np.float64):
     n_features, n_neurons = X.shape[1], d.shape[1]
     hessian = np.empty((n_neurons, n_features + 1, n_features + 1))
     if not sparse.issparse(X) and center is not None:
+        is_host = isinstance(X, np.ndarray)
+        if is_host and n_neurons == 1 and np.count_nonzero(d) < MOST_CURVED * len(d):
+            # Rows on the flat side of a kink count for nothing.
+            curved = np.flatnonzero(d)
+            X, d = X.take(curved, axis=0) if X.flags.c_contiguous else X[curved], d[curved]
         X = _centred(X, center, dtype)
-        if isinstance(X, np.ndarray) and n_neurons == 1 and d.min() >= 0:
+        if is_host and n_neurons == 1 and d.min(initial=0.0) >= 0:
             # The copy can be scaled where it lies.
             root = np.sqrt(d[:, 0]).astype(dtype, copy=False)
             X *= root[:, None]

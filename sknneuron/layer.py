@@ -22,7 +22,8 @@ from .solvers.choose_layer import make_layer_solver
 from .sources.device_array import to_host
 
 # Least gain, as a share of what was gained so far, that counts as progress with tol="auto".
-AUTO_TOL = 1e-4
+# Many steps of L-BFGS gain little each, and much together.
+AUTO_TOL = {"levenberg_marquardt": 1e-4, "lbfgs": 6e-6, "sgd": 1e-4, "adam": 1e-4}
 # What the output neurons of a loss are, where not the identity.
 OUTPUT_ACTIVATIONS = {"poisson": "exp", "gamma": "exp", "tweedie": "exp"}
 
@@ -68,8 +69,8 @@ class NeuronLayer(BaseNeuron):
         Most iterations; epochs for "sgd" and "adam".
     tol : float or "auto", default="auto"
         Training ends once `n_iter_no_change` iterations in a row each gained less than this share
-        of all that was gained so far; "auto" is 1e-4. A layer has many valleys, so there is no
-        promise on the distance to the lowest.
+        of all that was gained so far; "auto" is 6e-6 for "lbfgs", else 1e-4. A layer has many
+        valleys, so there is no promise on the distance to the lowest.
     batch_size : int, default=256
         Rows per step of "sgd" and "adam".
     learning_rate_init : float or "auto", default="auto"
@@ -239,9 +240,8 @@ class NeuronLayer(BaseNeuron):
 
     # -- what a layer does otherwise than a neuron -------------------------------------------------
 
-    @property
-    def _tol(self):
-        return AUTO_TOL if self.tol == "auto" else self.tol
+    def _tol_for(self, solver):
+        return AUTO_TOL[solver.name] if self.tol == "auto" else self.tol
 
     def _matrix_sizes(self, n_features, targets):
         size = self.n_neurons * (n_features + targets.n_neurons)

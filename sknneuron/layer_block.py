@@ -15,7 +15,7 @@ class LayerBlock:
     ----------
     objective : LayerObjective
     dtype : dtype, default=float64
-        What the hidden neurons are computed in. Outputs, loss and gradient are float64.
+        What the neurons' weighted sums are computed in. Loss and gradient are float64.
     """
 
     def __init__(self, objective, dtype=np.float64):
@@ -50,6 +50,7 @@ class LayerBlock:
         a, slope = self.activation.with_derivative(
             np.dot(hidden.astype(dtype, copy=False), self.columns)
         )
+        # A loss takes few digits from each of many rows: it is computed with all of them.
         o = np.dot(weights, a).astype(np.float64, copy=False)
         o += output[:, -1:] + self.output_center
         loss, r, _ = self.pair.sums(self.y, o.T, self.sample_weight, order, True)
@@ -71,7 +72,7 @@ class LayerBlock:
     def second_moments(self):
         """Mean products of the columns with each other."""
         columns = self.columns
-        if self.sample_weight is not None:
-            columns = columns * np.sqrt(self.sample_weight / self.total_weight).astype(columns.dtype)
-            return np.dot(columns, columns.T).astype(np.float64)
-        return np.dot(columns, columns.T).astype(np.float64) / self.total_weight
+        if self.sample_weight is None:
+            return np.dot(columns, columns.T).astype(np.float64) / self.total_weight
+        root = np.sqrt(self.sample_weight / self.total_weight).astype(columns.dtype)
+        return np.dot(columns * root, (columns * root).T).astype(np.float64)

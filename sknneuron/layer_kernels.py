@@ -98,8 +98,8 @@ def _forward(activation, X, weights, bias, output_weights, output_bias):
 def combined(rows, weights):
     """``rows @ weights.T``; of arrays a column's numbers lie together.
 
-    What is done row by row then runs over long vectors. And not by `matmul`, to which a column times
-    a row is no matter for BLAS.
+    What is done row by row then runs over long vectors. And not by `matmul`, which takes no BLAS
+    for a column times a row.
     """
     if isinstance(rows, np.ndarray):
         return np.dot(weights, rows.T).T

@@ -281,9 +281,14 @@ class LayerObjective(Objective):
         assert self._copy is not None
         return self._copy.second_moments()
 
-    def counted(self) -> LayerObjective:
-        """The objective on a few evenly spaced rows."""
-        return self.exact.over(self._counted)
+    def level_moments(self, theta):
+        """Mean products of the hidden neurons' levels, a column of ones beside them."""
+        rows = self.source
+        coef, intercept = self.to_weights(theta)[:2]
+        a1 = np.ones((rows.n_rows, self.n_neurons + 1))
+        a1[:, :-1] = self.activation(combined(rows.X, coef) + intercept)
+        weighted = a1 if rows.sample_weight is None else rows.sample_weight[:, None] * a1
+        return a1.T @ weighted / rows.total_weight
 
     @property
     def rounding(self) -> float:
@@ -337,7 +342,7 @@ class LayerObjective(Objective):
     def flat_fraction(self, theta):
         """Share of (at most `N_COUNTED_ROWS`) rows on which each neuron's derivative vanishes."""
         several = theta.reshape(-1, 1, self.shape[-1])
-        rows = self._counted
+        rows = self.counted
         # A few at a time: the levels of all of them would not stay in the cache.
         step = max(CACHED_LEVELS // (rows.n_rows * self.n_neurons), 1)
         counts = [self._count_flat(several[i : i + step]) for i in range(0, len(several), step)]
@@ -346,12 +351,13 @@ class LayerObjective(Objective):
 
     def _count_flat(self, thetas):
         coef, intercept = self.to_weights(thetas)[:2]
-        z = combined(self._counted.X, coef.reshape(-1, self.n_features))
+        z = combined(self.counted.X, coef.reshape(-1, self.n_features))
         z += intercept.ravel()
         return np.add.reduce(self.activation.is_flat(z), axis=0, dtype=np.intp)
 
     @cached_property
-    def _counted(self):
+    def counted(self):
+        """At most `N_COUNTED_ROWS` of the rows, evenly spaced."""
         return self.source.spread(N_COUNTED_ROWS)
 
     def flat_everywhere(self, theta):

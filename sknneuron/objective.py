@@ -23,6 +23,7 @@ import numpy as np
 from .activations import Activation
 from .block import StandardBlock
 from .kernels import (
+    BendSums,
     ClassWeights,
     CurvatureDiagonal,
     LossSums,
@@ -60,7 +61,7 @@ class Coordinates:
         sample = source.spread(N_COORDINATE_ROWS)
         mean, variance = column_moments(sample.X, fit_intercept)
         center = mean if fit_intercept else np.zeros(sample.n_features)
-        scale = np.sqrt(np.maximum(variance, 0))
+        scale = np.sqrt(variance)
         size = np.abs(center)
         if (size < FAR_FROM_ZERO * scale).all():
             return cls(center, scale)
@@ -166,7 +167,8 @@ class Objective:
             return coef, intercept
         if self.penalty.alpha == 0:
             coef = coef - coef.mean(axis=-2, keepdims=True)
-        return coef, intercept - intercept.mean(axis=-1, keepdims=True)
+        mean = np.add.reduce(intercept, axis=-1, keepdims=True) / self.n_neurons
+        return coef, intercept - mean
 
     def from_weights(self, coef, intercept):
         """Return the `theta` of these weights and biases."""
@@ -230,7 +232,8 @@ class Objective:
         loss, gradient, hessian = self._means(theta, 2, gauss_newton, single)
         slope = self.l2 * theta
         n_groups, size = self.shape
-        hessian.reshape(n_groups, -1)[:, :: size + 1] += self.l2
+        diagonal = hessian.reshape(n_groups, -1)[:, :: size + 1]
+        diagonal += self.l2
         return loss + 0.5 * dot(slope, theta), gradient + slope, hessian
 
     def _means(self, theta, order, gauss_newton=False, single=Single.NONE):
@@ -244,6 +247,15 @@ class Objective:
     @cached_property
     def _block(self) -> StandardBlock | None:
         return StandardBlock.of(self)
+
+    def bend(self, theta, step):
+        """Second derivative of the gradient along a step: of a pair that has `bend`."""
+        if self._block is not None:
+            return self._block.bend(theta, step)
+        coordinates = self.coordinates
+        kernel = BendSums(self.pair, coordinates.center if coordinates.center_rows else None)
+        (raw,) = self.source.map_sum(kernel, *self._params(theta), *self._params(step))
+        return self._to_gradient(raw)
 
     @property
     def quicker_in_single(self) -> Single:
@@ -355,12 +367,17 @@ class Objective:
     def weight_gradient_norm(self, gradient):
         """Euclidean norm of the gradient in weights and biases, from the one in theta."""
         g = gradient.reshape(self.n_neurons, self.neuron_size)
-        weights = g[:, : self.n_features] * self.coordinates.scale
+        scale, center = self._scale_and_center
+        g = (g * scale + g[:, -1:] * center).ravel()
+        return math.sqrt(g.dot(g))
+
+    @cached_property
+    def _scale_and_center(self):
+        """Scale and centre of the columns, and of the one that the bias belongs to."""
+        scale, center = self.coordinates.scale, self.coordinates.center
         if not self.fit_intercept:
-            return math.sqrt(np.vdot(weights, weights))
-        bias = g[:, -1]
-        weights += bias[:, None] * self.coordinates.center
-        return math.sqrt(np.vdot(weights, weights) + np.vdot(bias, bias))
+            return scale, center
+        return np.append(scale, 1.0), np.append(center, 0.0)
 
     # -- what solvers plan with --------------------------------------------------------------------
 
@@ -406,7 +423,7 @@ class Objective:
         else:
             loss, absolute = self.source.map_sum(NullLoss(self.pair), bias)
         total = self.source.total_weight
-        return float(loss.sum()) / total, float(absolute.sum()) / total
+        return sum(loss.tolist()) / total, sum(absolute.tolist()) / total
 
     @property
     def null_value(self) -> float:
@@ -468,7 +485,7 @@ class Objective:
 
     def largest_shift(self, step) -> float:
         """Largest change of z that `step` makes on the watched rows."""
-        return float(np.abs(self.pre_activation(step)).max(initial=0.0))
+        return float(np.maximum.reduce(np.abs(self.pre_activation(step)), axis=None, initial=0.0))
 
     def pre_activation(self, theta):
         """z of the watched rows, (n_rows, n_neurons); neurons of several thetas side by side."""
@@ -502,6 +519,9 @@ class Objective:
         return share.reshape(*theta.shape[:-2], self.n_neurons)
 
 
-def dot(a, b):
-    """Scalar product per group."""
+def _sum_of_products(a, b):
     return np.add.reduce(a * b, axis=-1)
+
+
+# Scalar product per group; numpy >= 2 has it as one function.
+dot = getattr(np, "vecdot", _sum_of_products)

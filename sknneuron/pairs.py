@@ -38,6 +38,8 @@ class Pair:
     """
 
     coupled: ClassVar[bool] = False
+    # Largest change of the curvature per unit of z, as a share of it; None: there is no `bend`.
+    self_concordance: ClassVar[float | None] = None
 
     def __init__(self, activation: Activation, loss: Loss, convex: bool = False):
         self.activation = activation
@@ -75,7 +77,7 @@ class Pair:
         """
         terms, slope, curvature = self.derivatives(y, z, order, gauss_newton)
         if sample_weight is None:
-            return terms.sum(axis=0), slope, curvature
+            return np.add.reduce(terms, axis=0), slope, curvature
         weight = sample_weight[:, None]
         if slope is not None:
             slope = weight * slope
@@ -86,6 +88,10 @@ class Pair:
     def slope(self, y, z):
         """Return the slope in z alone: what a step of a stochastic solver needs."""
         return self.derivatives(y, z, 1)[1]
+
+    def bend(self, y, z, dz):
+        """Return the second derivative of the slope along dz."""
+        raise NotImplementedError
 
     def level(self, z):
         """Return the activation level."""
@@ -213,6 +219,8 @@ class ClassifierChainRule(ChainRule):
 class SigmoidLogLoss(Pair):
     """``log(1 + exp(z)) - y z``, from ``exp(-|z|)`` so that nothing overflows or cancels."""
 
+    self_concordance = 1.0
+
     def derivatives(self, y, z, order, gauss_newton=False):
         e = _exp_of_minus_abs(z)
         # max(z, 0) - y z is exact for y of 0 and 1, so that tiny terms keep their digits.
@@ -249,6 +257,15 @@ class SigmoidLogLoss(Pair):
         e *= q
         return slope, e
 
+    def bend(self, y, z, dz):
+        h = np.tanh(0.5 * z)
+        bend = dz * dz
+        bend *= 0.25 * h
+        h *= h
+        h -= 1
+        bend *= h
+        return bend
+
     def complement(self, z):
         return self.probability(-z)
 
@@ -264,6 +281,8 @@ class SigmoidLogLoss(Pair):
 
 class TanhLogLoss(SigmoidLogLoss):
     """A classifier's tanh: rescaled to (0, 1) it is the sigmoid of 2z."""
+
+    self_concordance = 2.0
 
     def slope(self, y, z):
         return 2 * super().slope(y, 2 * z)
@@ -285,6 +304,9 @@ class TanhLogLoss(SigmoidLogLoss):
             None if curvature is None else 4 * curvature,
         )
 
+    def bend(self, y, z, dz):
+        return 2 * super().bend(y, 2 * z, 2 * dz)
+
     def probability(self, z):
         return special.expit(2 * z)
 
@@ -297,13 +319,23 @@ class SoftmaxLogLoss(Pair):
     """``log sum_k exp(z_k) - z_y`` over the neurons of a layer; the curvature given is p itself."""
 
     coupled = True
+    # The change is that of the largest difference between two neurons' z.
+    self_concordance = 2.0
+
+    def bend(self, y, z, dz):
+        p = special.softmax(z, axis=1)
+        off = dz - np.add.reduce(p * dz, axis=1, keepdims=True)
+        off *= off
+        off -= np.add.reduce(p * off, axis=1, keepdims=True)
+        off *= p
+        return off
 
     def derivatives(self, y, z, order, gauss_newton=False):
         rows = np.arange(len(z))
-        e = z - z.max(axis=1, keepdims=True)
+        e = z - np.maximum.reduce(z, axis=1, keepdims=True)
         at_class = e[rows, y]
         np.exp(e, out=e)
-        total = e.sum(axis=1)
+        total = np.add.reduce(e, axis=1)
         terms = (np.log(total) - at_class)[:, None]
         if order == 0:
             return terms, None, None
@@ -318,7 +350,7 @@ class SoftmaxLogLoss(Pair):
         )
         # A class that these rows lack may come with others: it begins rare, not out of reach.
         z = np.log(np.maximum(share, 0.5 / len(y)))
-        return z - z.mean()
+        return z - np.add.reduce(z) / n_classes
 
     _n_classes: int | None = None
 
@@ -380,6 +412,8 @@ class CLogLogLogLoss(Pair):
 class ExpTweedie(Pair):
     """``exp((2-p) z) / (2-p) - y exp((1-p) z) / (1-p)``; poisson and gamma are p = 1 and 2."""
 
+    self_concordance = 1.0
+
     @property
     def _power(self) -> float:
         return {"poisson": 1.0, "gamma": 2.0}.get(self.loss.name) or float(vars(self.loss)["power"])
@@ -408,6 +442,16 @@ class ExpTweedie(Pair):
             else:
                 curvature = (2 - p) * u - (1 - p) * v
         return terms, slope, curvature
+
+    def bend(self, y, z, dz):
+        p = self._power
+        if p == 1:
+            return np.exp(z) * dz * dz
+        if p == 2:
+            return y * np.exp(-z) * dz * -dz
+        return (
+            ((2 - p) ** 2 * np.exp((2 - p) * z) - (1 - p) ** 2 * y * np.exp((1 - p) * z)) * dz * dz
+        )
 
 
 class SoftplusPoisson(Pair):

@@ -195,14 +195,14 @@ class Training:
         assert final is not None
         weights = final.objective.settled_weights(final.theta)
         if final.objective is self.objective:
-            value = final.value + final.objective.total_l1(final.theta)
+            value = final.total
         else:
             value = self.objective.total(final.theta)
         return Outcome(weights, value, max(n_iter, 0), converged, reason, interrupted)
 
     def _ended(self, solver, iterate, goal, progress) -> tuple[bool, str] | None:
         """Whether the optimum is reached or the solver can do no better: (converged, reason)."""
-        value = iterate.value + iterate.objective.total_l1(iterate.theta)
+        value = iterate.total
         if not math.isfinite(value):
             return False, "the objective is no longer finite: the training diverged"
         if solver.tol_is_progress:
@@ -234,16 +234,15 @@ class Training:
 
     def _record(self, iterate: Iterate, n_iter: int, elapsed: float) -> tuple[bool, float | None]:
         """Keep, print and hand on one iterate; return (asked to stop, validation loss)."""
-        value = iterate.value + iterate.objective.total_l1(iterate.theta)
         validation_loss, stop = None, False
         if self.validation is not None or self.on_iterate is not None:
             weights = iterate.objective.settled_weights(iterate.theta)
             if self.validation is not None:
                 validation_loss = self._validation_loss(weights)
             if self.on_iterate is not None:
-                stop = self.on_iterate(*weights, n_iter_=n_iter, objective_=value)
+                stop = self.on_iterate(*weights, n_iter_=n_iter, objective_=iterate.total)
         if self.verbose:
-            self._print(iterate, n_iter, value, validation_loss)
+            self._print(iterate, n_iter, validation_loss)
         if self.history.record is not False:
             self._keep(Measured(iterate, n_iter, elapsed, validation_loss))
         return bool(stop), validation_loss
@@ -268,10 +267,10 @@ class Training:
         theta = self.validation.from_weights(*weights)
         return float((self.validation.value(theta) - self.validation.l2_value(theta)).sum())
 
-    def _print(self, iterate: Iterate, n_iter: int, value: float, validation_loss) -> None:
+    def _print(self, iterate: Iterate, n_iter: int, validation_loss) -> None:
         words = [
             f"[{self.name}] iteration {n_iter}",
-            f"objective {value:.8g}",
+            f"objective {iterate.total:.8g}",
             f"gradient {iterate.gradient_norm:.2g}",
         ]
         if np.isfinite(iterate.gap):
@@ -303,12 +302,12 @@ def columns_of_history(measured: list[Measured]) -> dict[str, np.ndarray]:
     objective = iterates[0].objective
     thetas = np.array([iterate.theta for iterate in iterates])
     value = np.array([iterate.value for iterate in iterates])
-    l2 = objective.l2_value(thetas).sum(axis=-1)
+    l2 = np.add.reduce(objective.l2_value(thetas), axis=-1)
     l1 = objective.l1_value(thetas).sum(axis=-1) if objective.penalty.l1 else 0.0
     columns = {
         "iteration": np.array([m.n_iter for m in measured]),
         "elapsed": np.array([m.elapsed for m in measured]),
-        "n_rows": np.full(len(measured), objective.source.n_rows),
+        "n_rows": np.array([objective.source.n_rows] * len(measured)),
         "loss": value - l2,
         "penalty": l1 + l2,
         "objective": value + l1,

@@ -45,6 +45,9 @@ def test_same_sums_as_the_kernels(pair, weighted, fit_intercept, dtype):
         expected = kernels.value_gradient_hessian(theta, gauss_newton)
         for a, b in zip(found, expected, strict=True):
             assert_allclose(a, b, rtol=1e-9, atol=1e-10)
+    if block.pair.self_concordance:
+        step = np.random.default_rng(5).standard_normal(block.shape)
+        assert_allclose(block.bend(theta, step), kernels.bend(theta, step), rtol=1e-9, atol=1e-10)
     assert_allclose(block.value(theta), kernels.value(theta), rtol=1e-12)
     assert_allclose(block.pre_activation(theta), kernels.pre_activation(theta), atol=2e-5)
 

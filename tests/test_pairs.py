@@ -237,6 +237,32 @@ class TestElementwise:
         assert np.isfinite(pair.derivatives(only[:1], bias[None], 2)[1]).all()
 
 
+@pytest.mark.parametrize("pair", [p for p in ALL if p.self_concordance], ids=repr)
+def test_bend_is_the_second_derivative_of_the_slope_along_a_step(pair):
+    y, z = draw(pair, k=3)
+    y = y[:, 0].astype(int) if pair.coupled else y
+    dz = np.random.default_rng(1).normal(size=z.shape)
+
+    def slope(t):
+        return pair.slope(y, z + t * dz)
+
+    bend = pair.bend(y, z, dz)
+    h = 2e-3
+    second = 16 * (slope(h) + slope(-h)) - slope(2 * h) - slope(-2 * h) - 30 * slope(0)
+    assert_allclose(bend, second / (12 * h**2), rtol=1e-6, atol=1e-7)
+    if not pair.convex:
+        return
+    # What it is called after: the curvature bounds the third derivative, along the step.
+    d = pair.derivatives(y, z, 2)[2]
+    third = np.abs(np.sum(bend * dz, axis=-1) if pair.coupled else bend * dz)
+    if pair.coupled:
+        second = np.sum(d * dz**2, axis=1) - np.sum(d * dz, axis=1) ** 2
+        shift = np.abs(dz).max(axis=1)
+    else:
+        second, shift = d * dz**2, np.abs(dz)
+    assert np.all(third <= pair.self_concordance * shift * second * (1 + 1e-9) + 1e-15)
+
+
 @pytest.mark.parametrize("pair", [pair for pair in CLASSIFIERS if not pair.coupled], ids=repr)
 class TestClassifiers:
     def test_probability_is_the_level_rescaled(self, pair):

@@ -5,7 +5,7 @@ import warnings
 import numpy as np
 import pytest
 from scipy import sparse
-from scipy.special import xlogy
+from scipy.special import expit, xlogy
 from sklearn.exceptions import ConvergenceWarning
 
 from sknneuron import NeuronClassifier, NeuronRegressor, NeuronWarning
@@ -67,7 +67,7 @@ class L1Problem:
             self.y = z + rng.standard_normal(n)
         self.l1_ratio = float(rng.choice([1.0, 0.5]))
         largest = np.abs((self.y - self.y.mean()) @ self.X).max() / n
-        self.alpha = largest * 10.0 ** rng.uniform(-2.3, -0.3)
+        self.alpha = largest * 10.0 ** rng.uniform(-2.7, -0.3)
         self.l1, self.l2 = self.alpha * self.l1_ratio, self.alpha * (1 - self.l1_ratio)
         self.name = f"{seed}: {make.__name__} {n} x {p}, alpha {self.alpha:.2g}"
 
@@ -84,7 +84,7 @@ class L1Problem:
 
     def derivatives(self, z):
         if self.is_logistic:
-            level = 1 / (1 + np.exp(-z))
+            level = expit(z)
             return np.logaddexp(0, z) - self.y * z, level - self.y, level * (1 - level)
         return 0.5 * (self.y - z) ** 2, z - self.y, np.ones_like(z)
 
@@ -98,14 +98,16 @@ class L1Problem:
         for _ in range(50):
             _, r, d = self.derivatives(self.X @ coef + bias)
             slope = r @ self.X / len(r) + self.l2 * coef
-            wakes = (coef == 0) & (np.abs(slope) > self.l1 * (1 + 1e-9))
-            free = np.flatnonzero((coef != 0) | wakes)
+            excess = np.where(coef == 0, np.abs(slope) - self.l1, 0.0)
+            wakes = np.argsort(excess)[-3:]
+            wakes = wakes[excess[wakes] > 1e-7 * self.l1]
+            free = np.append(np.flatnonzero(coef), wakes)
             signs = np.where(coef[free] != 0, np.sign(coef[free]), -np.sign(slope[free]))
             step, bias_step, left = self.newton_step(free, slope[free] + self.l1 * signs, r, d)
             crossed = (coef[free] + step) * signs < 0
             coef[free] = np.where(crossed, 0.0, coef[free] + step)
             bias += bias_step
-            if not crossed.any() and not wakes.any() and left < 1e-15:
+            if not crossed.any() and not len(wakes) and left < 1e-15:
                 return self.value(coef, bias)
         raise AssertionError(f"no reference for {self.name}")
 
@@ -117,7 +119,8 @@ class L1Problem:
         hessian = (A * d[:, None]).T @ A / len(r)
         hessian[np.diag_indices(len(free))] += self.l2
         scale = 1 / np.sqrt(hessian.diagonal())
-        step = -scale * np.linalg.solve(hessian * scale * scale[:, None], scale * gradient)
+        scaled = hessian * scale * scale[:, None]
+        step = -scale * np.linalg.lstsq(scaled, scale * gradient, rcond=1e-12)[0]
         return step[:-1], step[-1], -gradient @ step / 2
 
     def null_value(self):
@@ -131,7 +134,7 @@ def assert_promise(seeds, tols):
     missed, total = [], 0
     for seed in seeds:
         problem = L1Problem(seed)
-        best = problem.optimum(*problem.weights(1e-10)[:2])
+        best = problem.optimum(*problem.weights(1e-13)[:2])
         gain = problem.null_value() - best
         for tol in tols:
             coef, bias, converged = problem.weights(tol)
@@ -149,4 +152,4 @@ def test_promise_on_a_few_problems():
 
 @pytest.mark.slow
 def test_promise():
-    assert_promise(range(12, 84), TOLS)
+    assert_promise(range(12, 48), TOLS)

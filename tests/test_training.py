@@ -212,7 +212,7 @@ def test_warm_start_at_the_optimum_has_nothing_to_do():
     before = neuron.coef_.copy()
     neuron.fit(X, LABELS)
     assert neuron.n_iter_ <= 1
-    np.testing.assert_allclose(neuron.coef_, before, rtol=1e-6)
+    np.testing.assert_allclose(neuron.coef_, before, rtol=1e-5)
 
 
 @pytest.mark.parametrize("solver", ["sgd", "adam", "auto"])

@@ -48,6 +48,11 @@ class Iterate:
     last: bool = False
     message: str = ""
 
+    @property
+    def total(self) -> float:
+        """The objective, its L1 part included."""
+        return self.value + self.objective.total_l1(self.theta)
+
 
 @dataclass
 class Goal:

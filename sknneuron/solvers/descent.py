@@ -192,7 +192,10 @@ def newton_solver(objective: Objective, hessian) -> SpdSolver:
     """
     if objective.pair.coupled:
         n, size = objective.n_neurons, objective.neuron_size
-        blocks = hessian.reshape(n, size, n, size)
-        flat = np.einsum("kiki->i", blocks) / n**2
-        np.einsum("kili->kli", blocks)[...] += flat
+        diagonals = np.add.reduce(hessian[0].diagonal().reshape(n, size), axis=0) / n**2
+        rows = hessian.reshape(n, -1)
+        for k in range(n):
+            # The diagonals of all blocks above and below one another.
+            diagonal = rows[:, k * size :: n * size + 1]
+            diagonal += diagonals
     return SpdSolver(hessian)

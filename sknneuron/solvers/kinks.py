@@ -25,7 +25,7 @@ ROWS_PER_WEIGHT = 8
 LEAST_ROWS = 50
 # Rows by whose z the band about the kink is chosen.
 N_WATCHED = 1000
-# A step that came true but for this share shows that the Hessian still serves.
+# A decrease that is as promised but for this share shows that the Hessian still serves.
 SERVES = 0.1
 
 
@@ -138,8 +138,11 @@ class KinkedDescent(DampedDescent):
 
     def _evaluate(self, theta):
         # Rows that change sides change the curvature, but close to the end they are few.
-        if np.all(np.abs(self.ratio - 1) < SERVES) and not self.damping.any():
-            return *self.objective.value_and_gradient(theta), self.hessian
+        if np.all(np.isfinite(self.predicted)) and not self.damping.any():
+            value, gradient = self.objective.value_and_gradient(theta)
+            missing = self.value - value - self.predicted
+            if np.all(np.abs(missing) < SERVES * self.predicted + self.rounding):
+                return value, gradient, self.hessian
         return self.objective.value_gradient_hessian(theta)
 
     def propose(self):

@@ -129,6 +129,9 @@ def _go_down(objective, down: DampedDescent, goal: Goal, revival: Revival) -> It
 class LayerLBFGS(Solver):
     """Limited-memory BFGS on all rows, from one random start.
 
+    A layer's weights need no more digits than float32 has until the very end. So steps are taken in
+    it, where that is faster, for as long as it can tell what they gain.
+
     References
     ----------
     Nocedal and Wright, Numerical Optimization, algorithm 7.4, with the scaling of (7.20).
@@ -158,7 +161,9 @@ class LayerLBFGS(Solver):
         memory, unit = Memory(), 1 / max(float(np.linalg.norm(gradient)), 1e-300)
         step_size, n_steps, failed = np.nan, 0, False
         while True:
-            step = -memory.inverse_hessian_product(gradient, lambda g: unit * conditioner(g))
+            step = -memory.inverse_hessian_product(
+                gradient, lambda g, unit=unit: unit * conditioner(g)
+            )
             decrement = -0.5 * dot(gradient, step)
             if objective.exact is not objective and decrement.sum() <= 2 * objective.rounding:
                 # What is left to gain is no more than what float32 can tell.

@@ -1,4 +1,4 @@
-"""A first guess of the curvature of a layer: that of the columns times that of the neurons."""
+"""A first guess of a layer's curvature: that of what neurons see times that of what they say."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ import numpy as np
 from ..layer_objective import LayerObjective
 
 # The guess is made anew after so many steps: neurons find their places early.
-REFRESH_AT = (5, 15, 30, 60)
+REFRESH_AT = (10, 20, 40, 80)
 # The least curvature of a neuron, as a share of the largest.
 LEAST_CURVATURE = 0.03
-# Passes over the rows that it may cost.
+# What is added to the second moments, as a share of the largest.
+RIDGE = 1e-3
+# Passes over the rows that the second moments of the columns and their inverses may cost.
 PASSES = 32
 
 
@@ -18,41 +20,36 @@ class Unconditioned:
     """Takes the curvature for the same in all directions."""
 
     def refresh(self, theta, n_steps: int) -> None:
-        """Keep the guess as it is."""
+        """Keep to that."""
 
     def __call__(self, gradient):
         return gradient
 
 
 class LayerPreconditioner:
-    """Divides a gradient by the curvature of each neuron, all of them along the same directions.
-
-    The rows give hidden neuron j the curvature ``d_j A``: A are the second moments of the columns,
-    and d_j the mean curvature of the loss in the weighted sum. With a penalty of curvatures L it is
-    taken for ``d_j (A + L / d)``, d the mean of all d_j, so that one inverse serves all neurons; of
-    the output neurons, and between neurons, only the diagonal is used.
+    """Divides a gradient by a guess of the curvature, hidden and output neurons each for itself.
 
     Parameters
     ----------
     objective : LayerObjective
-        One that has all rows at hand.
+        With a copy of its rows.
 
     References
     ----------
     Martens and Grosse, Optimizing neural networks with Kronecker-factored approximate curvature,
-    ICML 2015.
+    ICML 2015; here with a diagonal factor for the neurons.
     """
 
     def __init__(self, objective: LayerObjective):
-        self.objective = objective
+        self.split = objective.split
+        self.penalty = [part[0] for part in objective.split(objective.l2)]
         self.moments = objective.second_moments()
-        self.rows = objective.counted()
-        self.inverse: np.ndarray | None = None
+        self.few = objective.exact.over(objective.counted)
+        self.factors: list[Factor] = []
 
     @staticmethod
     def pays(objective: LayerObjective) -> bool:
-        """Whether the moments cost no more than a few passes over the rows."""
-        # Beside a common factor: the moments and inverses of them, and a pass.
+        """Whether a step takes so long that a few fewer are worth it."""
         n_rows, size = objective.source.n_rows, objective.neuron_size
         is_cheap = size * (n_rows + size) <= PASSES * n_rows * objective.n_neurons
         return objective.exact is not objective and is_cheap
@@ -61,26 +58,44 @@ class LayerPreconditioner:
         """Guess anew at `theta`, if it is time to."""
         if n_steps not in REFRESH_AT:
             return
-        hidden, output = self.objective.split(self.rows.curvature_diagonal(theta))
-        of_neurons = _at_least_a_share(hidden[:, -1])
-        penalty = self.objective.split(self.objective.l2)[0][0] / of_neurons.mean()
-        size = np.arange(len(penalty))
-        damped = self.moments.copy()
-        damped[size, size] += penalty + 1e-9
-        self.inverse = np.linalg.inv(damped).astype(np.float32)
-        self.of_neurons = of_neurons[:, None]
-        self.of_outputs = _at_least_a_share(output)
+        # Those of the biases, whose inputs are all one.
+        curvatures = [part[:, -1] for part in self.split(self.few.curvature_diagonal(theta))]
+        if all(np.isfinite(d).all() and d.any() for d in curvatures):
+            moments = self.moments, self.few.level_moments(theta)
+            self.factors = list(map(Factor, moments, curvatures, self.penalty))
 
     def __call__(self, gradient):
-        if self.inverse is None:
+        if not self.factors:
             return gradient
         divided = np.empty_like(gradient)
-        of_hidden, of_output = self.objective.split(divided)
-        hidden, output = self.objective.split(gradient)
-        np.divide(hidden.astype(np.float32) @ self.inverse, self.of_neurons, out=of_hidden)
-        np.divide(output, self.of_outputs, out=of_output)
+        parts = zip(self.factors, self.split(gradient), self.split(divided), strict=True)
+        for factor, part, out in parts:
+            factor.divide(part, out)
         return divided
 
 
-def _at_least_a_share(curvature):
-    return np.maximum(curvature, LEAST_CURVATURE * curvature.max())
+class Factor:
+    """Of neurons side by side: their curvatures d, and one inverse for the inputs of all.
+
+    Rows give neuron j the curvature ``d_j A``, with the second moments A of its inputs, and a
+    penalty L more. That is taken for ``d_j (A + L / d)``, with d the mean of all d_j.
+
+    Parameters
+    ----------
+    moments : ndarray of shape (n_inputs, n_inputs)
+        A bias counts as an input.
+    curvature : ndarray of shape (n_neurons,)
+    penalty : ndarray of shape (n_inputs,)
+    """
+
+    def __init__(self, moments, curvature, penalty):
+        curvature = np.maximum(curvature, LEAST_CURVATURE * curvature.max())
+        damped = moments.copy()
+        ridge = RIDGE * damped.diagonal().max()
+        damped[np.diag_indices(len(damped))] += penalty / curvature.mean() + ridge
+        # It is a guess: float32 will do.
+        self.inverse = np.linalg.inv(damped).astype(np.float32)
+        self.curvature = curvature[:, None]
+
+    def divide(self, gradient, out) -> None:
+        np.divide(np.dot(gradient.astype(np.float32), self.inverse), self.curvature, out=out)

@@ -52,13 +52,13 @@ def backtrack(
             return objective.value_gradient_hessian(at, gauss_newton, **options)
         return *objective.value_and_gradient(at, **options), None
 
-    rounding = objective.rounding + 1e-15 * np.abs(value)
     length = np.ones(len(theta))
     trial = theta + step
     # The full step is nearly always right: evaluate there at once all that the next step needs.
     result = evaluate(trial)
-    if (result[0] <= value - 2 * SUFFICIENT_DECREASE * decrement + rounding).all():
+    if np.logical_and.reduce(result[0] <= value - 2 * SUFFICIENT_DECREASE * decrement):
         return trial, *result, length
+    rounding = objective.rounding + 1e-15 * np.abs(value)
     for _ in range(MAX_TRIALS):
         new = result[0]
         enough = new <= value - 2 * SUFFICIENT_DECREASE * length * decrement + rounding

@@ -76,7 +76,7 @@ def _plain_factor(H):
         return None
     pivots = factor.diagonal()
     sound = pivots * pivots > LEAST_PIVOT * H.diagonal()
-    return (factor, None) if sound.all() else None
+    return (factor, None) if np.logical_and.reduce(sound) else None
 
 
 def _factor_with_ridge(H):

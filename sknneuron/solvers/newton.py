@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from ..objective import Objective
 from .base import Iterate, Solver
 from .descent import newton_solver
 from .line_search import backtrack
-from .linear_algebra import dot
+from .linear_algebra import TINY, dot
+
+# Most that a step is bent, as a share of its length.
+MOST_BENT = 0.5
 
 
 class Newton(Solver):
     """Newton's method with a Cholesky factor and a backtracking line search.
 
-    Neurons that share no loss are stepped side by side, each with its own Hessian and step length.
+    The step is corrected by the change of the Hessian along it, where the pair knows its third
+    derivative: that costs a fraction of a Hessian and saves one in three. Neurons that share no
+    loss are stepped side by side, each with its own Hessian and step length.
     For a pair that is not convex the Gauss-Newton curvature is used, which leads to a stationary
     point near the start.
 
@@ -22,6 +29,8 @@ class Newton(Solver):
     ----------
     Boyd and Vandenberghe, Convex Optimization, 9.5: the decrement ``g . H^-1 g / 2`` as an estimate
     of what is left.
+    Traub, Iterative Methods for the Solution of Equations, 1964, 5.2: the corrected step, which is
+    Chebyshev's.
     """
 
     name = "newton"
@@ -38,10 +47,10 @@ class Newton(Solver):
                 solve = newton_solver(objective, hessian)
             step = -solve(gradient)
             decrement = -0.5 * dot(gradient, step)
-            total = float(decrement.sum())
+            total = sum(decrement.tolist())
             if total < previous:
                 ratio = total / previous
-            now = float(value.sum())
+            now = sum(value.tolist())
             target = goal.target(now, theta)
             gap = trusted_gap(objective, step, total, ratio) if total <= target else np.nan
             norm = objective.weight_gradient_norm(gradient)
@@ -51,15 +60,18 @@ class Newton(Solver):
             if gauss_newton:
                 current.gap, current.last = gap, total <= 1e-3 * objective.rounding
             yield current
+            bent, gain = np.nan, 0.0
+            if total > target and not gauss_newton and objective.pair.self_concordance is not None:
+                step, bent, gain = corrected(objective, theta, step, decrement, solve)
             left = total * expected_contraction(objective.pair, ratio)
             if left <= target and not gauss_newton:
                 left = (
-                    gap if gap <= target else max(left, total * objective.largest_shift(step) ** 2)
+                    gap if gap <= target else max(left, total * unforeseen(objective, step, bent))
                 )
                 if left <= target:
                     # No pass to look at the end: the model's error there is less than that.
                     end = theta + step
-                    yield Iterate(end, now - total, np.nan, objective, 1.0, left, last=True)
+                    yield Iterate(end, now - total - gain, np.nan, objective, 1.0, left, last=True)
                     return
             if hessian is None:
                 # The factor was an old one and what it said was not enough: take a new one here.
@@ -77,8 +89,54 @@ class Newton(Solver):
                 yield current
                 return
             theta, value, gradient, hessian, taken = found
-            step_size = float(taken.max())
+            step_size = max(taken.tolist())
             previous = total if step_size == 1 else np.nan
+
+
+def corrected(objective: Objective, theta, step, decrement, solve):
+    """Newton's step, bent by the change of the Hessian along it.
+
+    The correction is measured in the metric of the Hessian, as a share of the step, and held within
+    half of it: far from the optimum the third derivative says little of what is ahead.
+
+    Returns
+    -------
+    step
+    bent : float
+        How far it was bent, of several groups the one that was bent most; nan if it was not.
+    gain : float
+        What the third derivative adds to the decrement.
+    """
+    bend = objective.bend(theta, step)
+    correction = solve(bend)
+    correction *= -0.5
+    square = -0.25 * dot(bend, correction)
+    share = np.sqrt(square / np.maximum(decrement, TINY))
+    bent = float(np.maximum.reduce(share))
+    if not math.isfinite(bent):
+        return step, np.nan, 0.0
+    gain = sum((square - dot(bend, step) / 6).tolist())
+    if bent > MOST_BENT:
+        correction *= (MOST_BENT / np.maximum(share, MOST_BENT))[:, None]
+    return step + correction, bent, gain
+
+
+def unforeseen(objective: Objective, step, bent: float) -> float:
+    """Share of the decrement that the change of curvature along a step may leave.
+
+    Of Newton's step that is a square of the change of any row's z, of the corrected one a fourth
+    power: what the correction bends itself, and the fourth derivative.
+
+    References
+    ----------
+    Bach, Self-concordant analysis for logistic regression, Electronic Journal of Statistics 4
+    (2010): pairs whose derivatives bound the next higher ones.
+    """
+    shift, bound = objective.largest_shift(step), objective.pair.self_concordance
+    if bound is None or math.isnan(bent):
+        return min(1.0, shift**2)
+    change = bound * min(shift, 1.0)
+    return min(1.0, (bent * change + change**2 / 6) ** 2 * math.exp(2 * change))
 
 
 def expected_contraction(pair, ratio: float) -> float:

@@ -96,6 +96,8 @@ class ProximalDescent:
         # Where Hessians are taken: over all rows, or over a subsample.
         self.curvature = self.working
         self.ratio: float | None = None
+        # Largest change of a slope outside the working set per root of a step's decrement.
+        self.sway = np.inf
 
     def iterate(self, theta, sample: Objective | None = None) -> Iterator[Iterate]:
         """Yield iterates; the last one is flagged, and its gap says what is left.
@@ -121,7 +123,7 @@ class ProximalDescent:
             allowed = self.target(current.value + self._l1(point.theta), point.theta)
             step = self._model_step(point, 1e-3 * allowed)
             self.ratio = None if previous is None else step.decrement / previous
-            if self._is_slow(step_size):
+            if self.curvature is not self.working and (step_size < 1 or (self.ratio or 0) > SLOW):
                 point = self._renewed(point)
                 step = self._model_step(point, 1e-3 * allowed)
                 self.ratio = None
@@ -139,8 +141,14 @@ class ProximalDescent:
             if taken is None:
                 yield self._stuck(current, step)
                 return
-            point, step_size = taken
-            previous = step.decrement if step_size == 1 else None
+            new, step_size = taken
+            # Only a whole step in a complete working set tells how fast the next ones lead.
+            whole = step_size == 1 and not self.working.missing(
+                point.columns, point.theta, point.gradient
+            )
+            previous = step.decrement if whole else None
+            self.sway = self._swayed(point, new, step) if whole else np.inf
+            point = new
         current.last, current.message = True, "the steps no longer lead anywhere"
         yield current
 
@@ -155,6 +163,8 @@ class ProximalDescent:
             return Point(theta, value, gradient, columns, hessians)
         value, gradient = self.objective.value_and_gradient(theta)
         columns = self.working.choose(theta, gradient)
+        if self.curvature is not self.working and self.curvature.is_blind(theta, columns, gradient):
+            self.curvature = self.working
         hessians = self.curvature.hessians(theta, columns, gradient)
         exact = self.curvature is self.working
         return Point(theta, value, gradient, columns, hessians, exact)
@@ -165,12 +175,6 @@ class ProximalDescent:
         columns = self.working.choose(point.theta, point.gradient)
         hessians = self.working.hessians(point.theta, columns, point.gradient)
         return Point(point.theta, point.value, point.gradient, columns, hessians)
-
-    def _is_slow(self, step_size: float) -> bool:
-        """Whether a subsample's Hessian leads on too slowly."""
-        if self.curvature is self.working or np.isnan(step_size):
-            return False
-        return self.ratio is None or self.ratio > SLOW
 
     def _arrived(self, theta, step: Step, point: Point, keep_hessian: bool) -> Point:
         """The point at `theta`, with a new Hessian or the old one."""
@@ -268,11 +272,22 @@ class ProximalDescent:
         """Whether no weight outside the working set can want to move after the step.
 
         A step of decrement D changes the gradient in a coordinate of curvature h by ``sqrt(2 h D)``
-        at most. Columns are scaled, so the largest curvature seen stands in for h, and more.
+        at most. Columns are scaled, so the largest curvature seen stands in for h, and more. Most
+        columns have little to do with the step, and the last one tells how little.
         """
         largest = max(float(H.diagonal().max(initial=0.0)) for H in point.hessians)
-        reach = np.sqrt(8 * largest * max(step.decrement, 0.0))
+        per_root = min(np.sqrt(8 * largest), 4 * self.sway)
+        reach = per_root * np.sqrt(max(step.decrement, 0.0))
         return not self.working.missing(point.columns, point.theta, point.gradient, reach)
+
+    def _swayed(self, point: Point, new: Point, step: Step) -> float:
+        """How much the step to `new` changed slopes outside the working set, for its decrement."""
+        if step.decrement <= self.rounding:
+            return np.inf
+        change = np.abs(new.gradient - point.gradient)
+        for k, index in enumerate(self.objective.working_index(point.columns)):
+            change[k, index] = 0.0
+        return float(change.max()) / np.sqrt(step.decrement)
 
 
 def _shrink(length, before, after, slope):

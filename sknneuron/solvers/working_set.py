@@ -18,6 +18,8 @@ LEAST_WORKING = 256
 NEAR = 0.9
 # Sparse columns are taken out of the rows; these come along, to be there when they are wanted.
 WITHIN_REACH = 0.75
+# A column that fewer rows of a subsample carry has a curvature there that is mostly chance.
+LEAST_CARRIERS = 10
 
 
 class WorkingSet:
@@ -94,17 +96,29 @@ class WorkingSet:
         objective = self.objective
         if self.in_one_pass:
             return objective.value_gradient_working(theta, columns, self.gauss_newton)[2]
-        wanted = reduce(np.union1d, columns)
-        if not np.all(np.isin(wanted, self._columns)):
-            within = reduce(np.union1d, self.choose(theta, gradient, WITHIN_REACH))
-            self._columns = np.union1d(wanted, within)
-            self._part = restricted(objective, self._columns)
-        part = self._part
-        assert part is not None
+        part = self._cut_out(theta, columns, gradient)
         inside = np.append(self._columns, objective.n_features)[: part.neuron_size]
         inner = theta.reshape(-1, objective.neuron_size)[:, inside].reshape(part.shape)
         places = [np.searchsorted(self._columns, c) for c in columns]
         return part.value_gradient_working(inner, places, self.gauss_newton)[2]
+
+    def is_blind(self, theta, columns, gradient) -> bool:
+        """Whether too few sparse rows carry some of these columns to tell their curvature."""
+        if self.in_one_pass:
+            return False
+        part = self._cut_out(theta, columns, gradient)
+        carriers = np.bincount(part.source.X.indices, minlength=len(self._columns))
+        wanted = np.searchsorted(self._columns, reduce(np.union1d, columns))
+        return bool(carriers[wanted].min(initial=LEAST_CARRIERS) < LEAST_CARRIERS)
+
+    def _cut_out(self, theta, columns, gradient) -> Objective:
+        """The objective over these columns, and more that may be wanted soon."""
+        wanted = reduce(np.union1d, columns)
+        if self._part is None or not np.all(np.isin(wanted, self._columns)):
+            within = reduce(np.union1d, self.choose(theta, gradient, WITHIN_REACH))
+            self._columns = np.union1d(wanted, within)
+            self._part = restricted(self.objective, self._columns)
+        return self._part
 
     def curved(self, hessian, index):
         """A group's Hessian, with the direction filled in along which a softmax layer has none.

@@ -101,18 +101,12 @@ class ArraySource(Source):
         return ArraySource(X, y, sample_weight, n_threads=self.n_threads)
 
     @property
-    def _has_rows_together(self) -> bool:
-        # A row stored by columns lies on as many pages as it has columns, and one in a file is read
-        # with its neighbours each time.
-        return not self.is_sparse and self.X.flags.c_contiguous and not _is_mapped(self.X)
-
-    @property
     def subset_bytes(self) -> int:
-        return BYTES_PER_GATHERED if self._has_rows_together else super().subset_bytes
+        return super().subset_bytes if self.is_sparse else BYTES_PER_GATHERED
 
     def subset(self, rows, sample_weight=None) -> Source:
         is_small = 8 * len(rows) * self.n_features <= BLOCK_BYTES
-        if is_small or not self._has_rows_together:
+        if is_small or self.is_sparse:
             return self.take(rows, sample_weight)
         return Gathered(self, rows, sample_weight)
 
@@ -159,7 +153,7 @@ class Gathered(ArraySource):
     def block(self, start: int, stop: int) -> Block:
         weight = None if self.sample_weight is None else self.sample_weight[start:stop]
         rows = self.rows[start:stop]
-        return self.source.X.take(rows, axis=0), self.source.y[rows], weight
+        return _rows_of(self.source.X, rows), _rows_of(self.source.y, rows), weight
 
     def take(self, rows, sample_weight=None) -> ArraySource:
         if sample_weight is None:
@@ -175,13 +169,6 @@ def _rows_of(array, rows):
         # Whole rows at a time. Of another layout it would copy the array first.
         return array.take(rows, axis=0)
     return array[rows]
-
-
-def _is_mapped(X) -> bool:
-    """Whether an array, or what it is a view of, is a file."""
-    while X is not None and not isinstance(X, np.memmap):
-        X = getattr(X, "base", None)
-    return X is not None
 
 
 def add_in_order(parts) -> tuple:

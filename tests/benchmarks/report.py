@@ -53,7 +53,7 @@ def _tables(results: dict):
     yield from _table(
         "Speed",
         ["work", "ours (ms)", "reads of X", "left", "best peer", "(ms)", "ratio", "CPU ratio",
-         "must", "aim", "load", "did not get there"],
+         "must", "aim", "load", "did not get there, or far behind"],
         [
             [
                 row["work"],

@@ -11,6 +11,7 @@ from sknneuron.penalties import ElasticNet
 from sknneuron.solvers.base import Goal
 from sknneuron.solvers.kinks import SoftPair, step_over_kinks
 from sknneuron.solvers.levenberg_marquardt import LevenbergMarquardt
+from sknneuron.solvers.multistart import find_start
 from sknneuron.sources import ArraySource
 
 from ..references.make_nonconvex import ACTIVATIONS, N_PROBLEMS, make_problem
@@ -135,6 +136,55 @@ def test_subsample_of_many_rows_and_few_full_passes():
     null = objective.total(objective.null())
     left = objective.total(iterates[-1].theta) - exact.value
     assert left <= 1e-8 * (null - exact.value)
+
+
+@pytest.mark.parametrize("active", [0.0, 0.1, 0.5, 1.0])
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_hessian_of_a_neuron_that_is_silent_on_many_rows(active, order):
+    rng = np.random.default_rng(0)
+    X, y = np.asarray(5 + rng.standard_normal((3000, 4)), order=order), rng.random(3000)
+    objective = make_objective(X, y, "relu", alpha=0.0)
+    theta = np.append(rng.standard_normal(4), 0.0)[None]
+    rows = np.c_[(X - objective.coordinates.center) / objective.coordinates.scale, np.ones(3000)]
+    z = np.sort(rows @ theta[0])
+    theta[0, -1] = 1e-9 - (z[0] if active == 1 else z[-1 - int(active * 3000)] + 2e-9)
+    on = rows[rows @ theta[0] > 0]
+    assert abs(len(on) / 3000 - active) < 1e-3
+    hessian = objective.value_gradient_hessian(theta)[2][0]
+    np.testing.assert_allclose(hessian, on.T @ on / 3000, atol=1e-12)
+
+
+def searches_of(objective, seed=0):
+    return find_start(objective, np.random.default_rng(seed))[0]
+
+
+@pytest.mark.parametrize("activation", ["tanh", "relu", "gelu", "softplus"])
+def test_few_starts_where_they_agree(activation):
+    X, y = teacher_data(activation, n=5000)
+    searches = searches_of(make_objective(X, y, activation))
+    assert [len(found.sample.X) for found in searches] == [400, 2000]
+    assert len(searches[0].ends[0]) <= 6
+    assert len(searches[1].ends[0]) == 1
+
+
+def test_more_starts_and_rows_where_chance_may_explain_it():
+    rng = np.random.default_rng(0)
+    X, y = rng.standard_normal((20_000, 4)), rng.standard_normal(20_000)
+    searches = searches_of(make_objective(X, y, "tanh"))
+    assert len(searches[0].ends[0]) > 30
+    assert len(searches[-1].sample.X) > 2000
+
+
+def test_valley_behind_the_dip_is_found():
+    # Every level is below the rows' mean of a rising gelu: the teacher works on its falling branch.
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((4000, 3))
+    y = make_pair("gelu", "squared_error").level(0.8 * (X @ [0.6, -0.5, 0.4]) - 2.0)
+    y = y + 0.1 * y.std() * rng.standard_normal(4000)
+    objective = make_objective(X, y, "gelu", alpha=1e-7)
+    for seed in range(5):
+        last = train(objective, tol=1e-6, seed=seed)[-1]
+        assert last.value < 0.02 * objective.total(objective.null())
 
 
 def test_noise_alone_where_the_subsample_misleads():

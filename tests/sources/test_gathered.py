@@ -42,15 +42,10 @@ def test_rows_of_rows_are_rows():
     assert np.array_equal(gathered.gathered().X, X[ROWS])
 
 
-def test_rows_of_a_file_are_copied(tmp_path):
-    np.save(tmp_path / "X.npy", X)
-    mapped = np.load(tmp_path / "X.npy", mmap_mode="r")
-    for rows in (mapped, np.asarray(mapped)[:]):
-        source = ArraySource(rows, Y)
-        assert not isinstance(source.subset(ROWS), Gathered)
-        assert source.subset_bytes == X.itemsize * N_FEATURES
-
-
-def test_few_rows_and_rows_stored_by_columns_are_copied():
+def test_few_rows_are_copied():
     assert not isinstance(ArraySource(X, Y).subset(ROWS[:100]), Gathered)
-    assert not isinstance(ArraySource(np.asfortranarray(X), Y).subset(ROWS), Gathered)
+
+
+def test_rows_stored_by_columns_are_gathered_alike():
+    by_columns = ArraySource(np.asfortranarray(X), Y).subset(ROWS).block(10, 500)
+    assert np.array_equal(by_columns[0], X[ROWS[10:500]])

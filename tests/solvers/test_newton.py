@@ -1,0 +1,118 @@
+"""Newton's steps, corrected by how the Hessian changes along them."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+from scipy import sparse
+
+from sknneuron import NeuronClassifier, NeuronRegressor
+from sknneuron.objective import Objective
+from sknneuron.pairs import ExpTweedie, SigmoidLogLoss, SoftmaxLogLoss, make_pair
+from sknneuron.penalties import ElasticNet
+from sknneuron.solvers.descent import newton_solver
+from sknneuron.solvers.linear_algebra import dot
+from sknneuron.solvers.newton import MOST_BENT, corrected, unforeseen
+from sknneuron.sources import ArraySource
+
+PAIRS = [
+    ("sigmoid", "log_loss"),
+    ("tanh", "log_loss"),
+    ("softmax", "log_loss"),
+    ("exp", "poisson"),
+    ("exp", "gamma"),
+]
+
+
+def make_objective(activation, loss, *, scale=1.0, n=300, p=4, weighted=False, make=np.asarray):
+    rng = np.random.default_rng(2)
+    X = rng.standard_normal((n, p)) * [1, 30, 0.1, 5] + [0, 50, 0, -3]
+    z = scale * ((X - X.mean(0)) / X.std(0)) @ rng.standard_normal((p, 3))
+    pair = make_pair(activation, loss, classifier=loss == "log_loss")
+    if pair.coupled:
+        y = (z + rng.gumbel(size=z.shape)).argmax(axis=1)
+    elif loss == "log_loss":
+        y = (rng.random(z.shape) < 1 / (1 + np.exp(-z))).astype(float)
+    else:
+        y = rng.poisson(np.exp(z)) + (loss == "gamma") * rng.gamma(1.0, size=z.shape)
+    weight = rng.uniform(0.1, 3, n) if weighted else None
+    return Objective(ArraySource(make(X), y, weight), pair, ElasticNet(1e-3, 0.0), 3)
+
+
+@pytest.mark.parametrize("kind", ["block", "kernels", "weighted", "sparse", "far from zero"])
+@pytest.mark.parametrize("pair", PAIRS, ids="-".join)
+def test_bend_is_how_the_gradient_bends(pair, kind):
+    make = {"sparse": sparse.csr_array, "far from zero": lambda X: X + np.array([0, 1e8, 0, 0])}
+    objective = make_objective(*pair, weighted=kind == "weighted", make=make.get(kind, np.asarray))
+    assert objective.coordinates.center_rows == (kind == "far from zero")
+    if kind != "block":
+        objective.__dict__["_block"] = None
+    rng = np.random.default_rng(3)
+    theta = objective.null() + 0.2 * rng.standard_normal(objective.shape)
+    step, h = 0.3 * rng.standard_normal(objective.shape), 1e-2
+
+    def gradient(t):
+        return objective.value_and_gradient(theta + t * step)[1]
+
+    bend = 16 * (gradient(h) + gradient(-h)) - gradient(2 * h) - gradient(-2 * h) - 30 * gradient(0)
+    rtol = 1e-4 if kind == "far from zero" else 1e-6
+    assert_allclose(objective.bend(theta, step), bend / (12 * h**2), rtol=rtol, atol=rtol)
+
+
+@pytest.mark.parametrize("pair", PAIRS, ids="-".join)
+def test_what_a_corrected_step_leaves_is_foreseen(pair):
+    objective = make_objective(*pair, scale=0.7)
+    theta, seen = objective.null(), 0
+    for _ in range(8):
+        value, gradient, hessian = objective.value_gradient_hessian(theta)
+        solve = newton_solver(objective, hessian)
+        newton = -solve(gradient)
+        decrement = -0.5 * dot(gradient, newton)
+        step, bent, gain = corrected(objective, theta, newton, decrement, solve)
+        end, slope, curvature = objective.value_gradient_hessian(theta + step)
+        left = 0.5 * dot(slope, newton_solver(objective, curvature)(slope)).sum()
+        share = unforeseen(objective, step, bent)
+        if share < 0.05 and decrement.sum() > 1e-9:
+            seen += 1
+            assert left <= share * decrement.sum()
+            # And the value at its end, without a look.
+            foreseen = value.sum() - decrement.sum() - gain
+            assert abs(end.sum() - foreseen) <= share**0.5 * decrement.sum()
+        theta = theta + step
+    assert seen
+
+
+def test_a_step_is_bent_by_half_at_most():
+    objective = make_objective("exp", "poisson", scale=2.0)
+    theta = objective.null()
+    _, gradient, hessian = objective.value_gradient_hessian(theta)
+    solve = newton_solver(objective, hessian)
+    newton = -solve(gradient)
+    decrement = -0.5 * dot(gradient, newton)
+    step, bent, _ = corrected(objective, theta, newton, decrement, solve)
+    assert bent > MOST_BENT
+    change = np.einsum("gi,gij,gj->g", step - newton, hessian, step - newton)
+    assert np.all(change <= MOST_BENT**2 * 2 * decrement * (1 + 1e-9))
+    assert np.all(dot(gradient, step) < 0)
+
+
+@pytest.mark.parametrize(
+    ("neuron", "cls"),
+    [
+        (NeuronClassifier(tol=1e-10, solver="newton"), SigmoidLogLoss),
+        (NeuronClassifier(tol=1e-10, solver="newton"), SoftmaxLogLoss),
+        (NeuronRegressor("exp", "poisson", tol=1e-10, solver="newton"), ExpTweedie),
+    ],
+    ids=["sigmoid", "softmax", "poisson"],
+)
+def test_the_correction_saves_iterations_and_changes_no_optimum(neuron, cls, monkeypatch):
+    rng = np.random.default_rng(4)
+    X = rng.standard_normal((400, 6))
+    z = X @ rng.standard_normal(6)
+    y = rng.poisson(np.exp(0.5 * z))
+    if cls is not ExpTweedie:
+        y = np.digitize(z + rng.logistic(size=400), [0] if cls is SigmoidLogLoss else [-1, 1])
+    with_it = neuron.fit(X, y).n_iter_, neuron.coef_
+    monkeypatch.setattr(cls, "self_concordance", None)
+    neuron.fit(X, y)
+    assert with_it[0] < neuron.n_iter_
+    assert_allclose(with_it[1], neuron.coef_, rtol=1e-4, atol=1e-4)

@@ -344,6 +344,15 @@ def _strips(X, n_columns: int) -> list[slice]:
     return [slice(start, start + step) for start in range(0, len(X), step)]
 
 
+def _centred(X, center, dtype):
+    """``X - center``, of numpy's rows in `dtype`."""
+    if not isinstance(X, np.ndarray):
+        return X - center
+    if X.dtype == dtype:
+        return X - center.astype(dtype, copy=False)
+    return np.subtract(X, center, out=np.empty(X.shape, dtype), casting="same_kind")
+
+
 def _hessians_of(X, d, center, dtype=np.float64):
     n_features, n_neurons = X.shape[1], d.shape[1]
     hessian = np.empty((n_neurons, n_features + 1, n_features + 1))
@@ -353,17 +362,15 @@ def _hessians_of(X, d, center, dtype=np.float64):
             # Rows on the flat side of a kink count for nothing.
             curved = np.flatnonzero(d)
             X, d = X.take(curved, axis=0) if X.flags.c_contiguous else X[curved], d[curved]
-        X = X - (center if dtype == np.float64 else center.astype(X.dtype))
-        if is_host:
-            X = X.astype(dtype, copy=False)
-            if n_neurons == 1 and d.min(initial=0.0) >= 0:
-                # The copy can be scaled where it lies.
-                root = np.sqrt(d[:, 0]).astype(dtype, copy=False)
-                X *= root[:, None]
-                hessian[0, :-1, :-1] = X.T @ X
-                hessian[0, -1, :-1] = hessian[0, :-1, -1] = root @ X
-                hessian[0, -1, -1] = d.sum()
-                return hessian
+        X = _centred(X, center, dtype)
+        if is_host and n_neurons == 1 and d.min(initial=0.0) >= 0:
+            # The copy can be scaled where it lies.
+            root = np.sqrt(d[:, 0]).astype(dtype, copy=False)
+            X *= root[:, None]
+            hessian[0, :-1, :-1] = X.T @ X
+            hessian[0, -1, :-1] = hessian[0, :-1, -1] = root @ X
+            hessian[0, -1, -1] = d.sum()
+            return hessian
     for k in range(n_neurons):
         dk = d[:, k]
         if sparse.issparse(X):
@@ -395,7 +402,7 @@ def _class_products(X, probability, root, center, dtype):
     if sparse.issparse(X):
         X = X.toarray()
     elif center is not None:
-        X = X - (center if dtype == np.float64 else center.astype(X.dtype))
+        X = _centred(X, center, dtype)
     X1 = np.empty((X.shape[0], X.shape[1] + 1), dtype)
     X1[:, :-1] = X
     X1[:, -1] = 1

@@ -260,7 +260,7 @@ class Objective:
     @property
     def quicker_in_single(self) -> Single:
         """What of a sum over the rows is quicker in float32."""
-        if self.source.is_sparse or self._block is not None:
+        if self.source.is_sparse or not self.source.is_numpy or self._block is not None:
             return Single.NONE
         if self.source.dtype != np.float32 or self.coordinates.center_rows:
             return Single.HESSIAN

@@ -101,17 +101,12 @@ class ArraySource(Source):
         return ArraySource(X, y, sample_weight, n_threads=self.n_threads)
 
     @property
-    def _has_rows_together(self) -> bool:
-        # A row stored by columns lies on as many pages as it has columns.
-        return not self.is_sparse and self.X.flags.c_contiguous
-
-    @property
     def subset_bytes(self) -> int:
-        return BYTES_PER_GATHERED if self._has_rows_together else super().subset_bytes
+        return super().subset_bytes if self.is_sparse else BYTES_PER_GATHERED
 
     def subset(self, rows, sample_weight=None) -> Source:
         is_small = 8 * len(rows) * self.n_features <= BLOCK_BYTES
-        if is_small or not self._has_rows_together:
+        if is_small or self.is_sparse:
             return self.take(rows, sample_weight)
         return Gathered(self, rows, sample_weight)
 
@@ -147,7 +142,8 @@ class Gathered(ArraySource):
         self.n_rows, self.n_features = len(rows), source.n_features
         weight = self.sample_weight
         self.total_weight = float(self.n_rows if weight is None else weight.sum())
-        self.block_rows = source.block_rows
+        # Each thread holds a copy of its block.
+        self.block_rows = max(MIN_BLOCK_ROWS, source.block_rows // 8)
         self.n_blocks = -(-self.n_rows // self.block_rows)
 
     @property
@@ -157,7 +153,7 @@ class Gathered(ArraySource):
     def block(self, start: int, stop: int) -> Block:
         weight = None if self.sample_weight is None else self.sample_weight[start:stop]
         rows = self.rows[start:stop]
-        return self.source.X.take(rows, axis=0), self.source.y[rows], weight
+        return _rows_of(self.source.X, rows), _rows_of(self.source.y, rows), weight
 
     def take(self, rows, sample_weight=None) -> ArraySource:
         if sample_weight is None:

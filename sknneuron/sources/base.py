@@ -27,11 +27,14 @@ class Source(ABC):
         Whether blocks are CSR matrices.
     in_memory : bool
         Whether `X`, `y` and `sample_weight` are there as arrays of this process.
+    is_numpy : bool
+        Whether blocks are numpy's arrays or CSR matrices.
     eps : float
         Relative rounding of the sums.
     """
 
     in_memory: ClassVar[bool] = False
+    is_numpy: ClassVar[bool] = True
     eps: float = float(np.finfo(np.float64).eps)
     is_sparse: bool = False
     n_rows: int

@@ -25,6 +25,8 @@ class DeviceSource(Source):
     sample_weight : DeviceArray of shape (n_samples,), default=None
     """
 
+    is_numpy = False
+
     def __init__(self, X: DeviceArray, y: DeviceArray, sample_weight: DeviceArray | None = None):
         self.X, self.y, self.sample_weight = X, y, sample_weight
         self.n_rows, self.n_features = X.shape

@@ -90,14 +90,14 @@ class LossSums:
 
     def __call__(self, X, y, sample_weight, weights, bias):
         if Single.ROWS not in self.single or not isinstance(X, np.ndarray) or self.center_rows:
-            X = _float64(X)
+            X = as_float64(X)
         if self.center_rows:
             X = X - self.center
         z = weighted_sum(X, weights, bias)
         loss, r, d = self.pair.sums(y, z, sample_weight, self.order, self.gauss_newton)
         if self.order == 0:
             return (loss,)
-        gradient = _gradient(X, r)
+        gradient = gradient_sums(X, r)
         if self.order == 1:
             return loss, gradient
         shift = None if self.center_rows else self.center
@@ -127,12 +127,12 @@ class BendSums:
     center: np.ndarray | None = None
 
     def __call__(self, X, y, sample_weight, weights, bias, weights_step, bias_step):
-        X = _float64(X)
+        X = as_float64(X)
         if self.center is not None:
             X = X - self.center
         z, dz = weighted_sum(X, weights, bias), weighted_sum(X, weights_step, bias_step)
         r = self.pair.bend(y, z, dz)
-        return (_gradient(X, r if sample_weight is None else sample_weight[:, None] * r),)
+        return (gradient_sums(X, r if sample_weight is None else sample_weight[:, None] * r),)
 
 
 @dataclass(frozen=True)
@@ -163,14 +163,14 @@ class WorkingSums:
     center_rows: bool = False
 
     def __call__(self, X, y, sample_weight, weights, bias):
-        X = _float64(X)
+        X = as_float64(X)
         if self.center_rows:
             X = X - self.center
         z = weighted_sum(X, weights, bias)
         terms, r, d = self.pair.derivatives(y, z, 2, self.gauss_newton)
         if sample_weight is not None:
             terms, r = sample_weight[:, None] * terms, sample_weight[:, None] * r
-        sums = terms.sum(axis=0), _gradient(X, r)
+        sums = terms.sum(axis=0), gradient_sums(X, r)
         if self.pair.coupled:
             return *sums, self._coupled(X, d, sample_weight)
         if sample_weight is not None:
@@ -215,7 +215,7 @@ class CurvatureDiagonal:
     pair: Pair
 
     def __call__(self, X, y, sample_weight, weights, bias):
-        X = _float64(X)
+        X = as_float64(X)
         z = weighted_sum(X, weights, bias)
         d = self.pair.derivatives(y, z, 2, True)[2]
         if self.pair.coupled:
@@ -223,7 +223,7 @@ class CurvatureDiagonal:
         if sample_weight is not None:
             d = sample_weight[:, None] * d
         squares = _squares(X) if sparse.issparse(X) else X * X
-        return d.sum(axis=0), _transposed_product(X, d), _transposed_product(squares, d)
+        return d.sum(axis=0), transposed_product(X, d), transposed_product(squares, d)
 
 
 @dataclass(frozen=True)
@@ -264,7 +264,7 @@ class ClassWeights:
 
 def column_moments(X, about_mean: bool, weight=None):
     """Mean of each column, and its mean squared deviation from that, or from zero."""
-    X = _float64(X)
+    X = as_float64(X)
     # A product with ones is a sum down the columns, at half the price of numpy's own.
     weight = np.ones(X.shape[0]) if weight is None else weight
     total = weight.sum()
@@ -294,24 +294,24 @@ def weighted_sum(X, weights, bias):
     return z
 
 
-def _float64(X):
+def as_float64(X):
     # In the block, which then sits in the cache: float32 rows are read at half the price and
     # computed with at full precision. A no-op for float64.
     return X if X.dtype == np.float64 else X.astype(np.float64)
 
 
-def _transposed_product(X, r):
+def transposed_product(X, r):
     """``r.T @ X`` as a dense array."""
     if sparse.issparse(X):
         return np.ascontiguousarray((transposed(X) @ r).T)
     return r.T @ X
 
 
-def _gradient(X, r):
+def gradient_sums(X, r):
     gradient = np.zeros((r.shape[1], X.shape[1] + 1))
     gradient[:, -1] = r.sum(axis=0)
     if X.dtype == r.dtype:
-        gradient[:, :-1] = _transposed_product(X, r)
+        gradient[:, :-1] = transposed_product(X, r)
         return gradient
     r = r.astype(X.dtype)
     for start in range(0, len(X), SINGLE_ROWS):
@@ -380,7 +380,7 @@ def _hessians_of(X, d, center, dtype=np.float64):
             hessian[k, :-1, :-1] = scaled.T @ scaled
         else:
             hessian[k, :-1, :-1] = (X * dk[:, None]).T @ X
-        hessian[k, -1, :-1] = hessian[k, :-1, -1] = _transposed_product(X, dk)
+        hessian[k, -1, :-1] = hessian[k, :-1, -1] = transposed_product(X, dk)
         hessian[k, -1, -1] = dk.sum()
     return hessian
 
@@ -440,7 +440,7 @@ class EnvelopeGap:
     width: float
 
     def __call__(self, X, y, sample_weight, weights, bias):
-        z = _float64(X) @ weights.T
+        z = as_float64(X) @ weights.T
         z += bias
         g = self.envelope.derivatives(y, z, 1)[1]
         loss = self.pair.derivatives(y, z, 0)[0]

@@ -17,7 +17,7 @@ import numpy as np
 from scipy import sparse
 
 from .activations import Activation
-from .kernels import _float64, _gradient, _transposed_product
+from .kernels import as_float64, gradient_sums, transposed_product
 from .pairs import Pair
 
 # Entries of the matrix of slopes that is made at a time: a few megabytes.
@@ -81,7 +81,7 @@ class LayerGradient:
 
 def _centred(X, center):
     """Rows in float64, less `center` if there is one."""
-    X = _float64(X)
+    X = as_float64(X)
     return X if center is None else X - center
 
 
@@ -110,7 +110,7 @@ def _backpropagated(X, a, slope, r, output_weights):
     """Gradients of hidden and output neurons from the slopes r of the loss in the outputs."""
     back = combined(r, output_weights.T)
     back *= slope
-    return _gradient(X, back), _gradient(a, r)
+    return gradient_sums(X, back), gradient_sums(a, r)
 
 
 @dataclass(frozen=True)
@@ -208,7 +208,7 @@ class LayerDiagonal:
     pair: Pair
 
     def __call__(self, X, y, sample_weight, weights, bias, output_weights, output_bias):
-        X = _float64(X)
+        X = as_float64(X)
         a, slope, o = _forward(self.activation, X, weights, bias, output_weights, output_bias)
         d = self.pair.derivatives(y, o, 2, True)[2]
         in_levels = d @ output_weights**2
@@ -220,7 +220,7 @@ class LayerDiagonal:
         if sample_weight is not None:
             d, in_z = sample_weight[:, None] * d, sample_weight[:, None] * in_z
         squares = X.multiply(X).tocsr() if sparse.issparse(X) else X * X
-        hidden = in_z.sum(axis=0), _transposed_product(X, in_z), _transposed_product(squares, in_z)
+        hidden = in_z.sum(axis=0), transposed_product(X, in_z), transposed_product(squares, in_z)
         return *hidden, d.T @ (a * a), d.sum(axis=0)
 
 

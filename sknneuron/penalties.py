@@ -1,4 +1,4 @@
-"""The penalty on the weights."""
+"""The penalty on the weights, and the two formulas of its kink."""
 
 from __future__ import annotations
 
@@ -43,15 +43,12 @@ class ElasticNet:
         """Return the penalty."""
         return float(self.l1 * np.abs(weights).sum() + 0.5 * self.l2 * np.square(weights).sum())
 
-    def gradient(self, weights):
-        """Return the gradient of the L2 part."""
-        return self.l2 * weights
 
-    def curvature(self) -> float:
-        """Return the second derivative of the L2 part."""
-        return self.l2
+def soft_threshold(weights, threshold):
+    """Move every weight towards zero by its threshold, and not past it."""
+    return weights - np.clip(weights, -threshold, threshold)
 
-    def prox(self, weights, step: float):
-        """Return the minimiser of ``penalty(v) + |v - weights|^2 / (2 step)``."""
-        shrunk = np.sign(weights) * np.maximum(np.abs(weights) - step * self.l1, 0.0)
-        return shrunk / (1 + step * self.l2)
+
+def least_subgradient(gradient, weights, l1):
+    """The subgradient of least norm, from the gradient of the smooth part: zero at the optimum."""
+    return np.where(weights != 0, gradient + np.sign(weights) * l1, soft_threshold(gradient, l1))

@@ -1,4 +1,4 @@
-"""The elastic net against its formula, finite differences and numeric minimisation."""
+"""The elastic net against its formula, those of its kink against numeric minimisation."""
 
 import pickle
 from dataclasses import FrozenInstanceError
@@ -9,7 +9,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.optimize import minimize_scalar
 from sklearn.linear_model import enet_path
 
-from sknneuron.penalties import ElasticNet
+from sknneuron.penalties import ElasticNet, least_subgradient, soft_threshold
 
 PENALTIES = [
     ElasticNet(alpha, l1_ratio) for alpha in (0.0, 0.3, 2.0) for l1_ratio in (0.0, 0.25, 1.0)
@@ -33,50 +33,6 @@ class TestElasticNet:
         assert penalty.l1 + penalty.l2 == pytest.approx(penalty.alpha)
         assert penalty.l1 == pytest.approx(penalty.alpha * penalty.l1_ratio)
 
-    def test_gradient_and_curvature_are_of_the_smooth_part(self, penalty):
-        def smooth(w):
-            return penalty.value(w) - penalty.l1 * np.abs(w).sum()
-
-        h = 1e-4
-        numeric = [
-            (smooth(WEIGHTS.ravel() + h * e) - smooth(WEIGHTS.ravel() - h * e)) / (2 * h)
-            for e in np.eye(WEIGHTS.size)
-        ]
-        gradient = penalty.gradient(WEIGHTS)
-        assert_allclose(gradient.ravel(), numeric, atol=1e-9)
-        change = penalty.gradient(WEIGHTS + h) - penalty.gradient(WEIGHTS - h)
-        assert_allclose(change / (2 * h), penalty.curvature(), atol=1e-10)
-
-    @pytest.mark.parametrize("step", [0.1, 1.0, 7.0])
-    def test_prox_is_the_minimiser(self, penalty, step):
-        found = penalty.prox(WEIGHTS, step)
-        for w, v in zip(WEIGHTS.ravel(), found.ravel(), strict=True):
-
-            def cost(v, w=w):
-                return penalty.value(np.array([v])) + (v - w) ** 2 / (2 * step)
-
-            best = minimize_scalar(cost, bounds=(-4, 4), method="bounded", options={"xatol": 1e-10})
-            assert cost(v) <= best.fun + 1e-15
-            assert v == pytest.approx(best.x, abs=1e-6)
-
-    def test_prox_gives_exact_zeros_within_the_threshold(self, penalty):
-        inside = np.array([-1.0, -0.5, 0.0, 0.5, 1.0]) * penalty.l1
-        assert_array_equal(penalty.prox(inside, 1.0), np.zeros(5))
-        outside = np.array([-1.0, 1.0]) * (penalty.l1 + 0.1)
-        assert (np.sign(penalty.prox(outside, 1.0)) == [-1, 1]).all()
-
-    def test_prox_brings_two_points_no_further_apart(self, penalty):
-        a, b = np.random.default_rng(1).normal(size=(2, 200))
-        assert (np.abs(penalty.prox(a, 0.7) - penalty.prox(b, 0.7)) <= np.abs(a - b) + 1e-15).all()
-
-    def test_inputs_are_not_written_into_and_float32_is_kept(self, penalty):
-        weights = WEIGHTS.astype(np.float32)
-        before = weights.copy()
-        assert penalty.gradient(weights).dtype == np.float32
-        assert penalty.prox(weights, 0.5).dtype == np.float32
-        penalty.value(weights)
-        assert_array_equal(weights, before)
-
     def test_copies_are_equal(self, penalty):
         copy = pickle.loads(pickle.dumps(penalty))
         assert copy == penalty
@@ -90,13 +46,45 @@ def test_it_does_not_change():
         ElasticNet(1.0, 0.5).alpha = 2.0
 
 
+@pytest.mark.parametrize("threshold", [0.0, 0.4, 2.0])
+def test_soft_threshold_is_the_minimiser(threshold):
+    found = soft_threshold(WEIGHTS, threshold)
+    for w, v in zip(WEIGHTS.ravel(), found.ravel(), strict=True):
+
+        def cost(v, w=w):
+            return threshold * abs(v) + (v - w) ** 2 / 2
+
+        best = minimize_scalar(cost, bounds=(-4, 4), method="bounded", options={"xatol": 1e-10})
+        assert cost(v) <= best.fun + 1e-15
+        assert v == pytest.approx(best.x, abs=1e-6)
+
+
+def test_soft_threshold_gives_exact_zeros_and_keeps_its_inputs():
+    weights = np.array([-1.0, -0.5, 0.0, 0.5, 1.0], dtype=np.float32)
+    before = weights.copy()
+    assert_array_equal(soft_threshold(weights, np.float32(1.0)), np.zeros(5))
+    assert soft_threshold(weights, np.float32(0.5)).dtype == np.float32
+    assert_array_equal(weights, before)
+
+
+def test_least_subgradient_is_the_shortest_there_is():
+    rng = np.random.default_rng(1)
+    gradient, weights = rng.normal(size=(2, 50))
+    weights[::2] = 0
+    l1 = rng.uniform(0, 2, 50)
+    found = least_subgradient(gradient, weights, l1)
+    signs = np.linspace(-1, 1, 2001)[:, None]
+    choices = gradient + l1 * np.where(weights == 0, signs, np.sign(weights))
+    assert_allclose(np.abs(found), np.abs(choices).min(axis=0), atol=1e-3)
+    assert_allclose(found[1::2], choices[0, 1::2], rtol=1e-15)
+
+
 def test_scikit_learns_path_is_a_fixed_point():
     rng = np.random.default_rng(2)
     X = rng.normal(size=(60, 5))
     y = X @ [1.0, 0, -2, 0, 0.05] + 0.1 * rng.normal(size=60)
     penalty = ElasticNet(0.2, 0.6)
     coef = enet_path(X, y, l1_ratio=0.6, alphas=[0.2], tol=1e-12)[1][:, 0]
-    step = 0.1
-    moved = coef - step * X.T @ (X @ coef - y) / 60
+    gradient = X.T @ (X @ coef - y) / 60 + penalty.l2 * coef
     assert (coef == 0).any()
-    assert_allclose(penalty.prox(moved, step), coef, atol=1e-7)
+    assert_allclose(least_subgradient(gradient, coef, penalty.l1), 0, atol=1e-6)

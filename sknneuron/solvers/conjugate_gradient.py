@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..kernels import _transposed_product
+from ..kernels import transposed_product
 from ..objective import Objective
 from .base import Iterate
 from .linear_algebra import dot
@@ -31,7 +31,7 @@ class SquaresProduct:
         if sample_weight is not None:
             t *= sample_weight[:, None]
         product = np.empty((direction.shape[0], X.shape[1] + 1))
-        product[:, :-1] = _transposed_product(X, t)
+        product[:, :-1] = transposed_product(X, t)
         product[:, -1] = t.sum(axis=0)
         return (product,)
 

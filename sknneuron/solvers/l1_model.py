@@ -12,11 +12,13 @@ from __future__ import annotations
 import numpy as np
 from scipy.linalg import lapack
 
+from ..penalties import soft_threshold
+
 EPS = np.finfo(float).eps
 # Sweeps of coordinate descent before each exact step.
 N_SWEEPS = 3
 MAX_ROUNDS = 100
-# A step that crosses this many zeros or fewer is cut at each of them in turn.
+# Squared pivots of the scaled matrix below this are rounding, and a ridge takes their place.
 LEAST_PIVOT = 1e-11
 
 
@@ -68,7 +70,7 @@ class L1Model:
 
     def _left(self, u, slope) -> float:
         """What single coordinates could still gain, in all."""
-        moved = _shrink(u - slope, self.l1)
+        moved = soft_threshold(u - slope, self.l1)
         change = moved - u
         gain = -(slope @ change + 0.5 * change @ change)
         gain -= self.l1 @ (np.abs(moved) - np.abs(u))
@@ -134,13 +136,3 @@ class L1Model:
     def _value(self, u) -> float:
         change = u - self.at
         return float(change @ (self.gradient_at + 0.5 * (self.H @ change)) + self.l1 @ np.abs(u))
-
-
-def least_subgradient(gradient, theta, l1):
-    """The subgradient of least norm: zero at the optimum."""
-    shrunk = np.sign(gradient) * np.maximum(np.abs(gradient) - l1, 0.0)
-    return np.where(theta != 0, gradient + np.sign(theta) * l1, shrunk)
-
-
-def _shrink(x, threshold):
-    return np.sign(x) * np.maximum(np.abs(x) - threshold, 0.0)

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..objective import Objective
+from ..penalties import least_subgradient
 from .base import Iterate
-from .l1_model import L1Model, least_subgradient
+from .l1_model import L1Model
 from .working_set import WorkingSet
 
 MAX_STEPS = 500

@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 
 from ..objective import Objective
+from ..penalties import least_subgradient, soft_threshold
 from .base import Goal, Iterate, Solver
 from .batches import Batches, CentredRows, rows_per_step
 from .probe import Probe
@@ -278,12 +279,6 @@ def _measure(objective: Objective, theta, state: State, message: str | None = No
     )
 
 
-def least_subgradient(gradient, theta, l1):
-    """Shortest subgradient of the smooth part plus ``l1 * |theta|``."""
-    at_zero = np.sign(gradient) * np.maximum(np.abs(gradient) - l1, 0.0)
-    return np.where(theta == 0, at_zero, gradient + np.sign(theta) * l1)
-
-
 class SGD(Stochastic):
     r"""Gradient descent on mini-batches, with momentum.
 
@@ -443,8 +438,3 @@ def in_weights(objective: Objective, theta):
     l1[: objective.n_features] = objective.penalty.l1
     l2[: objective.n_features] = objective.penalty.l2
     return theta.reshape(objective.n_neurons, -1) / unit, unit, l1, l2
-
-
-def soft_threshold(weights, threshold):
-    """Move every weight towards zero by its threshold, and not past it."""
-    return weights - np.clip(weights, -threshold, threshold)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 from scipy import linalg
 
+from ..penalties import least_subgradient
 from .base import Iterate
-from .l1_model import L1Model, least_subgradient
+from .l1_model import L1Model
 from .linear_algebra import dot
 from .newton import Newton
 from .proximal_newton import ProximalNewton

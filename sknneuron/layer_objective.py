@@ -30,7 +30,7 @@ from .penalties import ElasticNet
 LEAST_SCALE = 1e-120
 # Entries of X up to which it is copied in float32, and products with them for which that pays.
 NARROW_ENTRIES = 1 << 20
-NARROW_WORK = 1 << 20
+NARROW_WORK = 1 << 17
 # How much more rounding adds then: single products are off by more, but not all one way.
 NARROW_ROUNDING = 1e-8 / float(np.finfo(np.float64).eps)
 # Rows on which history counts flat levels. On more it would take as long as a step does.

@@ -129,8 +129,14 @@ class LevenbergMarquardt(Solver):
             gap = trusted_gap(objective, step, total, ratio) if sound else np.nan
             if is_last and not sound:
                 gap = down.undamped_decrement()
-            norm = objective.weight_gradient_norm(down.gradient)
-            current = Iterate(down.theta, float(down.value.sum()), norm, objective, step_size, gap)
+            norm, value = objective.weight_gradient_norm(down.gradient), float(down.value.sum())
+            if sound and not kinked and gap <= goal.target(value, down.theta):
+                # The last step is at hand, and needs no pass to look at its end.
+                yield Iterate(down.theta, value, norm, objective, step_size)
+                end = down.theta + step
+                yield Iterate(end, value - total, np.nan, objective, 1.0, gap, last=True)
+                return
+            current = Iterate(down.theta, value, norm, objective, step_size, gap)
             current.last = is_last
             if refusals >= MAX_REFUSALS or (refusals and down.damping.min() == MAX_DAMPING):
                 current.last, current.message = True, "no step finds a lower point"

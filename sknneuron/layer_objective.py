@@ -19,7 +19,7 @@ import numpy as np
 
 from .activations import Activation
 from .block import MAX_ENTRIES
-from .kernels import column_moments
+from .kernels import Single, column_moments
 from .layer_block import LayerBlock
 from .layer_kernels import LayerCurvature, LayerDiagonal, LayerGradient, LayerSums, combined
 from .objective import FAR_FROM_ZERO, N_COORDINATE_ROWS, Objective
@@ -217,7 +217,7 @@ class LayerObjective(Objective):
 
     # -- the objective and its derivatives ---------------------------------------------------------
 
-    def _kernel(self, order, gauss_newton=False, single=False):
+    def _kernel(self, order, gauss_newton=False, single=Single.NONE):
         return LayerSums(self.activation, self.pair, order, self._row_center)
 
     @property
@@ -245,7 +245,7 @@ class LayerObjective(Objective):
         np.multiply(output, self.coordinates.output_scale[:, None], out=of_output)
         return gradient
 
-    def _means(self, theta, order, gauss_newton=False, single=False):
+    def _means(self, theta, order, gauss_newton=False, single=Single.NONE):
         if self._copy is not None:
             return self._copy.means(theta, order)
         loss, *sums = self.source.map_sum(self._kernel(order), *self._params(theta))
@@ -295,7 +295,7 @@ class LayerObjective(Objective):
         """What rounding may add to the objective."""
         return super().rounding * (1.0 if self._exact is None else NARROW_ROUNDING)
 
-    def value_gradient_hessian(self, theta, gauss_newton=True, single=False):
+    def value_gradient_hessian(self, theta, gauss_newton=True, single=Single.NONE):
         """Value, gradient and Gauss-Newton Hessian, which is never negative."""
         coordinates = self.coordinates
         kernel = LayerCurvature(

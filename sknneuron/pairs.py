@@ -90,7 +90,7 @@ class Pair:
         return self.derivatives(y, z, 1)[1]
 
     def bend(self, y, z, dz):
-        """Return the second derivative of the slope along dz."""
+        """Return the second derivative of the slope along dz, where `self_concordance` is known."""
         raise NotImplementedError
 
     def level(self, z):

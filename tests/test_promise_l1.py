@@ -77,6 +77,8 @@ class L1Problem:
         task = NeuronClassifier if self.is_logistic else NeuronRegressor
         neuron = task(*pair, alpha=self.alpha, l1_ratio=self.l1_ratio, tol=tol)
         with warnings.catch_warnings():
+            # A fit may say that it did not get there, or that its penalty is strong: what it left
+            # is measured either way.
             warnings.simplefilter("ignore", ConvergenceWarning)
             warnings.simplefilter("ignore", NeuronWarning)
             neuron.fit(self.X, self.y)

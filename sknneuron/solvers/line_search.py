@@ -45,12 +45,10 @@ def backtrack(
         lower.
     """
 
-    options = {"single": single} if single else {}
-
     def evaluate(at):
         if order == 2:
-            return objective.value_gradient_hessian(at, gauss_newton, **options)
-        return *objective.value_and_gradient(at, **options), None
+            return objective.value_gradient_hessian(at, gauss_newton, single)
+        return *objective.value_and_gradient(at, single), None
 
     length = np.ones(len(theta))
     trial = theta + step

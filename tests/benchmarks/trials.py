@@ -47,6 +47,7 @@ class Trials:
 def _serve(case_name: str, pipe):
     from .cases import CASES
 
+    # That a peer stops short at a loose tolerance is what is looked for.
     warnings.simplefilter("ignore")
     (case,) = (case for case in CASES if case.name == case_name)
     X, y = case.make()

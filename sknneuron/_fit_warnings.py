@@ -11,6 +11,8 @@ from .training import Outcome
 
 # A column is in small units, rather than rare, if no row is this far from its mean.
 SMALL_UNITS = 0.5
+# Sparse columns in which small units are looked for, at most: they are made dense.
+MANY_COLUMNS = 10_000
 # A penalty that holds a weight down is worth a word if freeing it would win this share of the gain.
 WORTH_SAYING = 5e-3
 # The penalty's share of the curvature past which next to nothing of the data is in the weights.
@@ -117,17 +119,19 @@ def _held_down_or_constant(estimator, objective: Objective, outcome: Outcome):
 def _penalty_on_small_units(estimator, objective: Objective, outcome: Outcome):
     """Columns in units so small that the L2 penalty, not the data, decides their weights."""
     # No column's deviation is larger than the distance of its furthest row.
-    if objective.penalty.l2 == 0 or objective.coordinates.scale.min() > SMALL_UNITS:
+    suspects = np.flatnonzero(objective.coordinates.scale <= SMALL_UNITS)
+    if objective.penalty.l2 == 0 or not len(suspects):
         return "", None
     rows = objective.watched
-    X = rows.X.toarray() if rows.is_sparse and rows.X.shape[1] <= 10_000 else rows.X
-    if rows.is_sparse and X is rows.X:
+    if rows.is_sparse and len(suspects) > MANY_COLUMNS:
         return "", None
-    center = objective.coordinates.center
-    small = np.abs(X - center).max(axis=0) < SMALL_UNITS
+    X = rows.X[:, suspects].toarray() if rows.is_sparse else rows.X[:, suspects]
+    low, high, center = X.min(axis=0), X.max(axis=0), objective.coordinates.center[suspects]
+    near = np.maximum(high - center, center - low) < SMALL_UNITS
+    small = np.zeros(objective.n_features, dtype=bool)
+    small[suspects] = near & (high > low)
     if not small.any():
         return "", None
-    small &= X.max(axis=0) > X.min(axis=0)
     share, won = _bite(objective, outcome)
     gain = objective.null_value - outcome.objective
     bitten = np.flatnonzero(small & (share > 0.5) & (won > WORTH_SAYING * gain))

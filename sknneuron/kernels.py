@@ -28,6 +28,8 @@ LEAST_STRIP = 512
 MOST_CURVED = 0.8
 # Rows whose products are added in float32 before float64 takes over.
 SINGLE_ROWS = 4096
+# Elements of the rows whose deviations are squared at once: they stay in the cache.
+MOMENT_ELEMENTS = 1 << 16
 
 
 class Single(Flag):
@@ -271,10 +273,13 @@ def column_moments(X, about_mean: bool, weight=None):
     if sparse.issparse(X):
         mean, mean_square = weight @ X / total, weight @ X.multiply(X) / total
         return mean, np.maximum(mean_square - mean**2, 0) if about_mean else mean_square
-    mean = weight.dot(X) / total
-    if about_mean:
-        X = X - mean
-    return mean, weight.dot(X * X) / total
+    mean, squares = weight.dot(X) / total, np.zeros(X.shape[1])
+    n_rows = max(1, MOMENT_ELEMENTS // X.shape[1])
+    for start in range(0, len(X), n_rows):
+        block = X[start : start + n_rows]
+        deviation = block - mean if about_mean else block
+        squares += weight[start : start + n_rows].dot(deviation * deviation)
+    return mean, squares / total
 
 
 def _sum_of_rows(terms, sample_weight):

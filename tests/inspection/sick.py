@@ -10,6 +10,7 @@ from sklearn.base import clone
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_iris, load_wine
 from sklearn.feature_selection import VarianceThreshold
+from sklearn.impute import SimpleImputer
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import (
     MinMaxScaler,
@@ -56,6 +57,11 @@ def put_before(step):
         return make_pipeline(step, clone(model)), X, y
 
     return cure
+
+
+def impute(finding, model, X, y):
+    mark = X[finding.features[0]].iloc[finding.rows[0]]
+    return make_pipeline(SimpleImputer(missing_values=mark, add_indicator=True), clone(model)), X, y
 
 
 def scale_target(finding, model, X, y):
@@ -657,6 +663,32 @@ def outliers():
     yield "price", Sick("OUTLIERS", NeuronRegressor, a_price_too_many, change_params)
 
 
+def missing_mark():
+    def marked(mark, n, seed, share=0.1):
+        X, y = made(n, seed=seed)
+        X["a"] = (1500 + 300 * X["a"]).round()
+        X.loc[np.random.default_rng(seed).random(n) < share, "a"] = mark
+        return X, y
+
+    for n, seed in ((100, 0), (300, 1), (3000, 2)):
+        for mark in (-999, 9999):
+            yield (
+                f"{mark}, {n}",
+                Sick(
+                    "MISSING_MARK",
+                    lambda: scaled(NeuronRegressor()),
+                    lambda mark=mark, n=n, seed=seed: marked(mark, n, seed),
+                    impute,
+                ),
+            )
+
+    def classes():
+        X, y = marked(-999, 500, 3, share=0.02)
+        return X, (y > 0).astype(int)
+
+    yield "classes", Sick("MISSING_MARK", lambda: scaled(NeuronClassifier()), classes, impute)
+
+
 def leak():
     for n, seed in ((60, 0), (300, 1), (3000, 2)):
 
@@ -706,6 +738,7 @@ KINDS = (
     collinear,
     constant_feature,
     imbalanced,
+    missing_mark,
     outliers,
     leak,
 )

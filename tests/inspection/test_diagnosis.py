@@ -365,3 +365,29 @@ def test_one_constant_target_of_several_is_named():
     (finding,) = diagnose(NeuronRegressor().fit(X, Y), X, Y)
     assert finding.severity == "info"
     assert finding.message.startswith("All 300 targets (neuron 'neuron1') are 7")
+
+
+def lots(mark, share=0.1, n=500):
+    """Areas of lots with a mark in some rows, standardised, and a price."""
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame({"lot": rng.lognormal(9, 0.4, n).round(), "age": rng.integers(0, 100, n)})
+    y = np.log(X["lot"]) - 0.01 * X["age"] + 0.1 * rng.standard_normal(n)
+    X.loc[rng.random(n) < share, "lot"] = mark
+    model = make_pipeline(StandardScaler(), NeuronRegressor()).fit(X, y)
+    return [f for f in diagnose(model, X, y) if f.code == "MISSING_MARK"]
+
+
+def test_the_only_negative_number_is_a_hint_of_a_missing_value():
+    (finding,) = lots(-1)
+    assert (finding.severity, finding.features) == ("info", ("lot",))
+    assert "has -1 in" in finding.message
+    assert "missing_values=-1," in finding.advice
+
+
+@pytest.mark.parametrize(
+    ("mark", "share"),
+    [(0, 0.1), (20_000, 0.1), (-999, 0.002), (-0.5, 0.1)],
+    ids=["none of it", "cut off at the top", "once", "no whole number"],
+)
+def test_what_is_no_mark_of_a_missing_value(mark, share):
+    assert not lots(mark, share)

@@ -15,6 +15,7 @@ from .data import Collinear, ConstantFeature, Imbalanced, Leak, Outliers
 from .finding import Diagnosis, Finding
 from .fit import Overpenalised, Separable, Underfit, Unscaled
 from .layer import check_units
+from .marks import MissingMark
 from .subject import Subject
 from .training import Diverged, NotConverged, Oscillating, OtherRows, Overfit, Stuck
 
@@ -37,6 +38,7 @@ CHECKS: dict[str, type[Check]] = {
         Separable,
         Collinear,
         ConstantFeature,
+        MissingMark,
         Imbalanced,
         Outliers,
         Leak,
@@ -52,7 +54,7 @@ LAYER_CHECKS: dict[str, type[Check]] = {
 """Checks of a layer by their codes; `check_units` looks at its neurons."""
 
 # Said of columns, not of the levels of hidden neurons, which are made to tell y.
-OF_COLUMNS = {"LEAK", "COLLINEAR", "UNSCALED", "CONSTANT_FEATURE"}
+OF_COLUMNS = {"LEAK", "COLLINEAR", "UNSCALED", "CONSTANT_FEATURE", "MISSING_MARK"}
 # Findings that others among them explain: one cause is said once.
 CONSEQUENCES = {
     "UNDERFIT": {

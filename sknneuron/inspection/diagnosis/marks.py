@@ -1,0 +1,64 @@
+"""Check for numbers that stand for a missing value: -999 among areas, 99 among ages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from scipy import sparse
+
+from .base import Check
+from .finding import Finding
+
+# A number that occurs less often is an outlier, if anything.
+LEAST_TIMES = 3
+# Columns of fewer other values are codes or counts, of which any may be meant.
+LEAST_VALUES = 10
+# Deviations of the others that a mark lies beyond the nearest of them.
+APART = 2.0
+NAMED_ROWS = 20
+
+
+class MissingMark(Check):
+    """A number at a column's edge that repeats, far from all others or the only negative one."""
+
+    code = "MISSING_MARK"
+
+    def __call__(self, subject) -> Iterator[Finding]:
+        X = subject.evidence.X
+        if sparse.issparse(X):
+            return
+        for j in np.flatnonzero((subject.scale > 0) & ~subject.is_two_valued):
+            for edge in (np.argmin, np.argmax):
+                finding = self._at_edge(subject, j, X[:, j], int(edge(X[:, j])))
+                if finding is not None:
+                    yield finding
+
+    def _at_edge(self, subject, j: int, x, row: int) -> Finding | None:
+        is_mark = x == x[row]
+        times, others = int(is_mark.sum()), x[~is_mark]
+        if times < LEAST_TIMES or len(np.unique(others)) < LEAST_VALUES:
+            return None
+        nearest = int(np.argmin(np.where(is_mark, np.inf, np.abs(x - x[row]))))
+        value, neighbour = subject.raw_value(row, j), subject.raw_value(nearest, j)
+        far = abs(x[nearest] - x[row]) > APART * others.std()
+        # Without a scaler in between raw values are exact, with one they are but for rounding.
+        whole = round(value)
+        is_whole = abs(value - whole) <= 1e-6 * max(1.0, abs(value))
+        only_negative = whole < 0 <= neighbour
+        # None of something (no garage, no pool) is a value like any other.
+        if not is_whole or whole == 0 or not (far or only_negative):
+            return None
+        name = subject.names[j]
+        return Finding(
+            self.code,
+            "warning" if far else "info",
+            times / len(x),
+            f"Column {name!r} has {whole} in {times} of {len(x)} rows, "
+            f"and nothing between that and {neighbour:.4g}: it looks like the mark of a missing "
+            "value, and its weight takes it for a number.",
+            f"If it is one, put SimpleImputer(missing_values={whole}, add_indicator=True) before "
+            f"the scaler of {name!r}.",
+            features=(name,),
+            rows=tuple(np.flatnonzero(is_mark)[:NAMED_ROWS].tolist()),
+        )

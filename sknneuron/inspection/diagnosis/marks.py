@@ -17,6 +17,8 @@ LEAST_VALUES = 10
 # Deviations of the others that a mark lies beyond the nearest of them.
 APART = 2.0
 NAMED_ROWS = 20
+# A whole number behind a scaler is one but for this.
+ROUNDING = 1e-6
 
 
 class MissingMark(Check):
@@ -30,7 +32,7 @@ class MissingMark(Check):
             return
         for j in np.flatnonzero((subject.scale > 0) & ~subject.is_two_valued):
             for edge in (np.argmin, np.argmax):
-                finding = self._at_edge(subject, j, X[:, j], int(edge(X[:, j])))
+                finding = self._at_edge(subject, int(j), X[:, j], int(edge(X[:, j])))
                 if finding is not None:
                     yield finding
 
@@ -42,23 +44,22 @@ class MissingMark(Check):
         nearest = int(np.argmin(np.where(is_mark, np.inf, np.abs(x - x[row]))))
         value, neighbour = subject.raw_value(row, j), subject.raw_value(nearest, j)
         far = abs(x[nearest] - x[row]) > APART * others.std()
-        # Without a scaler in between raw values are exact, with one they are but for rounding.
         whole = round(value)
-        is_whole = abs(value - whole) <= 1e-6 * max(1.0, abs(value))
+        is_whole = abs(value - whole) <= ROUNDING * max(1.0, abs(value))
         only_negative = whole < 0 <= neighbour
         # None of something (no garage, no pool) is a value like any other.
         if not is_whole or whole == 0 or not (far or only_negative):
             return None
-        name = subject.names[j]
+        name, rows = subject.names[j], np.flatnonzero(is_mark)[:NAMED_ROWS]
         return Finding(
             self.code,
             "warning" if far else "info",
             times / len(x),
-            f"Column {name!r} has {whole} in {times} of {len(x)} rows, "
-            f"and nothing between that and {neighbour:.4g}: it looks like the mark of a missing "
-            "value, and its weight takes it for a number.",
+            f"Column {name!r} has {whole} in {times} of {len(x)} rows, and nothing between that "
+            f"and {neighbour:.4g}: it looks like the mark of a missing value, and its weight takes "
+            "it for a number.",
             f"If it is one, put SimpleImputer(missing_values={whole}, add_indicator=True) before "
             f"the scaler of {name!r}.",
             features=(name,),
-            rows=tuple(np.flatnonzero(is_mark)[:NAMED_ROWS].tolist()),
+            rows=tuple(rows.tolist()),
         )

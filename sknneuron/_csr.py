@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 from scipy import sparse
 
 
@@ -22,6 +23,15 @@ def transposed(X):
 def with_values(X, data):
     """A CSR matrix with other entries in the same places."""
     return _made(X.__class__, X.shape, data, X.indices, X.indptr)
+
+
+def with_ones(X):
+    """A CSR matrix with a column of ones after its last."""
+    n_rows, n_columns = X.shape
+    ends = X.indptr[1:]
+    data, indices = np.insert(X.data, ends, 1), np.insert(X.indices, ends, n_columns)
+    indptr = X.indptr + np.arange(n_rows + 1, dtype=X.indptr.dtype)
+    return _made(X.__class__, (n_rows, n_columns + 1), data, indices, indptr)
 
 
 def _made(cls, shape, data, indices, indptr):

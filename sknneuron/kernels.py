@@ -17,7 +17,7 @@ from functools import reduce
 import numpy as np
 from scipy import sparse
 
-from ._csr import transposed, with_values
+from ._csr import transposed, with_ones, with_values
 from .pairs import Pair
 
 # Of a matrix that is multiplied by itself: what stays in a core's cache, and the fewest rows that
@@ -359,9 +359,11 @@ def _centred(X, center, dtype):
 
 
 def _hessians_of(X, d, center, dtype=np.float64):
+    if sparse.issparse(X):
+        return _sparse_hessians(X, d)
     n_features, n_neurons = X.shape[1], d.shape[1]
     hessian = np.empty((n_neurons, n_features + 1, n_features + 1))
-    if not sparse.issparse(X) and center is not None:
+    if center is not None:
         is_host = isinstance(X, np.ndarray)
         if is_host and n_neurons == 1 and np.count_nonzero(d) < MOST_CURVED * len(d):
             # Rows on the flat side of a kink count for nothing.
@@ -378,9 +380,7 @@ def _hessians_of(X, d, center, dtype=np.float64):
             return hessian
     for k in range(n_neurons):
         dk = d[:, k]
-        if sparse.issparse(X):
-            hessian[k, :-1, :-1] = (transposed(X) @ _scaled_rows(X, dk)).toarray()
-        elif dk.min() >= 0:
+        if dk.min() >= 0:
             scaled = X * np.sqrt(dk).astype(X.dtype, copy=False)[:, None]
             hessian[k, :-1, :-1] = scaled.T @ scaled
         else:
@@ -388,6 +388,13 @@ def _hessians_of(X, d, center, dtype=np.float64):
         hessian[k, -1, :-1] = hessian[k, :-1, -1] = transposed_product(X, dk)
         hessian[k, -1, -1] = dk.sum()
     return hessian
+
+
+def _sparse_hessians(X, d):
+    X1 = with_ones(X)
+    hessians = [(transposed(X1) @ _scaled_rows(X1, dk)).toarray(order="C") for dk in d.T]
+    # Of thousands of columns a copy is dear.
+    return hessians[0][None] if len(hessians) == 1 else np.stack(hessians)
 
 
 def _softmax_hessian(X, probability, weight, center, dtype=np.float64):

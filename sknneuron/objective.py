@@ -45,6 +45,8 @@ N_WATCHED_ROWS = 1000
 N_LEVEL_ROWS = 1 << 16
 # Past this ratio of a column's mean to its deviation, rows are centred before they are multiplied.
 FAR_FROM_ZERO = 1e5
+# Rows of a Hessian that are changed at once.
+STRIP = 64
 
 
 @dataclass(frozen=True)
@@ -322,20 +324,21 @@ class Objective:
         H = H / self.source.total_weight
         features = np.concatenate([np.append(c, self.n_features) for c in columns])
         is_bias = features == self.n_features
-        if self.source.is_sparse and self.fit_intercept:
-            # Rows were left sparse, so the centring is done on the sums.
-            center = np.append(self.coordinates.center, 0.0)[features]
-            bias = np.repeat(np.flatnonzero(is_bias), [len(c) + 1 for c in columns])
-            H = H - center[:, None] * H[bias]
-            H -= center * H[:, bias]
-        if not self.fit_intercept:
-            H, features = H[np.ix_(~is_bias, ~is_bias)], features[~is_bias]
+        center = np.append(self.coordinates.center, 0.0)[features]
+        group = np.cumsum(is_bias) - is_bias
+        bias, of_bias = np.flatnonzero(is_bias)[group], H[is_bias]
         inverse_scale = 1 / np.append(self.coordinates.scale, 1.0)[features]
-        H = H * inverse_scale * inverse_scale[:, None]
-        H[np.diag_indices(len(H))] += (
-            self.penalty.l2 * inverse_scale**2 * (features < self.n_features)
-        )
-        return H
+        # Strip by strip and in place: of thousands of columns a copy is dear.
+        for start in range(0, len(H), STRIP):
+            strip = slice(start, start + STRIP)
+            rows = H[strip]
+            if self.source.is_sparse and self.fit_intercept:
+                # Rows of X were left sparse, so the centring is done on the sums.
+                rows -= center[strip, None] * of_bias[group[strip]]
+                rows -= center * rows[:, bias]
+            rows *= inverse_scale * inverse_scale[strip, None]
+        H[np.diag_indices(len(H))] += self.penalty.l2 * inverse_scale**2 * ~is_bias
+        return H if self.fit_intercept else H[np.ix_(~is_bias, ~is_bias)]
 
     def curvature_diagonal(self, theta):
         """Diagonal of the (Gauss-Newton) Hessian, in theta's shape."""

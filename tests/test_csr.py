@@ -3,7 +3,7 @@ import pytest
 from scipy import sparse
 
 from sknneuron import NeuronClassifier
-from sknneuron._csr import rows_of, transposed, with_values
+from sknneuron._csr import rows_of, transposed, with_ones, with_values
 
 RNG = np.random.default_rng(0)
 
@@ -41,3 +41,9 @@ def test_entries_in_parts_are_summed():
         NeuronClassifier(solver="lbfgs", alpha=1e-2, tol=1e-10).fit(A, y) for A in (whole, halves)
     ]
     np.testing.assert_allclose(fits[0].coef_, fits[1].coef_, rtol=1e-4, atol=1e-6)
+
+
+def test_a_column_of_ones(X):
+    longer = with_ones(X)
+    assert type(longer) is type(X)
+    np.testing.assert_array_equal(longer.toarray(), np.c_[X.toarray(), np.ones(X.shape[0])])

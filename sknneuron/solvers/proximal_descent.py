@@ -10,7 +10,7 @@ import numpy as np
 from ..objective import Objective
 from ..penalties import least_subgradient
 from .base import Iterate
-from .l1_model import L1Model
+from .l1_model import INEXACT, L1Model
 from .working_set import WorkingSet
 
 MAX_STEPS = 500
@@ -270,7 +270,7 @@ class ProximalDescent:
         else:
             newton = point.exact and self.objective.pair.convex
             expected = FIRST_CONTRACTION if newton else 1.0
-        return max(expected, min(1.0, step.shift**2))
+        return max(expected, min(1.0, step.shift**2)) + INEXACT
 
     def _stays_complete(self, point: Point, step: Step) -> bool:
         """Whether no weight outside the working set can want to move after the step.

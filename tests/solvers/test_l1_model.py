@@ -1,0 +1,44 @@
+"""The quadratic with an L1 norm: what is left, against its minimum by the slopes there."""
+
+import numpy as np
+import pytest
+
+from sknneuron.penalties import least_subgradient
+from sknneuron.solvers.l1_model import INEXACT, L1Model
+
+
+def model(size, correlation, seed=0):
+    """Gradient, Hessian, strengths (the last weight is free) and a start."""
+    rng = np.random.default_rng(seed)
+    X = rng.standard_normal((3 * size, size)) + correlation * rng.standard_normal((3 * size, 1))
+    X *= 10.0 ** rng.uniform(-2, 2, size)
+    gradient = X.T @ (X @ rng.standard_normal(size) / X.std(axis=0).mean()) / len(X)
+    l1 = np.full(size, 0.5 * np.abs(gradient).mean())
+    l1[-1] = 0.0
+    at = np.where(rng.random(size) < 0.3, rng.standard_normal(size), 0.0)
+    return gradient, X.T @ X / len(X), l1, at
+
+
+def value(parts, u):
+    gradient, hessian, l1, at = parts
+    change = u - at
+    return change @ (gradient + 0.5 * hessian @ change) + l1 @ np.abs(u)
+
+
+@pytest.mark.parametrize("correlation", [0.0, 1.0, 10.0])
+@pytest.mark.parametrize("size", [1, 12, 120, 900])
+def test_minimum(size, correlation):
+    parts = gradient, hessian, l1, at = model(size, correlation)
+    gain = value(parts, at) - value(parts, L1Model(*parts).minimise(0.0))
+    u = L1Model(*parts).minimise(1e-3 * gain)
+    exact = at.copy()
+    for _ in range(8):
+        # Each leaves a thousandth of what the one before it left.
+        exact = L1Model(gradient + hessian @ (exact - at), hessian, l1, exact).minimise(0.0)
+    slope = gradient + hessian @ (exact - at)
+    scale = np.sqrt(hessian.diagonal())
+    left = least_subgradient(slope[None], exact[None], l1)[0] / scale
+    np.testing.assert_allclose(left, 0, atol=1e-6 * np.abs(gradient / scale).max())
+    lowest = value(parts, exact)
+    assert value(parts, u) - lowest <= 1.5 * INEXACT * (value(parts, at) - lowest) + 1e-12
+    assert np.any(u == 0) or size < 12

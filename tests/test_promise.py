@@ -4,6 +4,7 @@ import warnings
 
 import numpy as np
 import pytest
+from scipy.special import logsumexp
 from sklearn.exceptions import ConvergenceWarning
 
 from sknneuron import NeuronClassifier, NeuronRegressor, NeuronWarning
@@ -61,6 +62,39 @@ def assert_promise(seeds, size, share):
             if left > 1:
                 missed.append((fit.name, tol, left, converged, solver))
     assert len(missed) <= (1 - share) * total, missed
+
+
+def nearly_separable(seed):
+    """Three classes that columns with long tails tell apart, and next to no penalty."""
+    rng = np.random.default_rng(seed)
+    n = int(rng.choice([60, 300, 1500]))
+    p = min(int(n * rng.uniform(0.02, 0.6)) + 1, 120)
+    X = rng.standard_normal((n, p))
+    if seed % 2:
+        X = np.exp(rng.uniform(0.2, 1.5) * X)
+    z = (X - X.mean(axis=0)) / X.std(axis=0) @ rng.standard_normal(p)
+    z *= rng.uniform(1, 10) / np.sqrt(p)
+    z = np.c_[z, rng.standard_normal(n), -z] + 0.3 * rng.standard_normal((n, 3))
+    return X, z.argmax(axis=1), 10 ** rng.uniform(-9, -5), 10.0 ** -rng.integers(3, 8)
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_no_step_into_a_tail_ends_a_fit(seed):
+    X, y, alpha, tol = nearly_separable(seed)
+
+    def value(neuron):
+        z = X @ neuron.coef_.T + neuron.intercept_
+        loss = np.mean(logsumexp(z, axis=1) - z[np.arange(len(y)), y])
+        return loss + 0.5 * alpha * np.sum(neuron.coef_**2)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NeuronWarning)
+        neuron = NeuronClassifier(alpha=alpha, tol=tol).fit(X, y)
+        best = NeuronClassifier(alpha=alpha, tol=1e-13, max_iter=10_000).fit(X, y)
+    assert neuron.history_["objective"][-1] == pytest.approx(value(neuron), rel=1e-2)
+    gain = best.history_["objective"][0] - value(best)
+    assert neuron.converged_
+    assert value(neuron) - value(best) <= 1.5 * tol * gain
 
 
 def test_promise_on_a_few_small_problems():

@@ -16,7 +16,7 @@ import numpy as np
 from ..kernels import Single
 from ..objective import Objective
 from .base import Iterate
-from .line_search import backtrack
+from .line_search import backtrack, foreseen
 from .linear_algebra import SpdSolver, dot
 from .memory import Memory
 
@@ -91,10 +91,14 @@ class Descent:
             expected = self._expected_contraction(ratio)
             if ratio is not None:
                 self.earlier = ratio
-            if total * expected <= allowed:
-                expected = max(expected, self._curvature_change(step))
+            enough = total <= 1e-3 * objective.rounding
+            if not enough and total * expected <= allowed:
+                shift = (self.probe or objective).largest_shift(step)
+                # The change of curvature along the step alone allows that contraction.
+                expected = max(expected, min(1.0, shift**2))
+                enough = total * expected <= allowed and foreseen(objective.pair, shift)
             yield current
-            if total * expected <= allowed or total <= 1e-3 * objective.rounding:
+            if enough:
                 end = theta + step
                 yield Iterate(
                     end, current.value - total, np.nan, objective, 1.0, total * expected, last=True
@@ -169,11 +173,6 @@ class Descent:
             # One good step may be luck: the next one need not have it.
             ratio = max(ratio, (ratio * self.earlier) ** 0.5)
         return min(1.0, (2 if ratio < POOR else 3) * ratio)
-
-    def _curvature_change(self, step) -> float:
-        """Contraction that the change of curvature along the step alone allows."""
-        shift = (self.probe or self.objective).largest_shift(step)
-        return min(1.0, shift**2)
 
     def _hessian_would_pay(self, decrement, allowed, ratio) -> bool:
         if ratio is None or ratio <= POOR:

@@ -11,6 +11,7 @@ from .base import Goal, Iterate, Solver
 from .damping import MAX_DAMPING, RIDGE, DampedDescent
 from .descent import Descent
 from .kinks import KinkedDescent
+from .line_search import foreseen
 from .linear_algebra import SpdSolver
 from .multistart import find_start
 from .newton import trusted_gap
@@ -130,7 +131,8 @@ class LevenbergMarquardt(Solver):
             if is_last and not sound:
                 gap = down.undamped_decrement()
             norm, value = objective.weight_gradient_norm(down.gradient), float(down.value.sum())
-            if sound and not kinked and gap <= goal.target(value, down.theta):
+            is_there = sound and not kinked and gap <= goal.target(value, down.theta)
+            if is_there and foreseen(objective.pair, objective.largest_shift(step)):
                 # The last step is at hand, and needs no pass to look at its end.
                 yield Iterate(down.theta, value, norm, objective, step_size)
                 end = down.theta + step

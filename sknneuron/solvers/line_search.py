@@ -9,6 +9,8 @@ from ..objective import Objective
 
 SUFFICIENT_DECREASE = 1e-4
 MAX_TRIALS = 40
+# Most that a step may move any row's z if nobody looks at its end.
+MOST_UNSEEN = 1.0
 
 
 def backtrack(
@@ -83,3 +85,12 @@ def _shrink(length, value, new, decrement):
         slope = 2 * decrement * length
         factor = slope / (2 * (new - value + slope))
     return np.where(np.isfinite(new), np.clip(np.nan_to_num(factor, nan=0.1), 0.1, 0.5), 0.1)
+
+
+def foreseen(pair, shift: float) -> bool:
+    """Whether the end of a step that moves z by as much may be taken on trust.
+
+    Tails are exponential: a row whose z moves far may have next to no curvature at the start and a
+    loss beyond all bounds at the end. Where curvature is bounded, that cannot be.
+    """
+    return pair.quadratic_pieces or shift <= MOST_UNSEEN

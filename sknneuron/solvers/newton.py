@@ -9,7 +9,7 @@ import numpy as np
 from ..objective import Objective
 from .base import Iterate, Solver
 from .descent import newton_solver
-from .line_search import backtrack
+from .line_search import backtrack, foreseen
 from .linear_algebra import TINY, dot
 
 # Most that a step is bent, as a share of its length.
@@ -65,10 +65,10 @@ class Newton(Solver):
                 step, bent, gain = corrected(objective, theta, step, decrement, solve)
             left = total * expected_contraction(objective.pair, ratio)
             if left <= target and not gauss_newton:
-                left = (
-                    gap if gap <= target else max(left, total * unforeseen(objective, step, bent))
-                )
-                if left <= target:
+                shift = objective.largest_shift(step)
+                change = unforeseen(objective.pair, shift, bent)
+                left = gap if gap <= target else max(left, total * change)
+                if left <= target and foreseen(objective.pair, shift):
                     # No pass to look at the end: the model's error there is less than that.
                     end = theta + step
                     yield Iterate(end, now - total - gain, np.nan, objective, 1.0, left, last=True)
@@ -121,7 +121,7 @@ def corrected(objective: Objective, theta, step, decrement, solve):
     return step + correction, bent, gain
 
 
-def unforeseen(objective: Objective, step, bent: float) -> float:
+def unforeseen(pair, shift: float, bent: float) -> float:
     """Share of the decrement that the change of curvature along a step may leave.
 
     Of Newton's step that is a square of the change of any row's z, of the corrected one a fourth
@@ -132,7 +132,7 @@ def unforeseen(objective: Objective, step, bent: float) -> float:
     Bach, Self-concordant analysis for logistic regression, Electronic Journal of Statistics 4
     (2010): pairs whose derivatives bound the next higher ones.
     """
-    shift, bound = objective.largest_shift(step), objective.pair.self_concordance
+    bound = pair.self_concordance
     if bound is None or math.isnan(bent):
         return min(1.0, shift**2)
     change = bound * min(shift, 1.0)

@@ -11,6 +11,7 @@ from ..objective import Objective
 from ..penalties import least_subgradient
 from .base import Iterate
 from .l1_model import INEXACT, L1Model
+from .line_search import foreseen
 from .working_set import WorkingSet
 
 MAX_STEPS = 500
@@ -131,7 +132,8 @@ class ProximalDescent:
             current.gap = self._gap(point, step)
             yield current
             left = max(step.decrement, 0.0) * self._contraction(point, step)
-            enough = step.decrement <= 1e-3 * self.rounding or left <= allowed
+            enough = left <= allowed and foreseen(self.objective.pair, step.shift)
+            enough = enough or step.decrement <= 1e-3 * self.rounding
             if enough and self._stays_complete(point, step):
                 yield Iterate(step.end, step.smooth, np.nan, self.objective, 1.0, left, last=True)
                 return

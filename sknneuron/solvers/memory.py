@@ -23,10 +23,18 @@ class Memory:
     ----------
     Byrd, Nocedal and Schnabel, Representations of quasi-Newton matrices and their use in limited
     memory methods, Mathematical Programming 63 (1994).
+
+    Parameters
+    ----------
+    size : int
+        How many pairs.
+    dtype : dtype, default=float64
+        What they are kept in, and multiplied with.
     """
 
-    def __init__(self, size: int = MEMORY):
+    def __init__(self, size: int = MEMORY, dtype=np.float64):
         self.size = size
+        self.dtype = dtype
         self._n_seen = 0
 
     def __len__(self) -> int:
@@ -43,40 +51,41 @@ class Memory:
             curvature = np.where(good, curvature, 1.0)
         if self._n_seen == 0:
             self._allocate(*step.shape)
-        # The new pair takes the place of the oldest. Nothing depends on where a pair stands, as
-        # long as all agree on it: the triangles below are so but for the order of their rows.
+        # The new pair takes the place of the oldest. R is a triangle but for the order of its rows
+        # and columns, and no product asks for that.
         place = self._n_seen % self.size
         self._n_seen += 1
         steps, changes, diagonal, inverse = self._kept()
         steps[:, place], changes[:, place], diagonal[:, place] = step, change, curvature
-        # Without the oldest pair the inverse is what remains of it.
+        # Without the oldest pair, what is left is the inverse for the others.
         inverse[:, place] = inverse[:, :, place] = 0
-        column = _times(inverse, _times(steps, change))
+        column = _times(inverse, _times(steps, changes[:, place]))
         column /= -curvature[:, None]
         column[:, place] = 1 / curvature
         inverse[:, :, place] = column
 
     def _allocate(self, n_groups: int, n: int) -> None:
-        self._steps = np.empty((n_groups, self.size, n))
-        self._changes = np.empty((n_groups, self.size, n))
+        self._steps = np.empty((n_groups, self.size, n), self.dtype)
+        self._changes = np.empty((n_groups, self.size, n), self.dtype)
         self._diagonal = np.empty((n_groups, self.size))
         self._inverse = np.empty((n_groups, self.size, self.size))
 
     def _kept(self) -> tuple:
         """Steps, changes, D and inv(R) of the pairs there are."""
         k = len(self)
-        arrays = self._steps, self._changes, self._diagonal
-        return *(array[:, :k] for array in arrays), self._inverse[:, :k, :k]
+        inverse = self._inverse[:, :k, :k]
+        return self._steps[:, :k], self._changes[:, :k], self._diagonal[:, :k], inverse
 
     def inverse_hessian_product(self, gradient, precondition):
         """The inverse Hessian that the pairs tell of, `precondition` where they say nothing."""
         if not len(self):
             return precondition(gradient.copy())
         steps, changes, diagonal, inverse = self._kept()
+        gradient = gradient.astype(self.dtype, copy=False)
         alpha = _times(inverse, _times(steps, gradient))
-        q = precondition(gradient - _combined(alpha, changes))
-        rest = diagonal * alpha - _times(changes, q)
-        return q + _combined(_combined(rest, inverse), steps)
+        q = precondition(gradient - _combined(alpha.astype(self.dtype, copy=False), changes))
+        weights = _combined(diagonal * alpha - _times(changes, q), inverse)
+        return q + _combined(weights.astype(self.dtype, copy=False), steps)
 
 
 def _times(matrices, vectors):

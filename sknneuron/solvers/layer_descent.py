@@ -30,8 +30,8 @@ MAX_REFUSALS = 20
 FIRST_DAMPING = 1.0
 # Size of the start of L-BFGS: what a penalty finds too large takes many small steps to shrink.
 START_SIZE = 0.7
-# L-BFGS measures the size of curvature in its first so many steps, and then every so often.
-SCALE_EVERY = 20
+# Steps of L-BFGS after which what it begins with is settled.
+N_EARLY = 20
 
 
 class LayerLevenbergMarquardt(Solver):
@@ -201,7 +201,7 @@ class LayerLBFGS(Solver):
             step, change = new_theta - theta, new_gradient - gradient
             memory.remember(step, change)
             conditioner.refresh(new_theta, n_steps)
-            if n_steps < SCALE_EVERY or n_steps % SCALE_EVERY == 0:
+            if n_steps < N_EARLY or n_steps % conditioner.scale_every == 0:
                 curvature = float(dot(step, change)[0])
                 if curvature > 0:
                     unit = curvature / float(dot(change, conditioner(change))[0])

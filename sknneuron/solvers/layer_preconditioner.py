@@ -20,6 +20,9 @@ PASSES = 32
 class Unconditioned:
     """Takes the curvature for the same in all directions."""
 
+    # Steps after which its size is to be measured again.
+    scale_every = 1
+
     def refresh(self, theta, n_steps: int) -> None:
         """Keep to that."""
 
@@ -40,6 +43,9 @@ class LayerPreconditioner:
     Martens and Grosse, Optimizing neural networks with Kronecker-factored approximate curvature,
     ICML 2015; here with a diagonal factor for the neurons.
     """
+
+    # Its size is known as well as its shape, and a look at it costs as much as a step's other half.
+    scale_every = 20
 
     def __init__(self, objective: LayerObjective):
         self.split = objective.split

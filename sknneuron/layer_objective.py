@@ -138,6 +138,7 @@ class LayerObjective(Objective):
         self.n_features = source.n_features
         self.neuron_size = self.n_features + 1
         self.n_hidden = n_neurons * self.neuron_size
+        self._shapes = (n_neurons, self.neuron_size), (n_outputs, n_neurons + 1)
         self.shape = (1, self.n_hidden + n_outputs * (n_neurons + 1))
         self.l1 = np.zeros(self.shape[1])
         hidden, output = self.split(np.zeros(self.shape))
@@ -157,11 +158,12 @@ class LayerObjective(Objective):
 
     def split(self, theta):
         """Views (n_neurons, n_features + 1) and (n_outputs, n_neurons + 1) of theta."""
-        several = theta.shape[:-2]
-        theta = theta.reshape(*several, -1)
-        hidden = theta[..., : self.n_hidden].reshape(*several, self.n_neurons, self.neuron_size)
-        output = theta[..., self.n_hidden :]
-        return hidden, output.reshape(*several, self.n_outputs, self.n_neurons + 1)
+        several, n = theta.shape[:-2], self.n_hidden
+        of_hidden, of_output = self._shapes
+        return (
+            theta[..., :n].reshape(several + of_hidden),
+            theta[..., n:].reshape(several + of_output),
+        )
 
     def to_weights(self, theta):
         """Return coef, intercept, output_coef and output_intercept of `theta`."""

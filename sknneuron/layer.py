@@ -23,7 +23,7 @@ from .sources.device_array import to_host
 
 # Least gain, as a share of what was gained so far, that counts as progress with tol="auto".
 # Many steps of L-BFGS gain little each, and much together.
-AUTO_TOL = {"levenberg_marquardt": 1e-4, "lbfgs": 6e-6, "sgd": 1e-4, "adam": 1e-4}
+AUTO_TOL = {"levenberg_marquardt": 1e-4, "lbfgs": 8e-6, "sgd": 1e-4, "adam": 1e-4}
 # What the output neurons of a loss are, where not the identity.
 OUTPUT_ACTIVATIONS = {"poisson": "exp", "gamma": "exp", "tweedie": "exp"}
 
@@ -69,7 +69,7 @@ class NeuronLayer(BaseNeuron):
         Most iterations; epochs for "sgd" and "adam".
     tol : float or "auto", default="auto"
         Training ends once `n_iter_no_change` iterations in a row each gained less than this share
-        of all that was gained so far; "auto" is 6e-6 for "lbfgs", else 1e-4. A layer has many
+        of all that was gained so far; "auto" is 8e-6 for "lbfgs", else 1e-4. A layer has many
         valleys, so there is no promise on the distance to the lowest.
     batch_size : int, default=256
         Rows per step of "sgd" and "adam".

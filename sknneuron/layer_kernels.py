@@ -17,7 +17,7 @@ import numpy as np
 from scipy import sparse
 
 from .activations import Activation
-from .kernels import as_float64, gradient_sums, transposed_product
+from .kernels import as_float64, gradient_sums
 from .pairs import Pair
 
 # Entries of the matrix of slopes that is made at a time: a few megabytes.
@@ -190,38 +190,6 @@ class LayerCurvature:
             hessian[:n_hidden, first:last] += G[:n_hidden, n_hidden:]
             hessian[first:last, :n_hidden] += G[n_hidden:, :n_hidden]
         return loss.sum()
-
-
-@dataclass(frozen=True)
-class LayerDiagonal:
-    """Sums from which the diagonal of the Gauss-Newton Hessian follows.
-
-    Returns
-    -------
-    sums of ``d``, ``d x`` and ``d x**2`` of the hidden neurons
-        (n_neurons,), (n_neurons, n_features) twice; d is the curvature of the loss in z.
-    sum of the outputs' curvature times ``a**2``, and of that curvature
-        (n_outputs, n_neurons) and (n_outputs,).
-    """
-
-    activation: Activation
-    pair: Pair
-
-    def __call__(self, X, y, sample_weight, weights, bias, output_weights, output_bias):
-        X = as_float64(X)
-        a, slope, o = _forward(self.activation, X, weights, bias, output_weights, output_bias)
-        d = self.pair.derivatives(y, o, 2, True)[2]
-        in_levels = d @ output_weights**2
-        if self.pair.coupled:
-            # v.T (diag(p) - p p.T) v, for each neuron's weights v.
-            in_levels -= (d @ output_weights) ** 2
-            d = d * (1 - d)
-        in_z = np.maximum(in_levels, 0) * slope * slope
-        if sample_weight is not None:
-            d, in_z = sample_weight[:, None] * d, sample_weight[:, None] * in_z
-        squares = X.multiply(X).tocsr() if sparse.issparse(X) else X * X
-        hidden = in_z.sum(axis=0), transposed_product(X, in_z), transposed_product(squares, in_z)
-        return *hidden, d.T @ (a * a), d.sum(axis=0)
 
 
 def _roots(pair: Pair, d, sample_weight):

@@ -21,7 +21,7 @@ from .activations import Activation
 from .block import MAX_ENTRIES
 from .kernels import Single, column_moments
 from .layer_block import LayerBlock
-from .layer_kernels import LayerCurvature, LayerDiagonal, LayerGradient, LayerSums, combined
+from .layer_kernels import LayerCurvature, LayerGradient, LayerSums, combined
 from .objective import FAR_FROM_ZERO, N_COORDINATE_ROWS, Objective
 from .pairs import Pair
 from .penalties import ElasticNet
@@ -31,6 +31,8 @@ LEAST_SCALE = 1e-120
 # Entries of X up to which it is copied in float32, and products with them for which that pays.
 NARROW_ENTRIES = 1 << 20
 NARROW_WORK = 1 << 17
+# And the size of the loss between which float32 holds its derivatives.
+NARROW_RANGE = 1e-20, 1e20
 # How much more rounding adds then: single products are off by more, but not all one way.
 NARROW_ROUNDING = 1e-8 / float(np.finfo(np.float64).eps)
 # Rows on which history counts flat levels. On more it would take as long as a step does.
@@ -136,6 +138,7 @@ class LayerObjective(Objective):
         self.n_features = source.n_features
         self.neuron_size = self.n_features + 1
         self.n_hidden = n_neurons * self.neuron_size
+        self._shapes = (n_neurons, self.neuron_size), (n_outputs, n_neurons + 1)
         self.shape = (1, self.n_hidden + n_outputs * (n_neurons + 1))
         self.l1 = np.zeros(self.shape[1])
         hidden, output = self.split(np.zeros(self.shape))
@@ -155,11 +158,12 @@ class LayerObjective(Objective):
 
     def split(self, theta):
         """Views (n_neurons, n_features + 1) and (n_outputs, n_neurons + 1) of theta."""
-        several = theta.shape[:-2]
-        theta = theta.reshape(*several, -1)
-        hidden = theta[..., : self.n_hidden].reshape(*several, self.n_neurons, self.neuron_size)
-        output = theta[..., self.n_hidden :]
-        return hidden, output.reshape(*several, self.n_outputs, self.n_neurons + 1)
+        several, n = theta.shape[:-2], self.n_hidden
+        of_hidden, of_output = self._shapes
+        return (
+            theta[..., :n].reshape(several + of_hidden),
+            theta[..., n:].reshape(several + of_output),
+        )
 
     def to_weights(self, theta):
         """Return coef, intercept, output_coef and output_intercept of `theta`."""
@@ -264,7 +268,10 @@ class LayerObjective(Objective):
         """
         source = self.source
         work = source.n_rows * source.n_features * self.n_neurons
+        low, high = NARROW_RANGE
         if work < NARROW_WORK or not LayerBlock.fits(source, NARROW_ENTRIES):
+            return self
+        if not low < self._at_null[1] < high:
             return self
         narrow = copy(self)
         narrow._copy, narrow._exact = LayerBlock(self, np.float32), self
@@ -273,22 +280,26 @@ class LayerObjective(Objective):
     _exact: LayerObjective | None = None
 
     @property
+    def dtype(self):
+        """What neurons are computed in."""
+        return np.float64 if self._exact is None else np.float32
+
+    @property
     def exact(self) -> LayerObjective:
         return self if self._exact is None else self._exact
 
-    def second_moments(self):
-        """Mean products of the centred and scaled columns, a column of ones beside them."""
+    @property
+    def block(self) -> LayerBlock:
+        """The rows standardised: of dense ones that are few."""
         assert self._copy is not None
-        return self._copy.second_moments()
+        return self._copy
 
-    def level_moments(self, theta):
-        """Mean products of the hidden neurons' levels, a column of ones beside them."""
-        rows = self.source
-        coef, intercept = self.to_weights(theta)[:2]
-        a1 = np.ones((rows.n_rows, self.n_neurons + 1))
-        a1[:, :-1] = self.activation(combined(rows.X, coef) + intercept)
-        weighted = a1 if rows.sample_weight is None else rows.sample_weight[:, None] * a1
-        return a1.T @ weighted / rows.total_weight
+    @cached_property
+    def few(self) -> LayerBlock | None:
+        """At most `N_COUNTED_ROWS` of the rows, evenly spaced and standardised; dense ones."""
+        if self.source.is_sparse:
+            return None
+        return LayerBlock(self.over(self.counted), self.dtype)
 
     @property
     def rounding(self) -> float:
@@ -312,48 +323,43 @@ class LayerObjective(Objective):
         hessian[np.diag_indices(len(hessian))] += self.l2
         return loss + self.l2_value(theta), gradient[None] + self.l2 * theta, hessian[None]
 
-    def curvature_diagonal(self, theta):
-        """Diagonal of the Gauss-Newton Hessian, in theta's shape."""
-        kernel = LayerDiagonal(self.activation, self.pair)
-        d0, d1, d2, square, output = self.source.map_sum(kernel, *self.to_weights(theta))
-        center, scale = self.coordinates.center, self.coordinates.scale
-        diagonal = np.empty(self.shape)
-        of_hidden, of_output = self.split(diagonal)
-        columns = (d2 - 2 * center * d1 + center**2 * d0[:, None]) / scale**2
-        # A column far from zero loses the difference to rounding; its scale stands in.
-        of_hidden[:, :-1] = np.maximum(columns, 1e-6 * d0[:, None])
-        of_hidden[:, -1] = d0
-        of_output[:, :-1] = square
-        of_output[:, -1] = output
-        of_output *= self.coordinates.output_scale[:, None] ** 2
-        return diagonal / self.source.total_weight + self.l2
-
     def weight_gradient_norm(self, gradient):
         """Euclidean norm of the gradient in weights and biases, from the one in theta."""
-        hidden, output = self.split(gradient)
-        bias = hidden[:, -1]
-        weights = hidden[:, :-1] * self.coordinates.scale
-        weights += bias[:, None] * self.coordinates.center
-        output = output / self.coordinates.output_scale[:, None]
-        return math.sqrt(np.vdot(weights, weights) + bias @ bias + np.vdot(output, output))
+        in_weights = gradient[0] * self._slopes_in_weights
+        hidden, _ = self.split(in_weights)
+        hidden[:, :-1] += hidden[:, -1:] * self.coordinates.center
+        return math.sqrt(in_weights.dot(in_weights))
+
+    @cached_property
+    def _slopes_in_weights(self):
+        """Slope of each entry of theta in the weight or bias that it stands for."""
+        slopes = np.ones(self.shape)
+        hidden, output = self.split(slopes)
+        hidden[:, :-1] = self.coordinates.scale
+        output /= self.coordinates.output_scale[:, None]
+        return slopes[0]
 
     # -- what solvers plan with --------------------------------------------------------------------
 
     def flat_fraction(self, theta):
         """Share of (at most `N_COUNTED_ROWS`) rows on which each neuron's derivative vanishes."""
         several = theta.reshape(-1, 1, self.shape[-1])
-        rows = self.counted
         # A few at a time: the levels of all of them would not stay in the cache.
-        step = max(CACHED_LEVELS // (rows.n_rows * self.n_neurons), 1)
-        counts = [self._count_flat(several[i : i + step]) for i in range(0, len(several), step)]
-        share = np.concatenate(counts) / rows.n_rows
-        return share.reshape(*theta.shape[:-2], self.n_neurons)
+        step = max(CACHED_LEVELS // (self.counted.n_rows * self.n_neurons), 1)
+        shares = [self._flat_share(several[i : i + step]) for i in range(0, len(several), step)]
+        return np.concatenate(shares).reshape(*theta.shape[:-2], self.n_neurons)
 
-    def _count_flat(self, thetas):
-        coef, intercept = self.to_weights(thetas)[:2]
-        z = combined(self.counted.X, coef.reshape(-1, self.n_features))
-        z += intercept.ravel()
-        return np.add.reduce(self.activation.is_flat(z), axis=0, dtype=np.intp)
+    def _flat_share(self, thetas):
+        if self.few is not None:
+            z = self.few.pre_activation(self.split(thetas)[0].reshape(-1, self.neuron_size))
+        else:
+            coef, intercept = self.to_weights(thetas)[:2]
+            z = combined(self.counted.X, coef.reshape(-1, self.n_features)).T
+            z += intercept.reshape(-1, 1)
+        # numpy counts one by one, BLAS many at a time, and whole numbers exactly.
+        flat = self.activation.is_flat(z).astype(np.float32)
+        count = np.dot(flat, np.ones(self.counted.n_rows, np.float32))
+        return count.astype(np.float64) / self.counted.n_rows
 
     @cached_property
     def counted(self):

@@ -16,7 +16,7 @@ from .solvers.base import Goal, Iterate, Solver
 STOCHASTIC_TOL = 1e-4
 # Iterates are written into the history together, in parts of at most so many or of this size.
 UNWRITTEN = 64
-UNWRITTEN_BYTES = 1 << 16
+UNWRITTEN_BYTES = 1 << 18
 # What history calls the share of rows on which a neuron's derivative vanishes.
 FLAT_COLUMNS = {"dead": "dead_fraction", "saturated": "saturated_fraction"}
 

@@ -6,8 +6,10 @@ from numpy.testing import assert_allclose
 
 import sknneuron.layer_objective
 from sknneuron.layer_block import LayerBlock
+from sknneuron.layer_objective import LayerObjective
+from sknneuron.sources import ArraySource
 
-from .test_layer_objective import OUTPUTS, layer, point
+from .test_layer_objective import OUTPUTS, layer, point, rows
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
@@ -40,6 +42,36 @@ def test_second_moments_are_those_of_standardised_columns(weighted):
     assert_allclose(LayerBlock(objective).second_moments(), expected, atol=1e-13)
 
 
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("output", OUTPUTS)
+def test_curvatures_are_those_of_the_biases(output, weighted):
+    objective = layer(output, weighted=weighted)
+    theta = point(objective)
+    hidden, of_output, moments = LayerBlock(objective).curvatures(theta)
+    hessian = objective.value_gradient_hessian(theta)[2]
+    expected = [part[:, -1] for part in objective.split(hessian.diagonal(axis1=1, axis2=2))]
+    assert_allclose(hidden, expected[0], rtol=1e-10)
+    assert_allclose(of_output, expected[1], rtol=1e-10)
+
+    rows = objective.source
+    coef, intercept = objective.to_weights(theta)[:2]
+    a1 = np.column_stack([objective.activation(rows.X @ coef.T + intercept), np.ones(rows.n_rows)])
+    weight = np.ones(rows.n_rows) if rows.sample_weight is None else rows.sample_weight
+    assert_allclose(moments, a1.T @ (weight[:, None] * a1) / weight.sum(), atol=1e-13)
+
+
+@pytest.mark.parametrize("is_sparse", [False, True])
+@pytest.mark.parametrize("activation", ["relu", "tanh"])
+def test_flat_shares_are_counted(activation, is_sparse):
+    objective = layer("number", activation, is_sparse=is_sparse)
+    thetas = np.stack([point(objective, seed) for seed in range(3)])
+    shares = objective.flat_fraction(thetas)
+    for theta, share in zip(thetas, shares, strict=True):
+        coef, intercept = objective.to_weights(theta)[:2]
+        flat = objective.activation.is_flat(objective.source.X @ coef.T + intercept)
+        assert_allclose(share, flat.mean(axis=0), rtol=1e-13)
+
+
 def test_only_dense_rows_that_are_few_are_copied():
     assert LayerBlock.fits(layer("number").source, 120)
     assert not LayerBlock.fits(layer("number").source, 119)
@@ -61,3 +93,13 @@ def test_float32_pays_where_products_take_the_time(monkeypatch):
     change = float((narrow.value(theta) - objective.value(theta))[0])
     assert 0 < abs(change) < 10 * narrow.rounding
     assert objective.rounding < 1e-6 * narrow.rounding
+
+
+@pytest.mark.parametrize("size", [1e-30, 1e30])
+def test_float32_is_not_used_on_what_it_cannot_hold(size, monkeypatch):
+    monkeypatch.setattr(sknneuron.layer_objective, "NARROW_WORK", 0)
+    source = rows("number")
+    targets = ArraySource(source.X, size * source.y, source.sample_weight)
+    near = layer("number")
+    objective = LayerObjective(targets, near.activation, near.pair, 0.0, near.n_neurons, 1)
+    assert objective.narrowed() is objective

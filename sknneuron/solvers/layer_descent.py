@@ -30,6 +30,8 @@ MAX_REFUSALS = 20
 FIRST_DAMPING = 1.0
 # Size of the start of L-BFGS: what a penalty finds too large takes many small steps to shrink.
 START_SIZE = 0.7
+# Steps of L-BFGS after which what it begins with is settled.
+N_EARLY = 20
 
 
 class LayerLevenbergMarquardt(Solver):
@@ -144,42 +146,43 @@ class LayerLBFGS(Solver):
     is_random = True
 
     def iterate(self, objective, start, goal, rng):
-        starts = Starts(objective, rng)
-        revival = Revival(starts)
+        narrow = objective.narrowed()
+        starts = Starts(narrow, rng)
         theta = start
         if is_fresh(objective, start):
-            yield measured(objective, start)
+            yield measured(narrow, start)
             theta = starts.draw(START_SIZE)
-        objective = objective.narrowed()
-        pays = LayerPreconditioner.pays(objective)
-        conditioner = LayerPreconditioner(objective) if pays else Unconditioned()
-        yield from self._go_down(objective, theta, conditioner, revival)
+        pays = LayerPreconditioner.pays(narrow)
+        conditioner = LayerPreconditioner(narrow) if pays else Unconditioned()
+        yield from self._go_down(narrow, theta, conditioner, Revival(starts))
 
     @staticmethod
     def _go_down(objective, theta, conditioner, revival: Revival) -> Iterator[Iterate]:
         """Steps from theta until none gains anything."""
         value, gradient = objective.value_and_gradient(theta)
-        memory, unit = Memory(), 1 / max(float(np.linalg.norm(gradient)), 1e-300)
+        memory = Memory(dtype=objective.dtype)
+        unit = 1 / max(float(np.linalg.norm(gradient)), 1e-300)
         step_size, n_steps, failed = np.nan, 0, False
         while True:
             step = -memory.inverse_hessian_product(
                 gradient, lambda g, unit=unit: unit * conditioner(g)
             )
             decrement = -0.5 * dot(gradient, step)
-            if objective.exact is not objective and decrement.sum() <= 2 * objective.rounding:
+            gain = float(decrement[0])
+            if objective.exact is not objective and gain <= 2 * objective.rounding:
                 # What is left to gain is no more than what float32 can tell.
                 objective = objective.exact
                 value, gradient = objective.value_and_gradient(theta)
                 continue
             norm = objective.weight_gradient_norm(gradient)
-            current = Iterate(theta, float(value.sum()), norm, objective, step_size)
+            current = Iterate(theta, float(value[0]), norm, objective, step_size)
             found = None
-            if float(decrement.sum()) > 1e-3 * objective.rounding:
+            if gain > 1e-3 * objective.rounding:
                 found = backtrack(objective, theta, step, value, decrement, order=1)
             if found is None:
                 if not failed and len(memory):
                     # What was remembered may mislead: forget it, once, and look down the slope.
-                    memory, failed = Memory(), True
+                    memory, failed = Memory(dtype=objective.dtype), True
                     unit = 1 / max(float(np.linalg.norm(conditioner(gradient))), 1e-300)
                     continue
                 current.last = True
@@ -198,8 +201,9 @@ class LayerLBFGS(Solver):
             step, change = new_theta - theta, new_gradient - gradient
             memory.remember(step, change)
             conditioner.refresh(new_theta, n_steps)
-            curvature = float(dot(step, change)[0])
-            if curvature > 0:
-                unit = curvature / float(dot(change, conditioner(change))[0])
+            if n_steps < N_EARLY or n_steps % conditioner.scale_every == 0:
+                curvature = float(dot(step, change)[0])
+                if curvature > 0:
+                    unit = curvature / float(dot(change, conditioner(change))[0])
             theta, gradient = new_theta, new_gradient
-            step_size = float(np.max(taken))
+            step_size = float(taken[0])

@@ -20,6 +20,9 @@ PASSES = 32
 class Unconditioned:
     """Takes the curvature for the same in all directions."""
 
+    # Steps after which its size is to be measured again.
+    scale_every = 1
+
     def refresh(self, theta, n_steps: int) -> None:
         """Keep to that."""
 
@@ -41,11 +44,15 @@ class LayerPreconditioner:
     ICML 2015; here with a diagonal factor for the neurons.
     """
 
+    # Its size is known as well as its shape, and a look at it costs as much as a step's other half.
+    scale_every = 20
+
     def __init__(self, objective: LayerObjective):
         self.split = objective.split
         self.penalty = [part[0] for part in objective.split(objective.l2)]
-        self.moments = objective.second_moments()
-        self.few = objective.exact.over(objective.counted)
+        self.moments = objective.block.second_moments()
+        assert objective.few is not None
+        self.few = objective.few
         self.factors: list[Factor] = []
 
     @staticmethod
@@ -59,11 +66,12 @@ class LayerPreconditioner:
         """Guess anew at `theta`, if it is time to."""
         if n_steps not in REFRESH_AT:
             return
-        # Those of the biases, whose inputs are all one.
-        curvatures = [part[:, -1] for part in self.split(self.few.curvature_diagonal(theta))]
-        if all(np.isfinite(d).all() and d.any() for d in curvatures):
-            moments = self.moments, self.few.level_moments(theta)
-            self.factors = list(map(Factor, moments, curvatures, self.penalty))
+        hidden, output, of_levels = self.few.curvatures(theta)
+        if all(np.isfinite(d).all() and d.any() for d in (hidden, output)):
+            self.factors = [
+                Factor(self.moments, hidden, self.penalty[0]),
+                Factor(of_levels, output, self.penalty[1]),
+            ]
 
     def __call__(self, gradient):
         if not self.factors:
@@ -92,12 +100,16 @@ class Factor:
     def __init__(self, moments, curvature, penalty):
         curvature = np.maximum(curvature, LEAST_CURVATURE * curvature.max())
         damped = moments.copy()
-        ridge = RIDGE * damped.diagonal().max()
-        damped[np.diag_indices(len(damped))] += penalty / curvature.mean() + ridge
-        lower = lapack.dpotri(lapack.dpotrf(damped, lower=1)[0], lower=1)[0]
-        # It is a guess: float32 will do.
-        self.inverse = (np.tril(lower) + np.tril(lower, -1).T).astype(np.float32)
-        self.curvature = curvature[:, None]
+        damped[np.diag_indices(len(damped))] += (
+            penalty / curvature.mean() + RIDGE * damped.diagonal().max()
+        )
+        # It is a guess: float32 will do, and holds numbers near one.
+        size = damped.diagonal().max()
+        factor, _ = lapack.spotrf((damped / size).astype(np.float32).T, lower=1)
+        lower, _ = lapack.spotri(factor, lower=1, overwrite_c=1)
+        self.inverse = np.tril(lower) + np.tril(lower, -1).T
+        self.curvature = (size * curvature[:, None]).astype(np.float32)
 
     def divide(self, gradient, out) -> None:
-        np.divide(np.dot(gradient.astype(np.float32), self.inverse), self.curvature, out=out)
+        single = np.dot(gradient.astype(np.float32, copy=False), self.inverse)
+        np.divide(single, self.curvature, out=out)

@@ -12,8 +12,9 @@ THRESHOLDS = 1.0
 LEAST_DEVIATION = 1e-2
 # Size of a dead neuron's successor, beside a neuron of a start.
 MODEST = 0.1
-# How often, in iterates, dead neurons are looked for, and how often they are replaced at most.
-REVIVE_EVERY = 10
+# Dead neurons are looked for after so many iterates, after twice as many and so on, and replaced so
+# often at most: neurons find their places early.
+FIRST_LOOK = 10
 MAX_REVIVALS = 3
 # Random neurons among which a dead one's successor is chosen.
 N_CANDIDATES = 32
@@ -126,14 +127,17 @@ class Revival:
     def __init__(self, starts: Starts):
         self.starts = starts
         self.n_calls = 0
+        self.next_look = FIRST_LOOK
         self.n_revivals = 0
 
     def is_due(self, now: bool = False) -> bool:
         """Count one iterate; True if it is time to look, or `now`."""
         self.n_calls += 1
+        is_time = self.n_calls == self.next_look
+        if is_time:
+            self.next_look *= 2
         can_die = self.starts.objective.activation.flat is not None
-        is_time = now or self.n_calls % REVIVE_EVERY == 0
-        return can_die and is_time and self.n_revivals < MAX_REVIVALS
+        return can_die and (now or is_time) and self.n_revivals < MAX_REVIVALS
 
     def of(self, theta):
         """Return theta with dead neurons replaced, or None if there are none."""

@@ -52,7 +52,7 @@ def backtrack(
             return objective.value_gradient_hessian(at, gauss_newton, single)
         return *objective.value_and_gradient(at, single), None
 
-    length = np.ones(len(theta))
+    length = np.array([1.0] * len(theta))
     trial = theta + step
     # The full step is nearly always right: evaluate there at once all that the next step needs.
     result = evaluate(trial)

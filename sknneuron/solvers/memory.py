@@ -23,10 +23,18 @@ class Memory:
     ----------
     Byrd, Nocedal and Schnabel, Representations of quasi-Newton matrices and their use in limited
     memory methods, Mathematical Programming 63 (1994).
+
+    Parameters
+    ----------
+    size : int
+        How many pairs.
+    dtype : dtype, default=float64
+        What they are kept in, and multiplied with.
     """
 
-    def __init__(self, size: int = MEMORY):
+    def __init__(self, size: int = MEMORY, dtype=np.float64):
         self.size = size
+        self.dtype = dtype
         self._n_seen = 0
 
     def __len__(self) -> int:
@@ -36,47 +44,48 @@ class Memory:
         """Keep a pair; a group without positive curvature along its step keeps nothing of it."""
         curvature = dot(step, change)
         good = curvature > 1e-14 * np.sqrt(dot(step, step) * dot(change, change))
-        if not good.all():
+        if not np.logical_and.reduce(good):
             if not good.any():
                 return
             step, change = np.where(good[:, None], (step, change), 0.0)
             curvature = np.where(good, curvature, 1.0)
         if self._n_seen == 0:
-            n_groups, n = step.shape
-            self._steps = np.empty((n_groups, self.size, n))
-            self._changes = np.empty((n_groups, self.size, n))
-            self._diagonal = np.empty((n_groups, 0))
-            self._inverse = np.empty((n_groups, 0, 0))
-            self._places = np.empty(0, dtype=np.intp)
-        # The oldest pair is the first: without it the inverse is what remains below and beside it.
-        kept = slice(int(len(self) == self.size), None)
-        above = _times(self._steps[:, : len(self)], change)[:, self._places[kept]]
-        inverse = self._inverse[:, kept, kept]
-        k = inverse.shape[1]
-        self._inverse = np.zeros((len(inverse), k + 1, k + 1))
-        self._inverse[:, :k, :k] = inverse
-        self._inverse[:, :k, k] = _times(inverse, above) / -curvature[:, None]
-        self._inverse[:, k, k] = 1 / curvature
-        self._diagonal = np.concatenate([self._diagonal[:, kept], curvature[:, None]], axis=1)
+            self._allocate(*step.shape)
+        # The new pair takes the place of the oldest. R is a triangle but for the order of its rows
+        # and columns, and no product asks for that.
         place = self._n_seen % self.size
-        self._steps[:, place], self._changes[:, place] = step, change
         self._n_seen += 1
-        # The oldest first.
-        self._places = (np.arange(k + 1) + place - k) % self.size
+        steps, changes, diagonal, inverse = self._kept()
+        steps[:, place], changes[:, place], diagonal[:, place] = step, change, curvature
+        # Without the oldest pair, what is left is the inverse for the others.
+        inverse[:, place] = inverse[:, :, place] = 0
+        column = _times(inverse, _times(steps, changes[:, place]))
+        column /= -curvature[:, None]
+        column[:, place] = 1 / curvature
+        inverse[:, :, place] = column
+
+    def _allocate(self, n_groups: int, n: int) -> None:
+        self._steps = np.empty((n_groups, self.size, n), self.dtype)
+        self._changes = np.empty((n_groups, self.size, n), self.dtype)
+        self._diagonal = np.empty((n_groups, self.size))
+        self._inverse = np.empty((n_groups, self.size, self.size))
+
+    def _kept(self) -> tuple:
+        """Steps, changes, D and inv(R) of the pairs there are."""
+        k = len(self)
+        inverse = self._inverse[:, :k, :k]
+        return self._steps[:, :k], self._changes[:, :k], self._diagonal[:, :k], inverse
 
     def inverse_hessian_product(self, gradient, precondition):
         """The inverse Hessian that the pairs tell of, `precondition` where they say nothing."""
         if not len(self):
             return precondition(gradient.copy())
-        places = self._places
-        steps, changes = self._steps[:, : len(self)], self._changes[:, : len(self)]
-        alpha = _times(self._inverse, _times(steps, gradient)[:, places])
-        placed = np.empty_like(alpha)
-        placed[:, places] = alpha
-        q = precondition(gradient - _combined(placed, changes))
-        rest = self._diagonal * alpha - _times(changes, q)[:, places]
-        placed[:, places] = _combined(rest, self._inverse)
-        return q + _combined(placed, steps)
+        steps, changes, diagonal, inverse = self._kept()
+        gradient = gradient.astype(self.dtype, copy=False)
+        alpha = _times(inverse, _times(steps, gradient))
+        q = precondition(gradient - _combined(alpha.astype(self.dtype, copy=False), changes))
+        weights = _combined(diagonal * alpha - _times(changes, q), inverse)
+        return q + _combined(weights.astype(self.dtype, copy=False), steps)
 
 
 def _times(matrices, vectors):

@@ -111,13 +111,13 @@ def train(case: Case, who: str, seed: int, X, y):
             random_state=seed,
         )
     gc.collect()
-    began = time.perf_counter()
     # On one thread: a few threads of BLAS on small products are slower, not faster, for either.
     with warnings.catch_warnings(), threadpool_limits(1):
         # That MLP ends at its default of 200 iterations is part of the comparison.
         warnings.simplefilter("ignore")
+        began = time.perf_counter()
         model.fit(X, y)
-    seconds = time.perf_counter() - began
+        seconds = time.perf_counter() - began
     if who == "sknneuron":
         return seconds, (model.coef_, model.intercept_, model.output_coef_, model.output_intercept_)
     (W, V), (b, c) = model.coefs_, model.intercepts_

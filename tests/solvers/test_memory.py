@@ -42,6 +42,20 @@ def test_is_the_two_loop_recursion_over_the_last_pairs_of_each_group(n_pairs):
         assert_allclose(product[group], two_loops(pairs, gradient[group], diagonal), rtol=1e-12)
 
 
+def test_float32_is_as_good_as_its_digits():
+    rng = np.random.default_rng(0)
+    single, double = Memory(5, np.float32), Memory(5)
+    for _ in range(8):
+        step = rng.standard_normal((1, 7))
+        change = step * rng.uniform(0.1, 10, 7)
+        for memory in (single, double):
+            memory.remember(step, change)
+    gradient = rng.standard_normal((1, 7))
+    found, expected = (m.inverse_hessian_product(gradient, lambda g: g) for m in (single, double))
+    assert found.dtype == np.float32
+    assert_allclose(found, expected, atol=1e-4 * np.abs(expected).max())
+
+
 def test_keeps_nothing_where_no_group_has_curvature():
     memory = Memory()
     memory.remember(np.ones((2, 3)), -np.ones((2, 3)))

@@ -130,7 +130,8 @@ class ClassEncoder:
             codes = y.astype(np.intp, copy=False)
             if self.classes[0]:
                 codes = codes - int(self.classes[0])
-            if len(y) == 0 or (codes.min() >= 0 and codes.max() < len(self.classes)):
+            # Below zero is far above, seen without a sign.
+            if len(y) == 0 or codes.view(np.uintp).max() < len(self.classes):
                 return codes
         codes = np.minimum(np.searchsorted(self.classes, y), len(self.classes) - 1)
         unknown = np.take(self.classes, codes) != y

@@ -558,7 +558,10 @@ class Softmax(Activation):
         return special.softmax(_as_array(z), axis=-1)
 
     def is_flat(self, z):
-        return self.derivative(z) < FLAT * self.steepest
+        a = self(z)
+        slope = 1 - a
+        slope *= a
+        return slope < FLAT * self.steepest
 
     def derivative(self, z):
         a = self(z)

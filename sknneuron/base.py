@@ -20,7 +20,7 @@ from ._device import at_home
 from ._dispatch import columns_of, reader_of, refuse_elsewhere, wherever
 from ._fit_warnings import column_names, warn_of_bad_fit, warn_of_other_scale
 from ._inputs import Inputs, checked_weight, look_at_columns
-from ._parameters import check_parameters
+from ._parameters import PLAIN_TYPES, check_parameters
 from ._plain import by_rows, is_plain_training_set, weighted_sum
 from ._sklearn_compat import CallbackSupportMixin, PictureMixin, parameter_names, with_callbacks
 from ._targets import ClassEncoder, ValueEncoder
@@ -62,6 +62,22 @@ class BaseNeuron(
     @classmethod
     def _get_param_names(cls):
         return list(parameter_names(cls))
+
+    def __sklearn_clone__(self):
+        """Return an unfitted estimator with the same parameters.
+
+        scikit-learn copies each by itself. A grid does so twice a fit, and there is nothing to copy
+        in numbers, words and switches.
+        """
+        values = self.get_params(deep=False)
+        is_plain = PLAIN_TYPES.issuperset(map(type, values.values()))
+        # What was asked for beside parameters, metadata or containers of output, has a name so.
+        if is_plain and not any(name.startswith("_") for name in vars(self)):
+            clone = type(self)(**values)
+            # Another is an error, which scikit-learn words.
+            if all(getattr(clone, name) is value for name, value in values.items()):
+                return clone
+        return super().__sklearn_clone__()
 
     # -- what regressor and classifier differ in ---------------------------------------------------
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .pairs import Pair
+from .pairs import Pair, one_hot
 
 # Entries of X up to which a copy of it is no matter.
 MAX_ENTRIES = 1 << 17
@@ -30,7 +30,9 @@ class StandardBlock:
     # Products are taken by `dot`: `matmul` takes three times as long to begin.
 
     def __init__(self, source, pair: Pair, coordinates, n_neurons: int, fit_intercept: bool):
-        X, self.y, self.sample_weight = source.X, source.y, source.sample_weight
+        X, self.sample_weight = source.X, source.sample_weight
+        # Once for all evaluations.
+        self.y = one_hot(source.y, n_neurons).astype(np.float64) if pair.coupled else source.y
         self.pair = pair
         self.total_weight = source.total_weight
         self.n_neurons = n_neurons
@@ -42,6 +44,8 @@ class StandardBlock:
         features -= coordinates.center[:, None]
         features /= coordinates.scale[:, None]
         self.columns[n_features:] = 1
+        # What the last Hessian was taken at, which a bend is asked for next: theta, z, curvature.
+        self._latest: tuple = (None, None, None)
         # One for all Hessians: fresh memory each time would come from the system and go back.
         self._scaled: np.ndarray | None = None
 
@@ -81,13 +85,19 @@ class StandardBlock:
         gradient /= self.total_weight
         if order == 1:
             return loss, gradient
-        hessian = self._softmax_hessian(d) if self.pair.coupled else self._hessians(d)
+        coupled = self.pair.coupled
+        # That of a softmax layer is never weighted.
+        self._latest = theta, z, d if coupled or self.sample_weight is None else None
+        hessian = self._softmax_hessian(d) if coupled else self._hessians(d)
         hessian /= self.total_weight
         return loss, gradient, hessian
 
     def bend(self, theta, step):
         """Second derivative of the gradient along a step."""
-        r = self.pair.bend(self.y, self.pre_activation(theta), self.pre_activation(step))
+        at, z, curvature = self._latest
+        if at is not theta:
+            z, curvature = self.pre_activation(theta), None
+        r = self.pair.bend(self.y, z, self.pre_activation(step), curvature)
         if self.sample_weight is not None:
             r = self.sample_weight[:, None] * r
         return r.T.dot(self.columns.T).reshape(theta.shape) / self.total_weight

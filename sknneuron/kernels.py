@@ -268,8 +268,8 @@ def column_moments(X, about_mean: bool, weight=None):
     """Mean of each column, and its mean squared deviation from that, or from zero."""
     X = as_float64(X)
     # A product with ones is a sum down the columns, at half the price of numpy's own.
+    total = X.shape[0] if weight is None else weight.sum()
     weight = np.ones(X.shape[0]) if weight is None else weight
-    total = weight.sum()
     if sparse.issparse(X):
         mean, mean_square = weight @ X / total, weight @ X.multiply(X) / total
         return mean, np.maximum(mean_square - mean**2, 0) if about_mean else mean_square

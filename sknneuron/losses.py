@@ -40,6 +40,8 @@ class Loss(Parametrized):
         Whether it grows with the error itself, where a penalty grows with squares.
     mean_decides : bool
         Whether the best constant level depends on the mean of the targets alone.
+    linear_in_y : bool
+        Whether the loss of a level is on average that of the mean of the targets.
     level_range : tuple of float
         Open interval in which levels must lie.
     target_range : tuple
@@ -54,6 +56,7 @@ class Loss(Parametrized):
     margin: ClassVar[bool] = False
     in_units_of_y: ClassVar[bool] = False
     mean_decides: ClassVar[bool] = True
+    linear_in_y: ClassVar[bool] = False
     level_range: ClassVar[tuple[float, float]] = (-INF, INF)
 
     @property
@@ -396,6 +399,7 @@ class LogLoss(Loss):
     name = "log_loss"
     nonnegative = True
     fixed_dispersion = True
+    linear_in_y = True
     level_range = (0.0, 1.0)
 
     @property

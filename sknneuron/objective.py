@@ -236,7 +236,8 @@ class Objective:
         n_groups, size = self.shape
         diagonal = hessian.reshape(n_groups, -1)[:, :: size + 1]
         diagonal += self.l2
-        return loss + 0.5 * dot(slope, theta), gradient + slope, hessian
+        gradient += slope
+        return loss + 0.5 * dot(slope, theta), gradient, hessian
 
     def _means(self, theta, order, gauss_newton=False, single=Single.NONE):
         """The loss, and by `order` its gradient and Hessian in theta, as means over the rows."""
@@ -368,11 +369,14 @@ class Objective:
         return float(self.value(theta).sum()) + self.total_l1(theta)
 
     def weight_gradient_norm(self, gradient):
-        """Euclidean norm of the gradient in weights and biases, from the one in theta."""
-        g = gradient.reshape(self.n_neurons, self.neuron_size)
+        """Euclidean norm of the gradient in weights and biases, from the one in theta.
+
+        Of several gradients at once: axes before the last two stay in front.
+        """
+        g = gradient.reshape(*gradient.shape[:-2], self.n_neurons, self.neuron_size)
         scale, center = self._scale_and_center
-        g = (g * scale + g[:, -1:] * center).ravel()
-        return math.sqrt(g.dot(g))
+        g = (g * scale + g[..., -1:] * center).reshape(*gradient.shape[:-2], -1)
+        return np.sqrt(dot(g, g))
 
     @cached_property
     def _scale_and_center(self):
@@ -393,14 +397,13 @@ class Objective:
 
     def _targets(self):
         """Targets and weights whose best constant level is that of all rows."""
-        source = self.source
-        if source.in_memory:
-            return source.y, source.sample_weight
+        source, loss = self.source, self.pair.loss
         if self.pair.coupled:
             return self._class_weights
-        if self.pair.loss.mean_decides:
-            (total,) = source.map_sum(TargetSums())
-            return total[None] / source.total_weight, None
+        if loss.linear_in_y or (loss.mean_decides and not source.in_memory):
+            return self._mean_targets, None
+        if source.in_memory:
+            return source.y, source.sample_weight
         # A start, and a yardstick for `tol`: neither needs the exact level.
         rows = source.spread(N_LEVEL_ROWS)
         return rows.y, rows.sample_weight
@@ -408,8 +411,21 @@ class Objective:
     @cached_property
     def _class_weights(self):
         """Class codes, and the weight of each."""
-        (weights,) = self.source.map_sum(ClassWeights(self.n_outputs))
+        (weights,) = self._sum_over_targets(ClassWeights(self.n_outputs))
         return np.arange(self.n_outputs), weights
+
+    @cached_property
+    def _mean_targets(self):
+        """Mean of the targets, as of a single row."""
+        (total,) = self._sum_over_targets(TargetSums())
+        return total[None] / self.source.total_weight
+
+    def _sum_over_targets(self, kernel) -> tuple:
+        """Sums by a kernel that does not read X, all at once where that is no matter."""
+        source = self.source
+        if source.in_memory:
+            return kernel(None, source.y, source.sample_weight)
+        return source.map_sum(kernel)
 
     @cached_property
     def _null_bias(self):
@@ -423,6 +439,9 @@ class Objective:
             # All rows of a class have the same loss, which is not negative.
             codes, weights = self._class_weights
             loss = absolute = NullLoss(self.pair)(None, codes, weights, bias)[0]
+        elif self.pair.loss.linear_in_y and self.pair.loss.nonnegative:
+            terms = self.pair.derivatives(self._mean_targets, bias[None], 0)[0]
+            return (at_null := sum(terms[0].tolist())), at_null
         else:
             loss, absolute = self.source.map_sum(NullLoss(self.pair), bias)
         total = self.source.total_weight
@@ -519,6 +538,9 @@ class Objective:
         z = self.pre_activation(theta)
         # The neurons of one theta by themselves: those of a softmax layer depend on each other.
         z = z.T.reshape(-1, self.n_neurons, len(z)).transpose(2, 0, 1)
+        if self.pair.coupled:
+            # Exponentials at half the price: a share of rows needs no digits.
+            z = z.astype(np.float32)
         flat = self.activation.is_flat(z)
         share = np.add.reduce(flat, axis=0, dtype=np.intp) / len(flat)
         return share.reshape(*theta.shape[:-2], self.n_neurons)

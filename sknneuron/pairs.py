@@ -33,8 +33,8 @@ class Pair:
 
     Notes
     -----
-    `z` is (n_rows, n_neurons) and `y` alike, except for a softmax layer, whose `y` is (n_rows,)
-    class codes.
+    `z` is (n_rows, n_neurons) and `y` alike, except for a softmax layer, whose `y` may be (n_rows,)
+    class codes as well.
     """
 
     coupled: ClassVar[bool] = False
@@ -89,8 +89,11 @@ class Pair:
         """Return the slope in z alone: what a step of a stochastic solver needs."""
         return self.derivatives(y, z, 1)[1]
 
-    def bend(self, y, z, dz):
-        """Return the second derivative of the slope along dz, where `self_concordance` is known."""
+    def bend(self, y, z, dz, curvature=None):
+        """Return the second derivative of the slope along dz, where `self_concordance` is known.
+
+        Whoever has the curvature at z, as `derivatives` gives it, saves most of the work.
+        """
         raise NotImplementedError
 
     def level(self, z):
@@ -236,9 +239,10 @@ class SigmoidLogLoss(Pair):
         if sample_weight is not None:
             return super().sums(y, z, sample_weight, order)
         e = _exp_of_minus_abs(z)
+        straight = np.maximum(z, 0)
+        straight -= y * z
         loss = _sum_of_log1p(e)
-        loss += np.add.reduce(np.maximum(z, 0), axis=0)
-        loss -= np.add.reduce(y * z, axis=0)
+        loss += np.add.reduce(straight, axis=0)
         return loss, *self._slopes(y, z, e, order)
 
     @staticmethod
@@ -257,13 +261,14 @@ class SigmoidLogLoss(Pair):
         e *= q
         return slope, e
 
-    def bend(self, y, z, dz):
-        h = np.tanh(0.5 * z)
+    def bend(self, y, z, dz, curvature=None):
+        h = np.tanh(-0.5 * z)
         bend = dz * dz
-        bend *= 0.25 * h
-        h *= h
-        h -= 1
         bend *= h
+        if curvature is None:
+            h *= h
+            curvature = 0.25 - 0.25 * h
+        bend *= curvature
         return bend
 
     def complement(self, z):
@@ -304,8 +309,9 @@ class TanhLogLoss(SigmoidLogLoss):
             None if curvature is None else 4 * curvature,
         )
 
-    def bend(self, y, z, dz):
-        return 2 * super().bend(y, 2 * z, 2 * dz)
+    def bend(self, y, z, dz, curvature=None):
+        curvature = None if curvature is None else 0.25 * curvature
+        return 2 * super().bend(y, 2 * z, 2 * dz, curvature)
 
     def probability(self, z):
         return special.expit(2 * z)
@@ -322,8 +328,8 @@ class SoftmaxLogLoss(Pair):
     # The change is that of the largest difference between two neurons' z.
     self_concordance = 2.0
 
-    def bend(self, y, z, dz):
-        p = special.softmax(z, axis=1)
+    def bend(self, y, z, dz, curvature=None):
+        p = special.softmax(z, axis=1) if curvature is None else curvature
         off = dz - np.add.reduce(p * dz, axis=1, keepdims=True)
         off *= off
         off -= np.add.reduce(p * off, axis=1, keepdims=True)
@@ -331,25 +337,37 @@ class SoftmaxLogLoss(Pair):
         return off
 
     def derivatives(self, y, z, order, gauss_newton=False):
-        rows = np.arange(len(z))
         e = z - np.maximum.reduce(z, axis=1, keepdims=True)
-        at_class = e[rows, y]
+        at_class = e[np.arange(len(z)), y] if y.ndim == 1 else np.add.reduce(y * e, axis=1)
         np.exp(e, out=e)
         total = np.add.reduce(e, axis=1)
         terms = (np.log(total) - at_class)[:, None]
         if order == 0:
             return terms, None, None
         e /= total[:, None]
-        slope = e - (y == np.arange(e.shape[1])[:, None]).T
+        slope = e - (one_hot(y, e.shape[1]) if y.ndim == 1 else y)
         return terms, slope, e if order == 2 else None
+
+    def sums(self, y, z, sample_weight, order, gauss_newton=False):
+        if y.ndim == 1 or sample_weight is not None:
+            return super().sums(y, z, sample_weight, order)
+        e = z - np.maximum.reduce(z, axis=1, keepdims=True)
+        at_class = np.vdot(y.T, e.T)
+        np.exp(e, out=e)
+        total = np.add.reduce(e, axis=1, keepdims=True)
+        loss = np.add.reduce(np.log(total), axis=0) - at_class
+        if order == 0:
+            return loss, None, None
+        e /= total
+        return loss, e - y, e if order == 2 else None
 
     def null_bias(self, y, sample_weight):
         n_classes = int(y.max()) + 1 if self._n_classes is None else self._n_classes
-        share = np.bincount(y, sample_weight, n_classes) / (
-            len(y) if sample_weight is None else sample_weight.sum()
-        )
+        total = float(len(y) if sample_weight is None else np.add.reduce(sample_weight))
+        share = np.bincount(y, sample_weight, n_classes) / total
         # A class that these rows lack may come with others: it begins rare, not out of reach.
-        z = np.log(np.maximum(share, 0.5 / len(y)))
+        share[share == 0] = 0.5 / max(len(y), total)
+        z = np.log(share)
         return z - np.add.reduce(z) / n_classes
 
     _n_classes: int | None = None
@@ -443,12 +461,12 @@ class ExpTweedie(Pair):
                 curvature = (2 - p) * u - (1 - p) * v
         return terms, slope, curvature
 
-    def bend(self, y, z, dz):
+    def bend(self, y, z, dz, curvature=None):
         p = self._power
         if p == 1:
-            return np.exp(z) * dz * dz
+            return (np.exp(z) if curvature is None else curvature) * dz * dz
         if p == 2:
-            return y * np.exp(-z) * dz * -dz
+            return (y * np.exp(-z) if curvature is None else curvature) * dz * -dz
         return (
             ((2 - p) ** 2 * np.exp((2 - p) * z) - (1 - p) ** 2 * y * np.exp((1 - p) * z)) * dz * dz
         )
@@ -473,6 +491,11 @@ class SoftplusPoisson(Pair):
         curvature = f1 * (1 - f1)
         curvature += y * ratio * np.maximum(ratio - (1 - f1), 0)
         return terms, slope, curvature
+
+
+def one_hot(codes, n_classes: int):
+    """Class codes as a mask of each row's class, (n_rows, n_classes)."""
+    return (codes == np.arange(n_classes)[:, None]).T
 
 
 def _exp_of_minus_abs(z):

@@ -319,7 +319,7 @@ def columns_of_history(measured: list[Measured]) -> dict[str, np.ndarray]:
         "loss": value - l2,
         "penalty": l1 + l2,
         "objective": value + l1,
-        "gradient_norm": np.array([iterate.gradient_norm for iterate in iterates]),
+        "gradient_norm": _gradient_norms(iterates),
         "step_size": np.array([iterate.step_size for iterate in iterates]),
     }
     columns.update(zip(objective.weight_names, objective.settled_weights(thetas), strict=True))
@@ -329,3 +329,15 @@ def columns_of_history(measured: list[Measured]) -> dict[str, np.ndarray]:
     if flat is not None:
         columns[flat] = objective.flat_fraction(thetas)
     return columns
+
+
+def _gradient_norms(iterates: list[Iterate]):
+    """Norms of the iterates' gradients; those not taken yet, all at once."""
+    given = [iterate.gradient for iterate in iterates]
+    untaken = [k for k, gradient in enumerate(given) if isinstance(gradient, np.ndarray)]
+    if not untaken:
+        return np.array(given)
+    stack = np.array([given[k] for k in untaken])
+    norms = np.array([np.nan if isinstance(g, np.ndarray) else g for g in given])
+    norms[untaken] = iterates[0].objective.weight_gradient_norm(stack)
+    return norms

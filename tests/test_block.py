@@ -47,8 +47,13 @@ def test_same_sums_as_the_kernels(pair, weighted, fit_intercept, dtype):
             assert_allclose(a, b, rtol=1e-9, atol=1e-10)
     if block.pair.self_concordance:
         step = np.random.default_rng(5).standard_normal(block.shape)
-        assert_allclose(block.bend(theta, step), kernels.bend(theta, step), rtol=1e-9, atol=1e-10)
+        expected = kernels.bend(theta, step)
+        assert_allclose(block.bend(theta, step), expected, rtol=1e-9, atol=1e-10)
+        # Somewhere else than the last Hessian was taken.
+        assert_allclose(block.bend(theta.copy(), step), expected, rtol=1e-9, atol=1e-10)
     assert_allclose(block.value(theta), kernels.value(theta), rtol=1e-12)
+    for objective in (block, kernels):
+        assert_allclose(objective.null_value, kernels.value(kernels.null()).sum(), rtol=1e-12)
     assert_allclose(block.pre_activation(theta), kernels.pre_activation(theta), atol=2e-5)
 
 

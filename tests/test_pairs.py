@@ -15,6 +15,7 @@ from sknneuron.pairs import (
     ClassifierChainRule,
     Rescaled,
     make_pair,
+    one_hot,
 )
 
 
@@ -250,6 +251,8 @@ def test_bend_is_the_second_derivative_of_the_slope_along_a_step(pair):
     h = 2e-3
     second = 16 * (slope(h) + slope(-h)) - slope(2 * h) - slope(-2 * h) - 30 * slope(0)
     assert_allclose(bend, second / (12 * h**2), rtol=1e-6, atol=1e-7)
+    curvature = pair.derivatives(y, z, 2)[2]
+    assert_allclose(pair.bend(y, z, dz, curvature), bend, rtol=1e-9, atol=1e-12)
     if not pair.convex:
         return
     # What it is called after: the curvature bounds the third derivative, along the step.
@@ -536,6 +539,21 @@ class TestSoftmax:
             assert bias.sum() == pytest.approx(0, abs=1e-12)
             slope = SOFTMAX.sums(y, np.broadcast_to(bias, (len(y), 4)), w, 1)[1]
             assert_allclose(slope.sum(axis=0), 0, atol=1e-10)
+
+    @pytest.mark.parametrize("order", [0, 1, 2])
+    def test_targets_may_be_one_hot(self, order):
+        y, z = self.draw(seed=4)
+        hot = one_hot(y, z.shape[1]).astype(float)
+        for weight in (None, np.random.default_rng(4).uniform(0, 2, len(y))):
+            expected = SOFTMAX.sums(y, z, weight, order)
+            for a, b in zip(SOFTMAX.sums(hot, z, weight, order), expected, strict=True):
+                assert a is b is None or assert_allclose(a, b, rtol=1e-12, atol=1e-14) is None
+
+    def test_null_bias_of_counted_classes(self):
+        """From the weights of the classes alone, rare ones among them."""
+        weights = np.array([50.0, 3.0, 947.0])
+        y = np.repeat(np.arange(3), weights.astype(int))
+        assert_allclose(SOFTMAX.null_bias(np.arange(3), weights), SOFTMAX.null_bias(y, None))
 
     def test_null_bias_of_classes_without_a_row(self):
         pair = SOFTMAX.of_classes(3)

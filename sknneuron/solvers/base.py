@@ -24,9 +24,9 @@ class Iterate:
         Parameters in the coordinates of `objective`.
     value : float
         Smooth part of the objective on the rows of `objective`: loss and L2.
-    gradient_norm : float
+    gradient : float or ndarray
         Euclidean norm of the objective's gradient in weights and biases (of the least subgradient
-        with an L1 penalty).
+        with an L1 penalty); or the gradient in theta, whose norm is then taken by who wants it.
     objective : Objective
         What `value` was measured on: all rows, or a subsample in a warm start.
     step_size : float
@@ -41,12 +41,19 @@ class Iterate:
 
     theta: np.ndarray
     value: float
-    gradient_norm: float
+    gradient: float | np.ndarray
     objective: Objective
     step_size: float = np.nan
     gap: float = np.nan
     last: bool = False
     message: str = ""
+
+    @property
+    def gradient_norm(self) -> float:
+        """Euclidean norm of the gradient in weights and biases."""
+        if isinstance(self.gradient, np.ndarray):
+            return float(self.objective.weight_gradient_norm(self.gradient))
+        return self.gradient
 
     @property
     def total(self) -> float:

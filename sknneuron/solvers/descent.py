@@ -192,9 +192,6 @@ def newton_solver(objective: Objective, hessian) -> SpdSolver:
     if objective.pair.coupled:
         n, size = objective.n_neurons, objective.neuron_size
         diagonals = np.add.reduce(hessian[0].diagonal().reshape(n, size), axis=0) / n**2
-        rows = hessian.reshape(n, -1)
-        for k in range(n):
-            # The diagonals of all blocks above and below one another.
-            diagonal = rows[:, k * size :: n * size + 1]
-            diagonal += diagonals
+        # The diagonals of all blocks.
+        np.einsum("kili->kli", hessian.reshape(n, size, n, size))[...] += diagonals
     return SpdSolver(hessian)

@@ -53,8 +53,7 @@ class Newton(Solver):
             now = sum(value.tolist())
             target = goal.target(now, theta)
             gap = trusted_gap(objective, step, total, ratio) if total <= target else np.nan
-            norm = objective.weight_gradient_norm(gradient)
-            current = Iterate(theta, now, norm, objective, step_size)
+            current = Iterate(theta, now, gradient, objective, step_size)
             # What is left is less than what rounding does to the objective.
             current.last = total <= 1e-3 * objective.rounding and np.isnan(gap)
             if gauss_newton:
@@ -110,12 +109,15 @@ def corrected(objective: Objective, theta, step, decrement, solve):
     bend = objective.bend(theta, step)
     correction = solve(bend)
     correction *= -0.5
-    square = -0.25 * dot(bend, correction)
-    share = np.sqrt(square / np.maximum(decrement, TINY))
-    bent = float(np.maximum.reduce(share))
-    if not math.isfinite(bent):
+    square = (-0.25 * dot(bend, correction)).tolist()
+    share = [
+        math.sqrt(max(s, 0.0) / max(d, TINY))
+        for s, d in zip(square, decrement.tolist(), strict=True)
+    ]
+    if not math.isfinite(sum(share)):
         return step, np.nan, 0.0
-    gain = sum((square - dot(bend, step) / 6).tolist())
+    bent = max(share)
+    gain = sum(square) - sum(dot(bend, step).tolist()) / 6
     if bent > MOST_BENT:
         correction *= (MOST_BENT / np.maximum(share, MOST_BENT))[:, None]
     return step + correction, bent, gain

@@ -233,7 +233,8 @@ class _Course:
     def is_lost(self, now: Iterate) -> bool:
         """Not finite, or as far above the start as the best point is below it."""
         gained = _total(self.first) - _total(self.best)
-        return not _total(now) <= _total(self.first) + gained
+        # A start that nothing beats is left by no more than rounding, and returned to.
+        return not _total(now) <= _total(self.first) + gained + self.first.objective.rounding
 
     def rises(self, now: Iterate) -> bool:
         """Take the next point; True if it lies above the one before."""

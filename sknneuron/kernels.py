@@ -237,11 +237,11 @@ class NullLoss:
 
     def __call__(self, X, y, sample_weight, bias):
         z = np.full((len(y), len(bias)), bias, order="F")
-        terms = self.pair.derivatives(y, z, 0)[0]
-        loss = _sum_of_rows(terms, sample_weight)
         if self.pair.loss.nonnegative:
+            loss = self.pair.sums(y, z, sample_weight, 0)[0]
             return loss, loss.copy()
-        return loss, _sum_of_rows(np.abs(terms), sample_weight)
+        terms = self.pair.derivatives(y, z, 0)[0]
+        return _sum_of_rows(terms, sample_weight), _sum_of_rows(np.abs(terms), sample_weight)
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ from .pairs import Pair
 # Of a matrix that is multiplied by itself: what stays in a core's cache, and the fewest rows that
 # are worth adding up what comes of them.
 STRIP_BYTES = 1 << 20
-LEAST_STRIP = 512
+LEAST_STRIP = 1024
 # If no more than this share of the rows has curvature, it pays to gather them.
 MOST_CURVED = 0.8
 # Rows whose products are added in float32 before float64 takes over.

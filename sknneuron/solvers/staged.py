@@ -82,24 +82,24 @@ class StagedStart:
         n_draw = max(4000, 8 * size)
         sample = self.sampler.subsample(n_draw)
         self.sampler.look_for_rare_columns(sample, n_draw)
-        theta = yield from self._stage(
-            self._first_stage(sample, max(1000, 10 * size)), theta, relative=1e-2
-        )
+        first = self._first_stage(sample, max(1000, 10 * size))
+        theta, factor = yield from self._stage(first, theta, relative=1e-2)
         n_rows = self._size_of_last(sample, theta)
         if self.sampler.rare is not None or n_rows >= 7 * n_draw:
             support = max(LEAST_SUPPORT / 2, n_draw / size)
             relative = 1e-3 if self.sampler.rare is None else 1e-5
             middle = self.sampler.subsample(n_draw, support)
-            theta = yield from self._stage(middle, theta, relative)
+            theta, factor = yield from self._stage(middle, theta, relative)
             del middle
         # Each is a copy of rows, and the next one is larger.
         del sample
         last = self.sampler.subsample(n_rows, max(LEAST_SUPPORT, n_rows / size), copy=False)
-        descent = self._descent(last, 3e-4 if self.sampler.rare is None else 1e-6)
-        for iterate in descent.iterate(theta):
-            theta = iterate.theta
-            yield iterate
-        self.theta, self.probe, self.factor = theta, last, descent.factor
+        relative = 3e-4 if self.sampler.rare is None else 1e-6
+        theta, _ = yield from self._stage(last, theta, relative, factor)
+        # The preconditioner is the Hessian where that led: on the way there it changes by more than
+        # so many rows leave in doubt.
+        theta, factor = yield from self._stage(last, theta, relative)
+        self.theta, self.probe, self.factor = theta, last, factor
         effective = self._effective_rows(last, theta)
         if effective < last.source.n_rows / 5:
             # Few rows carry the curvature: what these rows say of it is too rough.
@@ -119,7 +119,8 @@ class StagedStart:
             per_neuron[:, self.sampler.rare.columns] += 1e3
         return first
 
-    def _descent(self, sample: Objective, relative: float) -> Descent:
+    def _stage(self, sample: Objective, theta, relative: float, factor: SpdSolver | None = None):
+        """Minimise over a sample; return where that led and the last preconditioner."""
         noise = self._noise(sample.source.n_rows)
         share = 0.01 if relative < 1e-2 else 0.25
 
@@ -127,13 +128,13 @@ class StagedStart:
             gain = max(self.goal.null_value - value, 1e-3 * abs(value))
             return max(relative * gain, share * noise)
 
-        return Descent(sample, target, hessian_cost=hessian_cost(self.objective.shape[1]))
-
-    def _stage(self, sample: Objective, theta, relative: float):
-        for iterate in self._descent(sample, relative).iterate(theta):
+        descent = Descent(
+            sample, target, factor, hessian_cost=hessian_cost(self.objective.shape[1])
+        )
+        for iterate in descent.iterate(theta):
             theta = iterate.theta
             yield iterate
-        return theta
+        return theta, descent.factor
 
     def _noise(self, n_rows: int) -> float:
         """How far the optimum over `n_rows` lies above that over all rows, about."""

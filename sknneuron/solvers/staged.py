@@ -30,6 +30,7 @@ LARGE = 4_000_000
 # Rows that tell how few share the curvature among them.
 N_LOOKED_AT = 4000
 MOST_OF_LARGE = 1 / 70
+NEAR = 1e-2
 
 
 def least_rows(size: int) -> int:
@@ -95,7 +96,7 @@ class StagedStart:
         del sample
         last = self.sampler.subsample(n_rows, max(LEAST_SUPPORT, n_rows / size), copy=False)
         relative = 3e-4 if self.sampler.rare is None else 1e-6
-        theta, _ = yield from self._stage(last, theta, relative, factor)
+        theta, _ = yield from self._stage(last, theta, NEAR, factor)
         # The preconditioner is the Hessian where that led: on the way there it changes by more than
         # so many rows leave in doubt.
         theta, factor = yield from self._stage(last, theta, relative)
@@ -104,7 +105,7 @@ class StagedStart:
         if effective < last.source.n_rows / 5:
             # Few rows carry the curvature: what these rows say of it is too rough.
             self.factor = None
-        self.prior = min(0.5, 0.02 + 8 * size / min(last.source.n_rows, effective))
+        self.prior = min(0.5, 0.01 + 4 * size / min(last.source.n_rows, effective))
 
     def _first_stage(self, sample: Objective, n_rows: int) -> Objective:
         """A few rows, on which rare columns are held near zero: they know nothing of them."""
@@ -151,7 +152,7 @@ class StagedStart:
         contraction = np.minimum(0.6, 4 * size / candidates)
         gap = 0.5 * self.objective.shape[0] * size / candidates
         passes = np.maximum(1.0, np.log(np.minimum(0.5, allowed / (3 * gap))) / np.log(contraction))
-        price = candidates / source.n_rows * (4 + 1.2 * hessian_cost(size))
+        price = candidates / source.n_rows * (8 + 0.9 * hessian_cost(size))
         return int(candidates[np.argmin(passes + price)])
 
     def _effective_rows(self, sample: Objective, theta) -> float:

@@ -175,7 +175,8 @@ class Sampler:
             return
         X = sample.source.X
         center = np.median(X[:: max(1, len(X) // 400)], axis=0)
-        deviation = np.abs(X - center)
+        deviation = X - center
+        np.abs(deviation, out=deviation)
         largest = deviation.max(axis=0)
         deviation *= deviation
         second = deviation.sum(axis=0)

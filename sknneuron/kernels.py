@@ -305,9 +305,9 @@ def read_ahead(X):
     Products with a vector go along several rows at once, in steps that are too long to be foreseen
     and too short to be worth it. What owns its numbers is a copy, and was written a moment ago.
     """
-    if isinstance(X, np.ndarray) and not X.flags.owndata:
-        if READ_AHEAD[0] <= X.strides[0] <= READ_AHEAD[1]:
-            np.add.reduce(X, axis=None)
+    least, most = READ_AHEAD
+    if isinstance(X, np.ndarray) and not X.flags.owndata and least <= X.strides[0] <= most:
+        np.maximum.reduce(X, axis=None)
 
 
 def as_float64(X):

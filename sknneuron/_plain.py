@@ -6,6 +6,8 @@ unusual (other types, names, missing values, a wrong width) is left to it, and t
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 
 FLOATS = (np.dtype(np.float64), np.dtype(np.float32))
@@ -18,19 +20,30 @@ def is_plain(X) -> bool:
     return type(X) is np.ndarray and X.ndim == 2 and X.dtype in FLOATS and X.size > 0
 
 
-def is_plain_training_set(X, y) -> bool:
-    """Whether X is plain and finite, and y a finite vector of numbers as long."""
+def is_plain_training_set(X, y, n_threads) -> bool:
+    """Whether X is plain and finite, and y a finite vector of numbers as long.
+
+    `n_threads` of X is the number of threads to look at it with.
+    """
     if not (is_plain(X) and type(y) is np.ndarray and y.ndim == 1 and len(y) == len(X)):
         return False
     if not (y.dtype.kind in "biu" or y.dtype in FLOATS):
         return False
-    return _is_finite(X) and (y.dtype.kind != "f" or _is_finite(y))
+    return _is_finite(X, n_threads(X)) and (y.dtype.kind != "f" or _is_finite(y))
 
 
-def _is_finite(values) -> bool:
+def _is_finite(values, n_threads: int = 1) -> bool:
     # A sum of finite values may overflow: then the long way finds out, and takes no harm.
+    if n_threads == 1:
+        return bool(np.isfinite(_sum(values)))
+    with ThreadPoolExecutor(n_threads) as pool:
+        return bool(np.all(np.isfinite(list(pool.map(_sum, np.array_split(values, n_threads))))))
+
+
+def _sum(values):
+    # Each thread has error states of its own.
     with np.errstate(over="ignore", invalid="ignore"):
-        return bool(np.isfinite(np.add.reduce(values, axis=None)))
+        return np.add.reduce(values, axis=None)
 
 
 def by_rows(X):

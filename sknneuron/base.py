@@ -187,7 +187,7 @@ class BaseNeuron(
 
     def _validated(self, X, y):
         """Rows and targets as training takes them, and what is kept about X's columns."""
-        if not is_plain_training_set(X, y):
+        if not is_plain_training_set(X, y, self._n_threads):
             return checked(self, X, y, multi_output=True, y_numeric=False)
         self.n_features_in_ = X.shape[1]
         self.__dict__.pop("feature_names_in_", None)

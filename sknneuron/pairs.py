@@ -19,6 +19,8 @@ from .losses import LOSSES, Loss, get_loss
 # Python floats, which leave float32 what it is.
 SQRT_HALF = float(np.sqrt(0.5))
 SQRT_2_OVER_PI = float(np.sqrt(2 / np.pi))
+# Factors that are multiplied before a logarithm is taken of them.
+N_FACTORS = 16
 
 
 class Pair:
@@ -238,12 +240,26 @@ class SigmoidLogLoss(Pair):
     def sums(self, y, z, sample_weight, order, gauss_newton=False):
         if sample_weight is not None:
             return super().sums(y, z, sample_weight, order)
-        e = _exp_of_minus_abs(z)
-        straight = np.maximum(z, 0)
-        straight -= y * z
-        loss = _sum_of_log1p(e)
-        loss += np.add.reduce(straight, axis=0)
-        return loss, *self._slopes(y, z, e, order)
+        # Half as many operations as the terms take, and the sum loses no digits by it: only where
+        # exp(-z) overflows, or a product of a few, there is no way around them.
+        with np.errstate(over="ignore"):
+            e = np.exp(np.negative(z))
+            factors = e + 1
+            loss = _sum_of_logs(factors)
+        loss += np.add.reduce(z, axis=0)
+        loss -= np.add.reduce(y * z, axis=0)
+        if not np.logical_and.reduce(np.isfinite(loss)):
+            terms, *slopes = SigmoidLogLoss.derivatives(self, y, z, order)
+            return np.add.reduce(terms, axis=0), *slopes
+        if order == 0:
+            return loss, None, None
+        level = np.reciprocal(factors, out=factors)
+        slope = level - y
+        if order == 1:
+            return loss, slope, None
+        e *= level
+        e *= level
+        return loss, slope, e
 
     @staticmethod
     def _slopes(y, z, e, order):
@@ -504,18 +520,16 @@ def _exp_of_minus_abs(z):
     return np.exp(e, out=e)
 
 
-def _sum_of_log1p(e):
-    """``log1p(e).sum(axis=0)`` for e in [0, 1], by the logarithm of products.
-
-    A logarithm costs five products, and 512 factors up to 2 cannot overflow.
-    """
-    if len(e) < 2048:
-        return np.add.reduce(np.log1p(e), axis=0)
-    factors = e + 1
-    n_even = len(e) - len(e) % 512
-    products = factors[:n_even].reshape(-1, 512, e.shape[1]).prod(axis=1)
-    rest = factors[n_even:].prod(axis=0)
-    return np.log(products).sum(axis=0) + np.log(rest)
+def _sum_of_logs(factors):
+    """``log(factors).sum(axis=0)``; of many by the logarithms of products, which cost far less."""
+    if len(factors) < 2048:
+        return np.add.reduce(np.log(factors), axis=0)
+    n_even = len(factors) - len(factors) % N_FACTORS
+    # A neuron's numbers lie together.
+    columns = factors.T
+    products = columns[:, :n_even].reshape(len(columns), N_FACTORS, -1).prod(axis=1)
+    rest = columns[:, n_even:].prod(axis=1)
+    return np.log(products).sum(axis=1) + np.log(rest)
 
 
 def _hazard(z):

@@ -629,17 +629,20 @@ def test_odd_input_gets_finite_weights_in_the_classifier(what):
 def test_ctrl_c_keeps_the_last_good_iterate(solver, monkeypatch):
     from sknneuron.pairs import SigmoidLogLoss
 
-    # Every evaluation of the loss goes through here.
-    original = SigmoidLogLoss._slopes
     calls = {"made": 0, "allowed": np.inf}
 
-    def interrupted(*args):
-        calls["made"] += 1
-        if calls["made"] > calls["allowed"]:
-            raise KeyboardInterrupt
-        return original(*args)
+    def interrupted(original):
+        def evaluate(*args):
+            calls["made"] += 1
+            if calls["made"] > calls["allowed"]:
+                raise KeyboardInterrupt
+            return original(*args)
 
-    monkeypatch.setattr(SigmoidLogLoss, "_slopes", staticmethod(interrupted))
+        return evaluate
+
+    # Every evaluation of the loss goes through one of these.
+    for name in ("sums", "derivatives"):
+        monkeypatch.setattr(SigmoidLogLoss, name, interrupted(getattr(SigmoidLogLoss, name)))
     labels = (Z + RNG.standard_normal(40) > 0).astype(int)
     params = {"solver": solver, "alpha": 1e-6, "random_state": 0}
     whole = NeuronClassifier(**params).fit(X, labels)

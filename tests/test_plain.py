@@ -106,3 +106,14 @@ def test_booleans_are_no_numbers_among_parameters_that_passed_before():
         NeuronRegressor(fit_intercept=1).fit(X, Z)
     with pytest.raises(ValueError, match="max_iter"):
         NeuronRegressor(max_iter=10.0).fit(X, Z)
+
+
+@pytest.mark.parametrize("row", [0, -1])
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+@pytest.mark.parametrize("n_jobs", [1, 3])
+def test_many_rows_are_looked_through_by_all_threads(n_jobs, bad, row):
+    X = np.random.default_rng(0).standard_normal((30_000, 20))
+    y = X[:, 0].copy()
+    X[row, -1] = bad
+    with pytest.raises(ValueError, match=f"the first in row {row % len(X)}, column 19"):
+        NeuronRegressor(n_jobs=n_jobs).fit(X, y)

@@ -30,6 +30,7 @@ LARGE = 4_000_000
 # Rows that tell how few share the curvature among them.
 N_LOOKED_AT = 4000
 MOST_OF_LARGE = 1 / 70
+NEAR = 3e-2
 
 
 def least_rows(size: int) -> int:
@@ -82,29 +83,31 @@ class StagedStart:
         n_draw = max(4000, 8 * size)
         sample = self.sampler.subsample(n_draw)
         self.sampler.look_for_rare_columns(sample, n_draw)
-        theta = yield from self._stage(
-            self._first_stage(sample, max(1000, 10 * size)), theta, relative=1e-2
-        )
+        first = self._first_stage(sample, max(1000, 10 * size))
+        theta, factor = yield from self._stage(first, theta, relative=1e-2)
+        prior = self._contraction(first.source.n_rows)
         n_rows = self._size_of_last(sample, theta)
         if self.sampler.rare is not None or n_rows >= 7 * n_draw:
             support = max(LEAST_SUPPORT / 2, n_draw / size)
             relative = 1e-3 if self.sampler.rare is None else 1e-5
             middle = self.sampler.subsample(n_draw, support)
-            theta = yield from self._stage(middle, theta, relative)
+            theta, factor = yield from self._stage(middle, theta, relative)
+            prior = self._contraction(middle.source.n_rows)
             del middle
         # Each is a copy of rows, and the next one is larger.
         del sample
         last = self.sampler.subsample(n_rows, max(LEAST_SUPPORT, n_rows / size), copy=False)
-        descent = self._descent(last, 3e-4 if self.sampler.rare is None else 1e-6)
-        for iterate in descent.iterate(theta):
-            theta = iterate.theta
-            yield iterate
-        self.theta, self.probe, self.factor = theta, last, descent.factor
+        relative = 3e-4 if self.sampler.rare is None else 1e-6
+        theta, _ = yield from self._stage(last, theta, NEAR, factor, prior)
+        # The preconditioner is the Hessian where that led: on the way there it changes by more than
+        # so many rows leave in doubt.
+        theta, factor = yield from self._stage(last, theta, relative)
+        self.theta, self.probe, self.factor = theta, last, factor
         effective = self._effective_rows(last, theta)
         if effective < last.source.n_rows / 5:
             # Few rows carry the curvature: what these rows say of it is too rough.
             self.factor = None
-        self.prior = min(0.5, 0.02 + 8 * size / min(last.source.n_rows, effective))
+        self.prior = self._contraction(min(last.source.n_rows, effective))
 
     def _first_stage(self, sample: Objective, n_rows: int) -> Objective:
         """A few rows, on which rare columns are held near zero: they know nothing of them."""
@@ -119,7 +122,15 @@ class StagedStart:
             per_neuron[:, self.sampler.rare.columns] += 1e3
         return first
 
-    def _descent(self, sample: Objective, relative: float) -> Descent:
+    def _stage(
+        self,
+        sample: Objective,
+        theta,
+        relative: float,
+        factor: SpdSolver | None = None,
+        prior: float = 0.5,
+    ):
+        """Minimise over a sample; return where that led and the last preconditioner."""
         noise = self._noise(sample.source.n_rows)
         share = 0.01 if relative < 1e-2 else 0.25
 
@@ -127,13 +138,16 @@ class StagedStart:
             gain = max(self.goal.null_value - value, 1e-3 * abs(value))
             return max(relative * gain, share * noise)
 
-        return Descent(sample, target, hessian_cost=hessian_cost(self.objective.shape[1]))
-
-    def _stage(self, sample: Objective, theta, relative: float):
-        for iterate in self._descent(sample, relative).iterate(theta):
+        cost = hessian_cost(self.objective.shape[1])
+        descent = Descent(sample, target, factor, prior, cost)
+        for iterate in descent.iterate(theta):
             theta = iterate.theta
             yield iterate
-        return theta
+        return theta, descent.factor
+
+    def _contraction(self, n_rows: float) -> float:
+        """What the Hessian of so many rows makes of a decrement in a step, at most."""
+        return min(0.5, 0.01 + 4 * self.objective.shape[1] / n_rows)
 
     def _noise(self, n_rows: int) -> float:
         """How far the optimum over `n_rows` lies above that over all rows, about."""
@@ -150,7 +164,7 @@ class StagedStart:
         contraction = np.minimum(0.6, 4 * size / candidates)
         gap = 0.5 * self.objective.shape[0] * size / candidates
         passes = np.maximum(1.0, np.log(np.minimum(0.5, allowed / (3 * gap))) / np.log(contraction))
-        price = candidates / source.n_rows * (4 + 1.2 * hessian_cost(size))
+        price = candidates / source.n_rows * (8 + 0.9 * hessian_cost(size))
         return int(candidates[np.argmin(passes + price)])
 
     def _effective_rows(self, sample: Objective, theta) -> float:

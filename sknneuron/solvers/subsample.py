@@ -98,15 +98,17 @@ class Sampler:
 
         Without `copy` the rows may be looked up anew for each sum over them.
         """
-        draw = self.draw(n_rows)
-        rows, probability = draw.rows, self._probability(draw, draw.rows)
-        if self.rare is not None:
-            rows, probability = self._with_rare(draw, n_rows, support)
-        source = self.objective.source
-        weight = source.weight_of(rows)
-        weight = 1.0 if weight is None else weight
+        draw, source = self.draw(n_rows), self.objective.source
+        rows, weight = draw.rows, None
+        if self.rare is not None or self.is_rare_class is not None:
+            probability = self._probability(draw, rows)
+            if self.rare is not None:
+                rows, probability = self._with_rare(draw, n_rows, support)
+            weight = source.weight_of(rows)
+            weight = (1.0 if weight is None else weight) / probability
         subset = source.take if copy else source.subset
-        sample = self.objective.over(subset(rows, weight / probability))
+        # Without weights of its own each row stands for as many others.
+        sample = self.objective.over(subset(rows, weight))
         # A mean over rows, of which a part will do.
         sample.rounding = self.objective.rounding
         return sample
@@ -173,7 +175,8 @@ class Sampler:
             return
         X = sample.source.X
         center = np.median(X[:: max(1, len(X) // 400)], axis=0)
-        deviation = np.abs(X - center)
+        deviation = X - center
+        np.abs(deviation, out=deviation)
         largest = deviation.max(axis=0)
         deviation *= deviation
         second = deviation.sum(axis=0)

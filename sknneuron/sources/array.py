@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -87,12 +88,10 @@ class ArraySource(Source):
             return total
 
         lanes = range(len(bounds) - 1)
-        if self.n_threads > 1:
-            with ThreadPoolExecutor(min(self.n_threads, len(lanes))) as pool:
-                parts = list(pool.map(sum_lane, lanes))
-        else:
-            parts = [sum_lane(lane) for lane in lanes]
-        return add_in_order(parts)
+        if self.n_threads == 1:
+            return add_in_order(map(sum_lane, lanes))
+        with ThreadPoolExecutor(min(self.n_threads, len(lanes))) as pool:
+            return add_in_order(pool.map(sum_lane, lanes))
 
     def take(self, rows, sample_weight=None) -> ArraySource:
         if sample_weight is None:
@@ -142,8 +141,9 @@ class Gathered(ArraySource):
         self.n_rows, self.n_features = len(rows), source.n_features
         weight = self.sample_weight
         self.total_weight = float(self.n_rows if weight is None else weight.sum())
-        # Each thread holds a copy of its block.
-        self.block_rows = max(MIN_BLOCK_ROWS, source.block_rows // 8)
+        # Each thread holds a copy of its block; a Hessian wants more rows in one than it has.
+        n_rows = max(MIN_BLOCK_ROWS, source.block_rows // 8, 2 * self.n_features)
+        self.block_rows = min(n_rows, source.block_rows)
         self.n_blocks = -(-self.n_rows // self.block_rows)
 
     @property
@@ -172,11 +172,8 @@ def _rows_of(array, rows):
 
 
 def add_in_order(parts) -> tuple:
-    """The sum of what a kernel returned for several blocks, one after the other."""
-    total, *rest = parts
-    for part in rest:
-        total = _add(total, part)
-    return total
+    """The sum of what a kernel returned for several blocks, one after the other as they come."""
+    return reduce(_add, parts)
 
 
 def _add(total: tuple, part: tuple) -> tuple:

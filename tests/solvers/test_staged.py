@@ -1,0 +1,65 @@
+"""Subsamples save passes over all rows, and say nothing that all rows would not."""
+
+import numpy as np
+import pytest
+
+from sknneuron import NeuronClassifier
+from sknneuron.objective import Objective
+from sknneuron.pairs import make_pair
+from sknneuron.penalties import ElasticNet
+from sknneuron.solvers.subsample import Sampler
+from sknneuron.sources import ArraySource
+
+N_ROWS, N_FEATURES = 60_000, 20
+
+
+def training_set(shift=0.0, seed=0):
+    rng = np.random.default_rng(seed)
+    X = rng.standard_normal((N_ROWS, N_FEATURES))
+    z = X @ rng.standard_normal(N_FEATURES) / 3 + shift
+    return X, (rng.random(N_ROWS) < 1 / (1 + np.exp(-z))).astype(int)
+
+
+def sampler_of(X, y, weight=None):
+    source = ArraySource(X, y[:, None].astype(float), weight)
+    pair = make_pair("sigmoid", "log_loss", classifier=True)
+    return Sampler(Objective(source, pair, ElasticNet(0.0, 0.0), 1), np.random.default_rng(0))
+
+
+def test_rows_that_stand_for_equally_many_have_no_weights():
+    sample = sampler_of(*training_set()).subsample(5000)
+    assert sample.source.sample_weight is None
+
+
+def test_rows_of_a_rare_class_stand_for_fewer():
+    X, y = training_set(shift=-4.0)
+    source = sampler_of(X, y).subsample(5000).source
+    of_class = source.y[:, 0] == 1
+    assert source.sample_weight[of_class].max() < source.sample_weight[~of_class].min()
+    share = source.sample_weight[of_class].sum() / source.total_weight
+    assert share == pytest.approx(y.mean(), rel=0.1)
+
+
+def test_rows_keep_weights_of_their_own():
+    X, y = training_set()
+    weight = np.random.default_rng(1).uniform(0.5, 2, N_ROWS)
+    source = sampler_of(X, y, weight).subsample(5000).source
+    assert np.isin(source.sample_weight, weight).all()
+
+
+@pytest.mark.parametrize(("tol", "most"), [(1e-4, 2), (1e-6, 3), (1e-8, 4)])
+def test_few_passes_over_all_rows(tol, most, monkeypatch):
+    """The sample's Hessian at its optimum shrinks a decrement to a few parameters per row."""
+    original, passes = ArraySource.map_sum, []
+
+    def counted(self, kernel, *params):
+        if self.n_rows == N_ROWS and hasattr(kernel, "order"):
+            passes.append(kernel.order)
+        return original(self, kernel, *params)
+
+    X, y = training_set()
+    monkeypatch.setattr(ArraySource, "map_sum", counted)
+    neuron = NeuronClassifier(alpha=1e-6, tol=tol).fit(X, y)
+    assert neuron.converged_
+    assert set(passes) == {1}
+    assert len(passes) <= most

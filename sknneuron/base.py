@@ -6,6 +6,7 @@ import time
 from abc import ABCMeta, abstractmethod
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, nullcontext
+from numbers import Integral
 
 import numpy as np
 import pandas as pd
@@ -276,6 +277,8 @@ class BaseNeuron(
         )
 
     def _seed(self) -> int:
+        if isinstance(self.random_state, Integral):
+            return int(self.random_state)
         return check_random_state(self.random_state).randint(np.iinfo(np.int32).max)
 
     def _weights_2d(self):

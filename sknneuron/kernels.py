@@ -236,8 +236,7 @@ class NullLoss:
     pair: Pair
 
     def __call__(self, X, y, sample_weight, bias):
-        z = np.full((len(y), len(bias)), bias, order="F")
-        terms = self.pair.derivatives(y, z, 0)[0]
+        terms = self.pair.constant_terms(y, bias)
         loss = _sum_of_rows(terms, sample_weight)
         if self.pair.loss.nonnegative:
             return loss, loss.copy()
@@ -272,9 +271,12 @@ def column_moments(X, about_mean: bool, weight=None):
         mean, mean_square = weight @ X / total, weight @ X.multiply(X) / total
         return mean, np.maximum(mean_square - mean**2, 0) if about_mean else mean_square
     mean = weight.dot(X) / total
-    if about_mean:
-        X = X - mean
-    return mean, weight.dot(X * X) / total
+
+    def squares(strip):
+        deviation = X[strip] - mean if about_mean else X[strip]
+        return weight[strip].dot(deviation * deviation)
+
+    return mean, reduce(np.add, map(squares, _strips(X, 8 * X.shape[1]))) / total
 
 
 def _sum_of_rows(terms, sample_weight):
@@ -337,7 +339,7 @@ def _separable_hessian(X, d, center, dtype=np.float64):
 
 
 def _strips(X, n_columns: int) -> list[slice]:
-    """Slices of a block's rows, for products of a matrix with so many columns."""
+    """Slices of a block's rows, for matrices with so many columns."""
     if sparse.issparse(X):
         return [slice(None)]
     step = max(LEAST_STRIP, STRIP_BYTES // (8 * max(n_columns, 1)))

@@ -129,7 +129,7 @@ class Search:
         informed = np.concatenate([fits, self.null[None], self.starts.others()])[:affordable]
         n_random = N_RANDOM_SCREEN if is_screen else N_RANDOM
         self.descend(informed, self.starts.random(min(n_random, affordable - len(informed))))
-        rows_per_weight = len(self.sample.X) / self.sample.size
+        rows_per_weight = self.sample.n_rows / self.sample.size
         patience = sum(rows_per_weight < bound for bound in ROWS_PER_WEIGHT)
         if is_screen:
             patience = 0 if self.is_sure() else 1
@@ -163,11 +163,11 @@ class Search:
 
     def _by_chance(self, lowest):
         """About what weights that fit noise gain: half its loss per row and weight, and as much."""
-        return lowest * self.sample.size / len(self.sample.X)
+        return lowest * self.sample.size / self.sample.n_rows
 
     def _affordable_starts(self) -> int:
         """How many starts may be taken down; a wide problem pays for each of their Hessians."""
-        price = len(self.sample.X) * self.sample.size**2 * len(self._pairs()) * self.null.shape[0]
+        price = self.sample.n_rows * self.sample.size**2 * len(self._pairs()) * self.null.shape[0]
         return max(LEAST_STARTS, int(BUDGET / (TYPICAL_STEPS * price)))
 
     def _is_settled(self, k: int) -> bool:
@@ -239,7 +239,7 @@ class Search:
                 pair, theta, damping.ravel(), owner, steps, turn, early
             )
         if pair is not self.sample.pair:
-            y = self.sample.y[:, owner]
+            y = self.sample.targets(owner)
             value = self.sample.evaluate(theta, y, self.sample.pair, order=0)[0]
         for i, k in enumerate(owner):
             if np.isfinite(value[i]):
@@ -264,7 +264,7 @@ class Search:
         live, number = np.ones(len(owner), dtype=bool), np.arange(len(owner))
 
         def evaluation(gauss_newton):
-            y = self.sample.y[:, owner[number]]
+            y = self.sample.targets(owner[number])
             return lambda theta: self.sample.evaluate(theta, y, pair, gauss_newton)
 
         down = DampedDescent(
@@ -328,7 +328,7 @@ class Search:
         """The Hessian at an end of group k."""
         if end.hessian is not None:
             return end.hessian
-        y = self.sample.y[:, k : k + 1]
+        y = self.sample.targets([k])
         return self.sample.evaluate(end.theta[None], y, self.sample.pair, False)[2][0]
 
     # -- what came of it ---------------------------------------------------------------------------

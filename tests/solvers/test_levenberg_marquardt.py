@@ -168,7 +168,7 @@ def searches_of(objective, seed=0):
 def test_few_starts_where_they_agree(activation):
     X, y = teacher_data(activation, n=5000)
     searches = searches_of(make_objective(X, y, activation))
-    assert [len(found.sample.X) for found in searches] == [400, 2000]
+    assert [found.sample.n_rows for found in searches] == [400, 2000]
     assert len(searches[0].ends[0]) <= 6
     assert len(searches[1].ends[0]) == 1
 
@@ -178,7 +178,7 @@ def test_more_starts_and_rows_where_chance_may_explain_it():
     X, y = rng.standard_normal((20_000, 4)), rng.standard_normal(20_000)
     searches = searches_of(make_objective(X, y, "tanh"))
     assert len(searches[0].ends[0]) > 30
-    assert len(searches[-1].sample.X) > 2000
+    assert searches[-1].sample.n_rows > 2000
 
 
 def test_valley_behind_the_dip_is_found():

@@ -92,9 +92,8 @@ class DampedDescent:
         sound = np.isfinite(gradient).all(axis=1) & np.isfinite(hessian).all(axis=(1, 2))
         return np.where(sound, value, np.inf), gradient, hessian
 
-    def keep(self, which, evaluate: Evaluate) -> None:
-        """Go on with some of the groups, which `evaluate` is for alone."""
-        self.evaluate = evaluate
+    def keep(self, which) -> None:
+        """Go on with some of the groups."""
         for name in self._per_group:
             setattr(self, name, getattr(self, name)[which])
 

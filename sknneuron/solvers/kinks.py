@@ -12,7 +12,6 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import linalg, sparse
 
-from .. import _special as special
 from ..activations import Activation
 from ..objective import Objective
 from ..pairs import Pair
@@ -58,10 +57,11 @@ class SoftPair(Pair):
         for kink in f.kinks:
             jump = kink_jump(f, kink)
             t = (z - kink) / self.width
-            # softplus(t) - max(t, 0)
-            level = level + jump * self.width * np.log1p(np.exp(-np.abs(t)))
-            rise = special.expit(t)
-            f1 = f1 + jump * (rise - (t > 0))
+            # softplus(t) - max(t, 0) is even, and its derivative odd but for the kink.
+            e = np.exp(-np.abs(t))
+            level = level + jump * self.width * np.log1p(e)
+            rise = e / (1 + e)
+            f1 = f1 + jump * np.where(t > 0, -rise, rise)
             f2 = f2 + jump / self.width * rise * (1 - rise)
         terms = loss(y, level)
         if order == 0:

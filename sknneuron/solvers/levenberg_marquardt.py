@@ -53,7 +53,10 @@ class LevenbergMarquardt(Solver):
         for found in searches:
             yield from found.iterates(start if found is searches[0] else None)
         factor = self._factor(searches[-1], ends)
-        if factor is not None and objective.source.n_rows > searches[-1].objective.source.n_rows:
+        goes_on = objective.source.n_rows > searches[-1].objective.source.n_rows
+        # They hold copies of rows.
+        del searches, found, ends
+        if factor is not None and goes_on:
             theta = yield from self._follow(objective, theta, goal, factor)
         if theta is not None:
             yield from self._go_down(objective, theta, goal, is_near=True)

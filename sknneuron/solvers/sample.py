@@ -11,8 +11,10 @@ from ..pairs import ClassifierChainRule
 from .linear_algebra import SpdSolver, dot
 
 # From so many neurons on, and up to so many numbers, products of columns are worth keeping.
-MANY_NEURONS = 4
+MANY_NEURONS = 8
 MAX_PRODUCTS = 2_000_000
+# Neurons that are measured at once, of many on the way to an end.
+N_SIDE_BY_SIDE = 32
 
 
 class Sample:
@@ -94,11 +96,14 @@ class Sample:
 
     def values_and_gradients(self, thetas):
         """Values (n, n_groups) and gradients of one neuron per group, n times."""
-        n = len(thetas)
-        theta = thetas.reshape(-1, self.size)
-        y = self.targets(np.tile(np.arange(self.n_groups), n))
-        value, gradient, _ = self.evaluate(theta, y, self.pair, order=1)
-        return value.reshape(n, -1), gradient.reshape(thetas.shape)
+        n_at_once = max(1, N_SIDE_BY_SIDE // self.n_groups)
+        parts = []
+        for i in range(0, len(thetas), n_at_once):
+            theta = thetas[i : i + n_at_once].reshape(-1, self.size)
+            groups = np.tile(np.arange(self.n_groups), len(theta) // self.n_groups)
+            parts.append(self.evaluate(theta, self.targets(groups), self.pair, order=1)[:2])
+        values, gradients = map(np.concatenate, zip(*parts, strict=True))
+        return values.reshape(-1, self.n_groups), gradients.reshape(thetas.shape)
 
     def least_squares(self, target, weight):
         """Fit z to targets with weights of their own, both (n_rows, n): theta (n, size)."""

@@ -45,8 +45,6 @@ BUDGET = 1e11
 TYPICAL_STEPS = 25
 LEAST_STARTS = 5
 MAX_STEPS = 60
-# Neurons that are measured at once on the way to an end.
-N_SIDE_BY_SIDE = 32
 # Steps after which the activation's curvature is no longer left out.
 GAUSS_NEWTON_STEPS = 8
 # After so many steps, those that are behind by more than this share of the gain are given up.
@@ -62,12 +60,21 @@ SOFT_WIDTHS = (0.1, 0.01, 1e-3)
 
 @dataclass
 class End:
-    """Where a descent ended: one neuron, and the way there."""
+    """Where a descent ended: one neuron, and the way there.
+
+    Parameters
+    ----------
+    theta : ndarray
+    value : float
+    path : list of tuple
+        (theta, value, gradient) at each step, on the stand-in of a pair with kinks.
+    hessian : ndarray, default=None
+        The last one that was asked for, of descents by Newton's steps.
+    """
 
     theta: np.ndarray
     value: float
-    path: list[np.ndarray] = field(repr=False)
-    # Of descents by Newton's steps.
+    path: list[tuple[np.ndarray, float, np.ndarray]] = field(repr=False)
     hessian: np.ndarray | None = field(default=None, repr=False)
 
 
@@ -116,12 +123,15 @@ class Search:
 
     # -- the search --------------------------------------------------------------------------------
 
-    def run(self) -> None:
-        """Go down from more and more starts until nothing lower comes up."""
+    def run(self, *, trusts_fits: bool) -> None:
+        """Go down from more and more starts until nothing lower comes up.
+
+        With `trusts_fits`, rows are enough for fits that agree and explain much to be believed.
+        """
         is_screen = self.tol > TOL
         affordable = self._affordable_starts()
         fits = self.starts.fits[:affordable]
-        if is_screen:
+        if trusts_fits:
             self.descend(fits, early=False)
             if self._is_plain():
                 return
@@ -234,16 +244,19 @@ class Search:
         theta = starts.reshape(len(owner), -1)
         steps: list[Any] = []
         turn = 0 if is_near else GAUSS_NEWTON_STEPS
-        for pair in self._pairs():
+        *stand_ins, last = self._pairs()
+        for pair in (*stand_ins, last):
+            # From the end on one stand-in another descent goes on: it need not be exact.
+            tol = self.tol if pair is last else self.tol**0.5
             theta, value, hessians = self._descend_on(
-                pair, theta, damping.ravel(), owner, steps, turn, early
+                pair, theta, damping.ravel(), owner, steps, turn, early, tol
             )
         if pair is not self.sample.pair:
             y = self.sample.targets(owner)
             value = self.sample.evaluate(theta, y, self.sample.pair, order=0)[0]
         for i, k in enumerate(owner):
             if np.isfinite(value[i]):
-                path = [thetas[at[i]] for at, thetas in steps if at[i] >= 0]
+                path = [tuple(each[at[i]] for each in found) for at, *found in steps if at[i] >= 0]
                 self.ends[k].append(End(theta[i], float(value[i]), path, hessians.get(i)))
 
     def _pairs(self) -> list:
@@ -253,15 +266,17 @@ class Search:
             return [pair]
         return [SoftPair(pair, share * float(self.sample.spread.mean())) for share in self.widths]
 
-    def _descend_on(self, pair, theta, damping, owner, steps, turn, early):
-        """Go down on one pair; adds (position of each start or -1, thetas) to `steps`.
+    def _descend_on(self, pair, theta, damping, owner, steps, turn, early, tol):
+        """Go down on one pair.
 
-        After `turn` steps the activation's curvature is no longer left out. If it never is, the
-        Hessians at the ends are returned as well, by the number of the start.
+        Adds (position of each start or -1, thetas, values, gradients) to `steps`. After `turn`
+        steps the activation's curvature is no longer left out. If it never is, the Hessians at the
+        ends are returned as well, by the number of the start.
         """
         ends, values = theta.copy(), np.full(len(owner), np.inf)
         hessians: dict[int, np.ndarray] = {}
         live, number = np.ones(len(owner), dtype=bool), np.arange(len(owner))
+        known = [min((end.value for end in ends), default=np.inf) for ends in self.ends]
 
         def evaluation(gauss_newton):
             y = self.sample.targets(owner[number])
@@ -275,46 +290,46 @@ class Search:
             is_positive=turn > 0,
         )
         for n_steps in range(MAX_STEPS):
-            if n_steps == turn > 0:
-                down.evaluate_with(evaluation(False))
             sound = np.isfinite(down.value)
             if not sound.all():
                 live[number], number = sound, number[sound]
-                down.keep(sound, evaluation(n_steps < turn))
+                down.keep(sound)
             at = np.full(len(owner), -1)
             at[number] = np.arange(len(number))
-            steps.append((at, down.theta))
+            steps.append((at, down.theta, down.value, down.gradient))
             ends[number] = down.theta
             values[number] = down.value
             if turn == 0:
                 hessians.update(zip(number, down.hessian, strict=True))
-            lowest = self._lowest_values(values, owner)
+            lowest = np.array(known)
+            np.minimum.at(lowest, owner, values)
             step, predicted = down.propose()
-            still = ~self._has_ended(down, predicted, owner[number], lowest, n_steps)
+            gain = np.maximum(self.null_value - lowest, 0.0)[owner[number]]
+            ended = self._have_ended(down, predicted, tol * gain)
+            if n_steps >= self.race_steps:
+                ended |= down.value > lowest[owner[number]] + RACE_SHARE * gain
+            if n_steps >= turn and pair is self.sample.pair:
+                # Newton's step squares what is left, and the last one needs no look at its end.
+                last = (predicted <= tol**0.5 * gain) & (down.damping == 0) & ~ended
+                ends[number[last]] += step[last]
+                values[number[last]] -= predicted[last]
+                ended |= last
+            still = ~ended
             live[number] = still
             if not still.any() or (early and self._is_clear(values, owner, lowest, live)):
                 break
             if not still.all():
                 number = number[still]
-                down.keep(still, evaluation(n_steps < turn))
+                down.keep(still)
                 step, predicted = step[still], predicted[still]
+            down.evaluate, down.is_positive = evaluation(n_steps + 1 < turn), n_steps + 1 < turn
             down.advance(step, predicted)
         return ends, values, hessians
 
-    def _lowest_values(self, values, owner):
-        """Per group: the lowest value so far."""
-        lowest = np.array([min((end.value for end in ends), default=np.inf) for ends in self.ends])
-        np.minimum.at(lowest, owner, values)
-        return lowest
-
-    def _has_ended(self, down, predicted, owner, lowest, n_steps):
-        gain = np.maximum(self.null_value - lowest, 0.0)[owner]
-        small = self.tol * gain + 0.1 * self.rounding
+    def _have_ended(self, down, predicted, allowed):
         # A step that is held short promises little: about as much as that of a whole one.
-        ended = (predicted * (1 + down.damping) <= small) | (down.damping >= 1e8)
-        if n_steps >= self.race_steps:
-            ended |= down.value > lowest[owner] + RACE_SHARE * gain
-        return ended
+        small = predicted * (1 + down.damping) <= allowed + 0.1 * self.rounding
+        return small | (down.damping >= 1e8)
 
     def _is_clear(self, values, owner, lowest, live) -> bool:
         """On a small sample: whether the lowest end has come up often enough already."""
@@ -337,17 +352,18 @@ class Search:
         """The way from `start` to the lowest end, measured on the sample."""
         paths = [self.lowest(k).path for k in range(len(self.ends))]
         n = max(map(len, paths))
-        thetas = [np.array([path[min(i, len(path) - 1)] for path in paths]) for i in range(n)]
+        points = [zip(*(path[min(i, len(path) - 1)] for path in paths), strict=True) for i in range(n)]
+        thetas, values, gradients = map(np.array, zip(*points, strict=True))
+        if self.sample.pair.activation.kinks:
+            # The way led over stand-ins.
+            values, gradients = self.sample.values_and_gradients(thetas)
         if start is not None:
-            thetas.insert(0, start)
-        # Side by side, but for many groups not all at once.
-        n_each = max(1, N_SIDE_BY_SIDE // len(paths))
-        for i in range(0, len(thetas), n_each):
-            some = np.array(thetas[i : i + n_each])
-            values, gradients = self.sample.values_and_gradients(some)
-            for theta, value, gradient in zip(some, values, gradients, strict=True):
-                norm = self.objective.weight_gradient_norm(gradient)
-                yield Iterate(theta, float(value.sum()), norm, self.objective)
+            thetas = [start, *thetas]
+            at_start = self.sample.values_and_gradients(start[None])
+            values, gradients = map(np.concatenate, zip(at_start, (values, gradients), strict=True))
+        for theta, value, gradient in zip(thetas, values, gradients, strict=True):
+            norm = self.objective.weight_gradient_norm(gradient)
+            yield Iterate(theta, float(value.sum()), norm, self.objective)
 
 
 def measured(objective: Objective, theta) -> Iterate:

@@ -118,6 +118,13 @@ class LevenbergMarquardt(Solver):
         previous, ratio, step_size = np.nan, 1.0, np.nan
         steps = refusals = 0
         while True:
+            norm, value = objective.weight_gradient_norm(down.gradient), float(down.value.sum())
+            if isinstance(down, KinkedDescent) and steps and down.damping.max() <= RIDGE:
+                step, predicted = down.propose_without_kinks()
+                total = float(predicted.sum())
+                gap = trusted_gap(objective, step, total, total / previous)
+                if gap <= goal.target(value, down.theta):
+                    yield Iterate(down.theta, value, norm, objective, step_size, gap)
             step, predicted = down.propose()
             total = float(predicted.sum())
             if total < previous:
@@ -132,7 +139,6 @@ class LevenbergMarquardt(Solver):
             gap = trusted_gap(objective, step, total, ratio) if sound else np.nan
             if is_last and not sound:
                 gap = down.undamped_decrement()
-            norm, value = objective.weight_gradient_norm(down.gradient), float(down.value.sum())
             if sound and not kinked and gap <= goal.target(value, down.theta):
                 # The last step is at hand, and needs no pass to look at its end.
                 yield Iterate(down.theta, value, norm, objective, step_size)

@@ -81,7 +81,7 @@ def _go_on(before: Search, search: Callable[..., Search], sample: Objective) -> 
     if not before.is_sure() and not np.any(sample.flat_fraction(found.null) == 1):
         # What a few rows show may be worse than nothing on more.
         for theta, ends in zip(found.null, rivals, strict=True):
-            ends.append(End(theta, np.inf, []))
+            ends.append(End(theta, np.inf))
     found.descend(_aligned(rivals), is_near=True)
     return found
 

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 
@@ -66,16 +65,24 @@ class End:
     ----------
     theta : ndarray
     value : float
-    path : list of tuple
-        (theta, value, gradient) at each step, on the stand-in of a pair with kinks.
+    steps : list of tuple
+        Of all the descents beside this one: position of each or -1, thetas, values, gradients.
+    number : int
+        Which one of them this is.
     hessian : ndarray, default=None
         The last one that was asked for, of descents by Newton's steps.
     """
 
     theta: np.ndarray
     value: float
-    path: list[tuple[np.ndarray, float, np.ndarray]] = field(repr=False)
+    steps: list[tuple] = field(default_factory=list, repr=False)
+    number: int = 0
     hessian: np.ndarray | None = field(default=None, repr=False)
+
+    def path(self) -> list[tuple]:
+        """(theta, value, gradient) at each step; of a pair with kinks, those of its stand-ins."""
+        i = self.number
+        return [tuple(each[at[i]] for each in found) for at, *found in self.steps if at[i] >= 0]
 
 
 class Search:
@@ -242,7 +249,7 @@ class Search:
             damping = np.concatenate([damping, np.ones(wild.shape[:2])])
         owner = np.tile(np.arange(starts.shape[1]), len(starts))
         theta = starts.reshape(len(owner), -1)
-        steps: list[Any] = []
+        steps: list[tuple] = []
         turn = 0 if is_near else GAUSS_NEWTON_STEPS
         *stand_ins, last = self._pairs()
         for pair in (*stand_ins, last):
@@ -256,8 +263,7 @@ class Search:
             value = self.sample.evaluate(theta, y, self.sample.pair, order=0)[0]
         for i, k in enumerate(owner):
             if np.isfinite(value[i]):
-                path = [tuple(each[at[i]] for each in found) for at, *found in steps if at[i] >= 0]
-                self.ends[k].append(End(theta[i], float(value[i]), path, hessians.get(i)))
+                self.ends[k].append(End(theta[i], float(value[i]), steps, i, hessians.get(i)))
 
     def _pairs(self) -> list:
         """The pair, or its stand-ins with narrower and narrower kinks."""
@@ -350,7 +356,7 @@ class Search:
 
     def iterates(self, start=None) -> Iterator[Iterate]:
         """The way from `start` to the lowest end, measured on the sample."""
-        paths = [self.lowest(k).path for k in range(len(self.ends))]
+        paths = [self.lowest(k).path() for k in range(len(self.ends))]
         n = max(map(len, paths))
         points = [zip(*(path[min(i, len(path) - 1)] for path in paths), strict=True) for i in range(n)]
         thetas, values, gradients = map(np.array, zip(*points, strict=True))

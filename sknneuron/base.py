@@ -278,7 +278,8 @@ class BaseNeuron(
 
     def _seed(self) -> int:
         if isinstance(self.random_state, Integral):
-            return int(self.random_state)
+            # Another one than that of the data, which the caller may have drawn from it as well.
+            return int(np.random.SeedSequence(int(self.random_state)).generate_state(1)[0])
         return check_random_state(self.random_state).randint(np.iinfo(np.int32).max)
 
     def _weights_2d(self):

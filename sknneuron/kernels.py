@@ -334,7 +334,9 @@ def _squares(X):
 
 def _separable_hessian(X, d, center, dtype=np.float64):
     """One matrix per neuron, ``[X 1].T @ diag(d_k) @ [X 1]``."""
-    strips = _strips(X, X.shape[1])
+    # Where curvature is negative a strip is held twice: centred, and times its curvature.
+    is_held_twice = isinstance(X, np.ndarray) and d.min(initial=0.0) < 0
+    strips = _strips(X, (4 if is_held_twice else 1) * X.shape[1])
     return reduce(np.add, (_hessians_of(X[s], d[s], center, dtype) for s in strips))
 
 

@@ -64,8 +64,8 @@ class LevenbergMarquardt(Solver):
     @staticmethod
     def _needs_search(objective: Objective, start) -> bool:
         """Whether it is the start of a neuron that has learnt nothing, or one that is dead."""
-        is_null = np.array_equal(start, objective.null())
-        return is_null or bool(np.any(objective.flat_fraction(start) == 1))
+        has_learnt = bool(np.any(start[:, : objective.n_features]))
+        return not has_learnt or bool(np.any(objective.flat_fraction(start) == 1))
 
     @staticmethod
     def _factor(found: Search, ends: list[End]) -> SpdSolver | None:

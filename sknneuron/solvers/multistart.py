@@ -49,7 +49,9 @@ def find_start(objective: Objective, rng: np.random.Generator) -> tuple[list[Sea
     n_screen = max(SCREEN_PER_WEIGHT * size, LEAST_SCREEN)
     if sample.source.n_rows < 2 * n_screen:
         searches = [search(sample)]
-        searches[0].run(trusts_fits=sample.source.n_rows >= max(LEAST_SCREEN, ROWS_PER_WEIGHT[0] * size))
+        searches[0].run(
+            trusts_fits=sample.source.n_rows >= max(LEAST_SCREEN, ROWS_PER_WEIGHT[0] * size)
+        )
     else:
         first = sample.over(sample.source.spread(n_screen))
         searches = [search(first, tol=TOL, widths=WIDTHS_FIRST)]

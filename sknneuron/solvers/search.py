@@ -251,12 +251,9 @@ class Search:
         theta = starts.reshape(len(owner), -1)
         steps: list[tuple] = []
         turn = 0 if is_near else GAUSS_NEWTON_STEPS
-        *stand_ins, last = self._pairs()
-        for pair in (*stand_ins, last):
-            # From the end on one stand-in another descent goes on: it need not be exact.
-            tol = self.tol if pair is last else self.tol**0.5
+        for pair in self._pairs():
             theta, value, hessians = self._descend_on(
-                pair, theta, damping.ravel(), owner, steps, turn, early, tol
+                pair, theta, damping.ravel(), owner, steps, turn, early
             )
         if pair is not self.sample.pair:
             y = self.sample.targets(owner)
@@ -272,7 +269,7 @@ class Search:
             return [pair]
         return [SoftPair(pair, share * float(self.sample.spread.mean())) for share in self.widths]
 
-    def _descend_on(self, pair, theta, damping, owner, steps, turn, early, tol):
+    def _descend_on(self, pair, theta, damping, owner, steps, turn, early):
         """Go down on one pair.
 
         Adds (position of each start or -1, thetas, values, gradients) to `steps`. After `turn`
@@ -311,12 +308,12 @@ class Search:
             np.minimum.at(lowest, owner, values)
             step, predicted = down.propose()
             gain = np.maximum(self.null_value - lowest, 0.0)[owner[number]]
-            ended = self._have_ended(down, predicted, tol * gain)
+            ended = self._have_ended(down, predicted, self.tol * gain)
             if n_steps >= self.race_steps:
                 ended |= down.value > lowest[owner[number]] + RACE_SHARE * gain
             if n_steps >= turn and pair is self.sample.pair:
                 # Newton's step squares what is left, and the last one needs no look at its end.
-                last = (predicted <= tol**0.5 * gain) & (down.damping == 0) & ~ended
+                last = (predicted <= self.tol**0.5 * gain) & (down.damping == 0) & ~ended
                 ends[number[last]] += step[last]
                 values[number[last]] -= predicted[last]
                 ended |= last
@@ -358,15 +355,17 @@ class Search:
         """The way from `start` to the lowest end, measured on the sample."""
         paths = [self.lowest(k).path() for k in range(len(self.ends))]
         n = max(map(len, paths))
-        points = [zip(*(path[min(i, len(path) - 1)] for path in paths), strict=True) for i in range(n)]
-        thetas, values, gradients = map(np.array, zip(*points, strict=True))
+        points = [
+            zip(*(path[min(i, len(path) - 1)] for path in paths), strict=True) for i in range(n)
+        ]
+        thetas, values, gradients = (np.array(part) for part in zip(*points, strict=True))
         if self.sample.pair.activation.kinks:
             # The way led over stand-ins.
             values, gradients = self.sample.values_and_gradients(thetas)
         if start is not None:
-            thetas = [start, *thetas]
-            at_start = self.sample.values_and_gradients(start[None])
-            values, gradients = map(np.concatenate, zip(at_start, (values, gradients), strict=True))
+            first = start[None], *self.sample.values_and_gradients(start[None])
+            way = zip(first, (thetas, values, gradients), strict=True)
+            thetas, values, gradients = (np.concatenate(parts) for parts in way)
         for theta, value, gradient in zip(thetas, values, gradients, strict=True):
             norm = self.objective.weight_gradient_norm(gradient)
             yield Iterate(theta, float(value.sum()), norm, self.objective)

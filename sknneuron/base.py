@@ -6,7 +6,6 @@ import time
 from abc import ABCMeta, abstractmethod
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, nullcontext
-from numbers import Integral
 
 import numpy as np
 import pandas as pd
@@ -277,9 +276,6 @@ class BaseNeuron(
         )
 
     def _seed(self) -> int:
-        if isinstance(self.random_state, Integral):
-            # Another one than that of the data, which the caller may have drawn from it as well.
-            return int(np.random.SeedSequence(int(self.random_state)).generate_state(1)[0])
         return check_random_state(self.random_state).randint(np.iinfo(np.int32).max)
 
     def _weights_2d(self):

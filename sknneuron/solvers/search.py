@@ -312,8 +312,11 @@ class Search:
             if n_steps >= self.race_steps:
                 ended |= down.value > lowest[owner[number]] + RACE_SHARE * gain
             if n_steps >= turn and pair is self.sample.pair:
-                # Newton's step squares what is left, and the last one needs no look at its end.
-                last = (predicted <= self.tol**0.5 * gain) & (down.damping == 0) & ~ended
+                # Newton's step leaves the square of the change of any row's z: where that is next
+                # to nothing, its end needs no look.
+                shift = np.abs(self.sample.pre_activation(step)).max(axis=0)
+                left = predicted * np.minimum(shift, 1.0) ** 2
+                last = (left <= self.tol * gain) & (down.damping == 0) & ~ended
                 ends[number[last]] += step[last]
                 values[number[last]] -= predicted[last]
                 ended |= last

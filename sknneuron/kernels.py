@@ -241,12 +241,11 @@ class NullLoss:
     pair: Pair
 
     def __call__(self, X, y, sample_weight, bias):
-        z = np.full((len(y), len(bias)), bias, order="F")
+        terms = self.pair.constant_terms(y, bias)
+        loss = _sum_of_rows(terms, sample_weight)
         if self.pair.loss.nonnegative:
-            loss = self.pair.sums(y, z, sample_weight, 0)[0]
             return loss, loss.copy()
-        terms = self.pair.derivatives(y, z, 0)[0]
-        return _sum_of_rows(terms, sample_weight), _sum_of_rows(np.abs(terms), sample_weight)
+        return loss, _sum_of_rows(np.abs(terms), sample_weight)
 
 
 @dataclass(frozen=True)
@@ -351,12 +350,14 @@ def _squares(X):
 
 def _separable_hessian(X, d, center, dtype=np.float64):
     """One matrix per neuron, ``[X 1].T @ diag(d_k) @ [X 1]``."""
-    strips = _strips(X, X.shape[1])
+    # Where curvature is negative a strip is held twice: centred, and times its curvature.
+    is_held_twice = isinstance(X, np.ndarray) and d.min(initial=0.0) < 0
+    strips = _strips(X, (4 if is_held_twice else 1) * X.shape[1])
     return reduce(np.add, (_hessians_of(X[s], d[s], center, dtype) for s in strips))
 
 
 def _strips(X, n_columns: int) -> list[slice]:
-    """Slices of a block's rows, for products of a matrix with so many columns."""
+    """Slices of a block's rows, for matrices with so many columns."""
     if sparse.issparse(X):
         return [slice(None)]
     step = max(LEAST_STRIP, STRIP_BYTES // (8 * max(n_columns, 1)))

@@ -87,6 +87,10 @@ class Pair:
             curvature = weight * curvature
         return sample_weight @ terms, slope, curvature
 
+    def constant_terms(self, y, z):
+        """Return the loss on each row of neurons without weights, whose z is (n_neurons,)."""
+        return self.derivatives(y, np.full((len(y), len(z)), z, order="F"), 0)[0]
+
     def slope(self, y, z):
         """Return the slope in z alone: what a step of a stochastic solver needs."""
         return self.derivatives(y, z, 1)[1]
@@ -158,6 +162,10 @@ class ChainRule(Pair):
             # Where a level all but underflows, inf * 0 says nothing: flat will do.
             np.copyto(curvature, 0, where=~np.isfinite(curvature))
         return terms, slope, curvature
+
+    def constant_terms(self, y, z):
+        # The activation looks at one row in place of all.
+        return self.derivatives(y, z[None], 0)[0]
 
 
 class IdentityPair(Pair):

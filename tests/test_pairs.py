@@ -225,6 +225,11 @@ class TestElementwise:
         expected = rule.loss.second_derivative(y, a) * f.derivative(z) ** 2
         assert_allclose(curvature, expected, rtol=1e-9, atol=1e-12)
 
+    def test_terms_of_neurons_without_weights(self, pair):
+        y, z = draw(pair, n=40, seed=10)
+        expected = pair.derivatives(y, np.tile(z[:1], (len(y), 1)), 0)[0]
+        assert_array_equal(pair.constant_terms(y, z[0]), expected)
+
     def test_null_bias_is_the_best_bias_and_finite_where_one_target_occurs(self, pair):
         y, _ = draw(pair, n=151, seed=10)
         for weight in (None, np.random.default_rng(10).uniform(0, 2, len(y))):

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from .linear_algebra import dot, solve_positive
+from .linear_algebra import dot, is_positive_definite, solve_positive
 
 # Least share of the predicted decrease that makes a step worth taking.
 ACCEPT = 1e-4
@@ -92,9 +92,8 @@ class DampedDescent:
         sound = np.isfinite(gradient).all(axis=1) & np.isfinite(hessian).all(axis=(1, 2))
         return np.where(sound, value, np.inf), gradient, hessian
 
-    def keep(self, which, evaluate: Evaluate) -> None:
-        """Go on with some of the groups, which `evaluate` is for alone."""
-        self.evaluate = evaluate
+    def keep(self, which) -> None:
+        """Go on with some of the groups."""
         for name in self._per_group:
             setattr(self, name, getattr(self, name)[which])
 
@@ -157,10 +156,11 @@ class DampedDescent:
         try:
             np.linalg.cholesky(damped)
         except np.linalg.LinAlgError:
-            least = np.linalg.eigvalsh(scaled)[:, 0]
-            needed = np.where(least < 1e-12, 1e-6 - 1.5 * np.minimum(least, 0.0), 0.0)
-            _diagonal(damped)[:] += np.maximum(needed - self.damping, 0.0)[:, None]
-            self.damping = np.maximum(self.damping, needed)
+            for k in np.flatnonzero([not is_positive_definite(matrix) for matrix in damped]):
+                least = np.linalg.eigvalsh(scaled[k])[0]
+                needed = 1e-6 - 1.5 * min(least, 0.0)
+                np.einsum("ii->i", damped[k])[:] += max(needed - self.damping[k], 0.0)
+                self.damping[k] = max(self.damping[k], needed)
         return damped
 
     def _judge(self, value) -> None:

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import linalg, sparse
 
-from .. import _special as special
 from ..activations import Activation
 from ..objective import Objective
 from ..pairs import Pair
@@ -27,6 +26,9 @@ LEAST_ROWS = 50
 N_WATCHED = 1000
 # A decrease that is as promised but for this share shows that the Hessian still serves.
 SERVES = 0.1
+# Rows that the first Hessian is taken from where that is less than half of them: so many per
+# weight, and at least so many.
+HESSIAN_PER_WEIGHT, LEAST_HESSIAN_ROWS = 400, 4000
 
 
 class SoftPair(Pair):
@@ -58,10 +60,11 @@ class SoftPair(Pair):
         for kink in f.kinks:
             jump = kink_jump(f, kink)
             t = (z - kink) / self.width
-            # softplus(t) - max(t, 0)
-            level = level + jump * self.width * np.log1p(np.exp(-np.abs(t)))
-            rise = special.expit(t)
-            f1 = f1 + jump * (rise - (t > 0))
+            # softplus(t) - max(t, 0) is even, and its derivative odd but for the kink.
+            e = np.exp(-np.abs(t))
+            level = level + jump * self.width * np.log1p(e)
+            rise = e / (1 + e)
+            f1 = f1 + jump * np.where(t > 0, -rise, rise)
             f2 = f2 + jump / self.width * rise * (1 - rise)
         terms = loss(y, level)
         if order == 0:
@@ -132,18 +135,41 @@ class KinkedDescent(DampedDescent):
     def __init__(self, objective: Objective, theta, *, damping=0.0):
         self.objective = objective
         n_rows = objective.source.n_rows
-        self._watched = objective.subsample(objective.sample_rows(N_WATCHED))
+        self._watched = objective.source.spread(N_WATCHED)
         self._share = min(1.0, max(ROWS_PER_WEIGHT * objective.neuron_size, LEAST_ROWS) / n_rows)
+        self._may_be_of_part = False
         super().__init__(self._evaluate, theta, rounding=objective.rounding, damping=damping)
 
     def _evaluate(self, theta):
+        objective = self.objective
+        if np.isinf(self.predicted).all():
+            return self._evaluate_first(theta)
         # Rows that change sides change the curvature, but close to the end they are few.
-        if np.all(np.isfinite(self.predicted)) and not self.damping.any():
-            value, gradient = self.objective.value_and_gradient(theta)
+        if not self.damping.any():
+            value, gradient = objective.value_and_gradient(theta)
             missing = self.value - value - self.predicted
             if np.all(np.abs(missing) < SERVES * self.predicted + self.rounding):
                 return value, gradient, self.hessian
-        return self.objective.value_gradient_hessian(theta)
+        return objective.value_gradient_hessian(theta)
+
+    def _evaluate_first(self, theta):
+        """Evaluate where the descent begins, with the Hessian of a part of many rows."""
+        objective = self.objective
+        n = max(HESSIAN_PER_WEIGHT * objective.neuron_size, LEAST_HESSIAN_ROWS)
+        if objective.source.n_rows < 2 * n:
+            return objective.value_gradient_hessian(theta)
+        self._may_be_of_part = True
+        part = objective.over(objective.source.spread(n))
+        return *objective.value_and_gradient(theta), part.value_gradient_hessian(theta)[2]
+
+    def advance(self, step=None, predicted=None):
+        super().advance(step, predicted)
+        if self._may_be_of_part and not self.accepted.all():
+            # It may be the Hessian that is to blame.
+            self.value, self.gradient, self.hessian = self.objective.value_gradient_hessian(
+                self.theta
+            )
+            self._may_be_of_part = False
 
     def propose(self):
         scaled, inverse = self._scaled_hessian()
@@ -157,6 +183,14 @@ class KinkedDescent(DampedDescent):
             return float(self._propose(scaled, inverse)[1].sum())
         except linalg.LinAlgError:
             return np.nan
+
+    def propose_without_kinks(self):
+        """Return the step of the quadratic alone; the model promises no more of any step.
+
+        The kinks of rows near them can only hold a step up, and finding them takes a look at all
+        rows.
+        """
+        return super().propose()
 
     def _propose(self, damped, inverse):
         near = self._near_rows()
@@ -178,7 +212,7 @@ class KinkedDescent(DampedDescent):
         objective = self.objective
         coef, intercept = objective.to_weights(self.theta)
         (kink,) = objective.pair.activation.kinks
-        z = self._watched.source.X @ coef.T + intercept
+        z = self._watched.X @ coef.T + intercept
         within = int(self._share * (len(z) - 1))
         band = np.partition(np.abs(z - kink), within, axis=0)[within]
         kernel = RowsNearKink(objective.pair, kink, band)

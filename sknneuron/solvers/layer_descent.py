@@ -89,7 +89,7 @@ def race(objective: LayerObjective, starts, heats) -> tuple[DampedDescent, list[
                 path.append(theta[None].copy())
         lowest = np.argsort(np.where(np.isfinite(down.value), down.value, np.inf))[:n_left]
         paths = [paths[i] for i in lowest]
-        down.keep(lowest, down.evaluate)
+        down.keep(lowest)
     return down, paths[0][:-1]
 
 

@@ -53,7 +53,10 @@ class LevenbergMarquardt(Solver):
         for found in searches:
             yield from found.iterates(start if found is searches[0] else None)
         factor = self._factor(searches[-1], ends)
-        if factor is not None and objective.source.n_rows > searches[-1].objective.source.n_rows:
+        goes_on = objective.source.n_rows > searches[-1].objective.source.n_rows
+        # They hold copies of rows.
+        del searches, found, ends
+        if factor is not None and goes_on:
             theta = yield from self._follow(objective, theta, goal, factor)
         if theta is not None:
             yield from self._go_down(objective, theta, goal, is_near=True)
@@ -61,8 +64,8 @@ class LevenbergMarquardt(Solver):
     @staticmethod
     def _needs_search(objective: Objective, start) -> bool:
         """Whether it is the start of a neuron that has learnt nothing, or one that is dead."""
-        is_null = np.array_equal(start, objective.null())
-        return is_null or bool(np.any(objective.flat_fraction(start) == 1))
+        has_learnt = bool(np.any(start[:, : objective.n_features]))
+        return not has_learnt or bool(np.any(objective.flat_fraction(start) == 1))
 
     @staticmethod
     def _factor(found: Search, ends: list[End]) -> SpdSolver | None:
@@ -122,6 +125,13 @@ class LevenbergMarquardt(Solver):
         previous, ratio, step_size = np.nan, 1.0, np.nan
         steps = refusals = 0
         while True:
+            norm, value = objective.weight_gradient_norm(down.gradient), float(down.value.sum())
+            if isinstance(down, KinkedDescent) and steps and down.damping.max() <= RIDGE:
+                step, predicted = down.propose_without_kinks()
+                total = float(predicted.sum())
+                gap = trusted_gap(objective, step, total, total / previous)
+                if gap <= goal.target(value, down.theta):
+                    yield Iterate(down.theta, value, norm, objective, step_size, gap)
             step, predicted = down.propose()
             total = float(predicted.sum())
             if total < previous:
@@ -136,7 +146,6 @@ class LevenbergMarquardt(Solver):
             gap = trusted_gap(objective, step, total, ratio) if sound else np.nan
             if is_last and not sound:
                 gap = down.undamped_decrement()
-            norm, value = objective.weight_gradient_norm(down.gradient), float(down.value.sum())
             allowed = goal.target(value, down.theta)
             if sound and not kinked and gap <= allowed:
                 # The last step is at hand, and a look at its value is all that it needs.

@@ -8,7 +8,7 @@ from scipy.linalg import lapack
 
 from ..objective import dot
 
-__all__ = ["SpdSolver", "dot", "solve_positive"]
+__all__ = ["SpdSolver", "dot", "is_positive_definite", "solve_positive"]
 
 # Below this squared pivot (of a matrix with unit diagonal) a Cholesky factor is noise.
 LEAST_PIVOT = 1e-13
@@ -55,6 +55,11 @@ class SpdSolver:
         factor, ridge = _factor_with_ridge(H * inverse * inverse[:, None])
         self.ridge = max(self.ridge, ridge)
         return factor, inverse
+
+
+def is_positive_definite(matrix) -> bool:
+    """Whether a symmetric matrix has a Cholesky factor."""
+    return lapack.dpotrf(matrix.T, lower=1)[1] == 0
 
 
 def solve_positive(matrices, g):

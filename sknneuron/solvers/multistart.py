@@ -12,12 +12,11 @@ from functools import partial
 import numpy as np
 
 from ..objective import Objective
-from .search import End, Search
+from .search import ROWS_PER_WEIGHT, End, Search
 
-N_ROWS = 2000
-# Rows of the first sample where there are plenty: so many per weight, and at least so many.
-SCREEN_PER_WEIGHT = 20
-LEAST_SCREEN = 400
+# Rows of the sample, so many per weight and at least so many, and of the one before it.
+SAMPLE_PER_WEIGHT, LEAST_SAMPLE = 95, 2000
+SCREEN_PER_WEIGHT, LEAST_SCREEN = 20, 400
 # Entries of the largest sample, for what smaller ones cannot tell from chance.
 MAX_ENTRIES = 1_000_000
 # How exact ends are from which another descent goes on, and widths of their rounded kinks.
@@ -44,17 +43,21 @@ def find_start(objective: Objective, rng: np.random.Generator) -> tuple[list[Sea
         The best one of each group.
     """
     search = partial(Search, null=objective.null(), rounding=objective.rounding, rng=rng)
-    sample = _draw(objective, N_ROWS, rng)
-    n_screen = max(LEAST_SCREEN, SCREEN_PER_WEIGHT * objective.neuron_size)
+    size = objective.neuron_size
+    n_most = max(MAX_ENTRIES // size, LEAST_SAMPLE)
+    sample = _draw(objective, min(max(SAMPLE_PER_WEIGHT * size, LEAST_SAMPLE), n_most), rng)
+    n_screen = max(SCREEN_PER_WEIGHT * size, LEAST_SCREEN)
     if sample.source.n_rows < 2 * n_screen:
         searches = [search(sample)]
-        searches[0].run()
+        searches[0].run(
+            trusts_fits=sample.source.n_rows >= max(LEAST_SCREEN, ROWS_PER_WEIGHT[0] * size)
+        )
     else:
         first = sample.over(sample.source.spread(n_screen))
         searches = [search(first, tol=TOL, widths=WIDTHS_FIRST)]
-        searches[0].run()
+        searches[0].run(trusts_fits=True)
         searches.append(_go_on(searches[0], search, sample))
-    n_most = min(objective.source.n_rows, MAX_ENTRIES // objective.neuron_size)
+    n_most = min(objective.source.n_rows, n_most)
     while True:
         last = searches[-1]
         ends = _lowest(objective, last)
@@ -65,11 +68,12 @@ def find_start(objective: Objective, rng: np.random.Generator) -> tuple[list[Sea
 
 
 def _draw(objective: Objective, n: int, rng: np.random.Generator) -> Objective:
-    """The objective over n random rows; over all if there are no more."""
+    """The objective over n random rows, one of each n-th part; over all if there are no more."""
     n_rows = objective.source.n_rows
     if n_rows <= n:
-        return objective.subsample(np.arange(n_rows))
-    return objective.subsample(np.sort(rng.choice(n_rows, n, replace=False, shuffle=False)))
+        return objective.over(objective.source.gathered())
+    rows = (np.arange(n) + rng.random(n)) * (n_rows / n)
+    return objective.subsample(rows.astype(np.intp))
 
 
 def _go_on(before: Search, search: Callable[..., Search], sample: Objective) -> Search:
@@ -79,7 +83,7 @@ def _go_on(before: Search, search: Callable[..., Search], sample: Objective) -> 
     if not before.is_sure() and not np.any(sample.flat_fraction(found.null) == 1):
         # What a few rows show may be worse than nothing on more.
         for theta, ends in zip(found.null, rivals, strict=True):
-            ends.append(End(theta, np.inf, []))
+            ends.append(End(theta, np.inf))
     found.descend(_aligned(rivals), is_near=True)
     return found
 

@@ -8,11 +8,13 @@ import numpy as np
 
 from ..objective import Objective
 from ..pairs import ClassifierChainRule
-from .linear_algebra import SpdSolver
+from .linear_algebra import SpdSolver, dot
 
 # From so many neurons on, and up to so many numbers, products of columns are worth keeping.
-MANY_NEURONS = 4
+MANY_NEURONS = 8
 MAX_PRODUCTS = 2_000_000
+# Neurons that are measured at once, of many on the way to an end.
+N_SIDE_BY_SIDE = 32
 
 
 class Sample:
@@ -25,8 +27,10 @@ class Sample:
 
     Attributes
     ----------
-    X : ndarray of shape (n_rows, size)
-        Columns centred and scaled; the last one is of ones where there is a bias.
+    columns : ndarray of shape (size, n_rows)
+        The columns of X, centred and scaled, and one of ones where there is a bias. Each lies in
+        one piece: what is done row by row, side by side for many neurons, then runs along it.
+    n_rows : int
     y : ndarray of shape (n_rows, n_groups)
     weight : ndarray of shape (n_rows,)
         Of sum one.
@@ -43,11 +47,13 @@ class Sample:
         self.n_features = objective.n_features
         self.n_groups, self.size = objective.shape
         self.l2 = objective.l2
+        self.n_rows = source.n_rows
         X = source.X.toarray() if source.is_sparse else source.X
-        self.X = np.ones((source.n_rows, self.size))
-        columns = self.X[:, : self.n_features]
-        np.subtract(X, coordinates.center, out=columns)
-        columns /= coordinates.scale
+        self.columns = np.ones((self.size, self.n_rows))
+        features = self.columns[: self.n_features]
+        features[...] = X.T
+        features -= coordinates.center[:, None]
+        features /= coordinates.scale[:, None]
         weight = source.sample_weight
         self.weight = np.ones(source.n_rows) if weight is None else weight
         self.weight = self.weight / self.weight.sum()
@@ -64,15 +70,25 @@ class Sample:
         return self.y
 
     def evaluate(self, theta, y, pair, gauss_newton: bool = True, order: int = 2):
-        """Values, gradients and Hessians of neurons `theta` with targets `y`, (n_rows, n)."""
+        """Values, gradients and Hessians of neurons `theta` with targets `y`, as of `targets`."""
+        weight = self.weight[:, None]
         with np.errstate(over="ignore", invalid="ignore"):
-            terms, r, d = pair.derivatives(y, self.X @ theta.T, order, gauss_newton)
-            value = self.weight @ terms + 0.5 * ((self.l2 * theta) * theta).sum(axis=1)
+            terms, r, d = pair.derivatives(y, self.pre_activation(theta), order, gauss_newton)
+            slope = self.l2 * theta
+            value = self.weight.dot(terms) + 0.5 * dot(slope, theta)
             if order == 0:
                 return value, None, None
-            gradient = (r * self.weight[:, None]).T @ self.X + self.l2 * theta
-            hessian = self._hessian(d * self.weight[:, None]) if order == 2 else None
+            gradient = (r * weight).T.dot(self.columns.T) + slope
+            hessian = self._hessian(d * weight) if order == 2 else None
             return value, gradient, hessian
+
+    def pre_activation(self, theta):
+        """z of neurons `theta`, (n_rows, n)."""
+        return theta.dot(self.columns).T
+
+    def targets(self, groups):
+        """Targets of neurons that belong to these groups: a column for all, if there is one."""
+        return self.y if self.n_groups == 1 else self.y.T[groups].T
 
     def values(self, theta):
         """Values of one neuron per group."""
@@ -80,58 +96,60 @@ class Sample:
 
     def values_and_gradients(self, thetas):
         """Values (n, n_groups) and gradients of one neuron per group, n times."""
-        n = len(thetas)
-        theta = thetas.reshape(-1, self.size)
-        y = np.tile(self.y, n)
-        value, gradient, _ = self.evaluate(theta, y, self.pair, order=1)
-        return value.reshape(n, -1), gradient.reshape(thetas.shape)
+        n_at_once = max(1, N_SIDE_BY_SIDE // self.n_groups)
+        parts = []
+        for i in range(0, len(thetas), n_at_once):
+            theta = thetas[i : i + n_at_once].reshape(-1, self.size)
+            groups = np.tile(np.arange(self.n_groups), len(theta) // self.n_groups)
+            parts.append(self.evaluate(theta, self.targets(groups), self.pair, order=1)[:2])
+        values, gradients = map(np.concatenate, zip(*parts, strict=True))
+        return values.reshape(-1, self.n_groups), gradients.reshape(thetas.shape)
 
     def least_squares(self, target, weight):
         """Fit z to targets with weights of their own, both (n_rows, n): theta (n, size)."""
         weighted = weight * self.weight[:, None]
-        gradient = (weighted * target).T @ self.X
+        gradient = (weighted * target).T @ self.columns.T
         hessian = self._hessian(weighted)
         # With fewer rows of weight than features the fit would be wild; a start need not be exact.
-        index = np.arange(self.size)
-        hessian[:, index, index] *= 1 + 1e-3
+        hessian.reshape(len(hessian), -1)[:, :: self.size + 1] *= 1 + 1e-3
         return SpdSolver(hessian)(gradient)
 
     def least_change(self, rows, change):
         """The theta that changes z of a few rows by `change`, and of all others the least."""
-        X = self.X[rows]
+        X = self.columns[:, rows].T
         spread = self._inverse_gram @ X.T
         return spread @ np.linalg.lstsq(X @ spread, change, rcond=1e-8)[0]
 
     def _hessian(self, d):
         n, size = d.shape[1], self.size
-        if n >= MANY_NEURONS and self.X.size * size <= MAX_PRODUCTS:
-            hessian = (d.T @ self._products)[:, self._of_pair].reshape(n, size, size)
+        if n >= MANY_NEURONS and self.columns.size * size <= MAX_PRODUCTS:
+            hessian = d.T.dot(self._products.T).take(self._of_pair, axis=1).reshape(n, size, size)
         else:
             hessian = np.empty((n, size, size))
             for k in range(n):
-                np.matmul(self.X.T * d[:, k], self.X, out=hessian[k])
+                np.dot(self.columns * d[:, k], self.columns.T, out=hessian[k])
         hessian.reshape(n, -1)[:, :: size + 1] += self.l2
         return hessian
 
     @cached_property
     def _products(self):
         """Products of two columns, row by row: with them all Hessians are one matrix product."""
-        return self.X[:, self._pairs[0]] * self.X[:, self._pairs[1]]
-
-    @cached_property
-    def _pairs(self):
-        """The columns of each product; that of two columns is there once."""
-        return np.tril_indices(self.size)
+        products = np.empty((self.size * (self.size + 1) // 2, self.n_rows))
+        end = 0
+        for k in range(self.size):
+            start, end = end, end + k + 1
+            np.multiply(self.columns[: k + 1], self.columns[k], out=products[start:end])
+        return products
 
     @cached_property
     def _of_pair(self):
         """Which product belongs to each entry of a Hessian."""
         number = np.empty((self.size, self.size), dtype=np.intp)
-        number[self._pairs] = np.arange(len(self._pairs[0]))
-        number.T[self._pairs] = number[self._pairs]
+        pairs = np.tril_indices(self.size)
+        number[pairs] = number.T[pairs] = np.arange(len(pairs[0]))
         return number.ravel()
 
     @cached_property
     def _inverse_gram(self):
-        gram = (self.weight[:, None] * self.X).T @ self.X
+        gram = (self.columns * self.weight) @ self.columns.T
         return np.linalg.inv(gram + 1e-6 * np.eye(self.size))

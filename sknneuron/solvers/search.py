@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 
@@ -45,8 +44,6 @@ BUDGET = 1e11
 TYPICAL_STEPS = 25
 LEAST_STARTS = 5
 MAX_STEPS = 60
-# Neurons that are measured at once on the way to an end.
-N_SIDE_BY_SIDE = 32
 # Steps after which the activation's curvature is no longer left out.
 GAUSS_NEWTON_STEPS = 8
 # After so many steps, those that are behind by more than this share of the gain are given up.
@@ -62,13 +59,30 @@ SOFT_WIDTHS = (0.1, 0.01, 1e-3)
 
 @dataclass
 class End:
-    """Where a descent ended: one neuron, and the way there."""
+    """Where a descent ended: one neuron, and the way there.
+
+    Parameters
+    ----------
+    theta : ndarray
+    value : float
+    steps : list of tuple
+        Of all the descents beside this one: position of each or -1, thetas, values, gradients.
+    number : int
+        Which one of them this is.
+    hessian : ndarray, default=None
+        The last one that was asked for, of descents by Newton's steps.
+    """
 
     theta: np.ndarray
     value: float
-    path: list[np.ndarray] = field(repr=False)
-    # Of descents by Newton's steps.
+    steps: list[tuple] = field(default_factory=list, repr=False)
+    number: int = 0
     hessian: np.ndarray | None = field(default=None, repr=False)
+
+    def path(self) -> list[tuple]:
+        """(theta, value, gradient) at each step; of a pair with kinks, those of its stand-ins."""
+        i = self.number
+        return [tuple(each[at[i]] for each in found) for at, *found in self.steps if at[i] >= 0]
 
 
 class Search:
@@ -116,12 +130,15 @@ class Search:
 
     # -- the search --------------------------------------------------------------------------------
 
-    def run(self) -> None:
-        """Go down from more and more starts until nothing lower comes up."""
+    def run(self, *, trusts_fits: bool) -> None:
+        """Go down from more and more starts until nothing lower comes up.
+
+        With `trusts_fits`, rows are enough for fits that agree and explain much to be believed.
+        """
         is_screen = self.tol > TOL
         affordable = self._affordable_starts()
         fits = self.starts.fits[:affordable]
-        if is_screen:
+        if trusts_fits:
             self.descend(fits, early=False)
             if self._is_plain():
                 return
@@ -129,7 +146,7 @@ class Search:
         informed = np.concatenate([fits, self.null[None], self.starts.others()])[:affordable]
         n_random = N_RANDOM_SCREEN if is_screen else N_RANDOM
         self.descend(informed, self.starts.random(min(n_random, affordable - len(informed))))
-        rows_per_weight = len(self.sample.X) / self.sample.size
+        rows_per_weight = self.sample.n_rows / self.sample.size
         patience = sum(rows_per_weight < bound for bound in ROWS_PER_WEIGHT)
         if is_screen:
             patience = 0 if self.is_sure() else 1
@@ -163,11 +180,11 @@ class Search:
 
     def _by_chance(self, lowest):
         """About what weights that fit noise gain: half its loss per row and weight, and as much."""
-        return lowest * self.sample.size / len(self.sample.X)
+        return lowest * self.sample.size / self.sample.n_rows
 
     def _affordable_starts(self) -> int:
         """How many starts may be taken down; a wide problem pays for each of their Hessians."""
-        price = len(self.sample.X) * self.sample.size**2 * len(self._pairs()) * self.null.shape[0]
+        price = self.sample.n_rows * self.sample.size**2 * len(self._pairs()) * self.null.shape[0]
         return max(LEAST_STARTS, int(BUDGET / (TYPICAL_STEPS * price)))
 
     def _is_settled(self, k: int) -> bool:
@@ -232,19 +249,18 @@ class Search:
             damping = np.concatenate([damping, np.ones(wild.shape[:2])])
         owner = np.tile(np.arange(starts.shape[1]), len(starts))
         theta = starts.reshape(len(owner), -1)
-        steps: list[Any] = []
+        steps: list[tuple] = []
         turn = 0 if is_near else GAUSS_NEWTON_STEPS
         for pair in self._pairs():
             theta, value, hessians = self._descend_on(
                 pair, theta, damping.ravel(), owner, steps, turn, early
             )
         if pair is not self.sample.pair:
-            y = self.sample.y[:, owner]
+            y = self.sample.targets(owner)
             value = self.sample.evaluate(theta, y, self.sample.pair, order=0)[0]
         for i, k in enumerate(owner):
             if np.isfinite(value[i]):
-                path = [thetas[at[i]] for at, thetas in steps if at[i] >= 0]
-                self.ends[k].append(End(theta[i], float(value[i]), path, hessians.get(i)))
+                self.ends[k].append(End(theta[i], float(value[i]), steps, i, hessians.get(i)))
 
     def _pairs(self) -> list:
         """The pair, or its stand-ins with narrower and narrower kinks."""
@@ -254,17 +270,19 @@ class Search:
         return [SoftPair(pair, share * float(self.sample.spread.mean())) for share in self.widths]
 
     def _descend_on(self, pair, theta, damping, owner, steps, turn, early):
-        """Go down on one pair; adds (position of each start or -1, thetas) to `steps`.
+        """Go down on one pair.
 
-        After `turn` steps the activation's curvature is no longer left out. If it never is, the
-        Hessians at the ends are returned as well, by the number of the start.
+        Adds (position of each start or -1, thetas, values, gradients) to `steps`. After `turn`
+        steps the activation's curvature is no longer left out. If it never is, the Hessians at the
+        ends are returned as well, by the number of the start.
         """
         ends, values = theta.copy(), np.full(len(owner), np.inf)
         hessians: dict[int, np.ndarray] = {}
         live, number = np.ones(len(owner), dtype=bool), np.arange(len(owner))
+        known = [min((end.value for end in ends), default=np.inf) for ends in self.ends]
 
         def evaluation(gauss_newton):
-            y = self.sample.y[:, owner[number]]
+            y = self.sample.targets(owner[number])
             return lambda theta: self.sample.evaluate(theta, y, pair, gauss_newton)
 
         down = DampedDescent(
@@ -275,46 +293,49 @@ class Search:
             is_positive=turn > 0,
         )
         for n_steps in range(MAX_STEPS):
-            if n_steps == turn > 0:
-                down.evaluate_with(evaluation(False))
             sound = np.isfinite(down.value)
             if not sound.all():
                 live[number], number = sound, number[sound]
-                down.keep(sound, evaluation(n_steps < turn))
+                down.keep(sound)
             at = np.full(len(owner), -1)
             at[number] = np.arange(len(number))
-            steps.append((at, down.theta))
+            steps.append((at, down.theta, down.value, down.gradient))
             ends[number] = down.theta
             values[number] = down.value
             if turn == 0:
                 hessians.update(zip(number, down.hessian, strict=True))
-            lowest = self._lowest_values(values, owner)
+            lowest = np.array(known)
+            np.minimum.at(lowest, owner, values)
             step, predicted = down.propose()
-            still = ~self._has_ended(down, predicted, owner[number], lowest, n_steps)
+            gain = np.maximum(self.null_value - lowest, 0.0)[owner[number]]
+            ended = self._have_ended(down, predicted, self.tol * gain)
+            if n_steps >= self.race_steps:
+                ended |= down.value > lowest[owner[number]] + RACE_SHARE * gain
+            if n_steps >= turn and pair is self.sample.pair:
+                # Newton's step leaves the square of the change of any row's z: where that is next
+                # to nothing, its end needs no look.
+                shift = np.abs(self.sample.pre_activation(step)).max(axis=0)
+                left = predicted * np.minimum(shift, 1.0) ** 2
+                last = (left <= self.tol * gain) & (down.damping == 0) & ~ended
+                ends[number[last]] += step[last]
+                values[number[last]] -= predicted[last]
+                ended |= last
+            still = ~ended
             live[number] = still
             if not still.any() or (early and self._is_clear(values, owner, lowest, live)):
                 break
             if not still.all():
                 number = number[still]
-                down.keep(still, evaluation(n_steps < turn))
+                down.keep(still)
                 step, predicted = step[still], predicted[still]
+            down.evaluate, down.is_positive = evaluation(n_steps + 1 < turn), n_steps + 1 < turn
             down.advance(step, predicted)
         return ends, values, hessians
 
-    def _lowest_values(self, values, owner):
-        """Per group: the lowest value so far."""
-        lowest = np.array([min((end.value for end in ends), default=np.inf) for ends in self.ends])
-        np.minimum.at(lowest, owner, values)
-        return lowest
-
-    def _has_ended(self, down, predicted, owner, lowest, n_steps):
-        gain = np.maximum(self.null_value - lowest, 0.0)[owner]
-        small = self.tol * gain + 0.1 * self.rounding
+    def _have_ended(self, down, predicted, allowed):
         # A step that is held short promises little: about as much as that of a whole one.
-        ended = (predicted * (1 + down.damping) <= small) | (down.damping >= 1e8)
-        if n_steps >= self.race_steps:
-            ended |= down.value > lowest[owner] + RACE_SHARE * gain
-        return ended
+        small = predicted * (1 + down.damping) <= allowed + 0.1 * self.rounding
+        return small | (down.damping >= 1e8)
 
     def _is_clear(self, values, owner, lowest, live) -> bool:
         """On a small sample: whether the lowest end has come up often enough already."""
@@ -328,26 +349,29 @@ class Search:
         """The Hessian at an end of group k."""
         if end.hessian is not None:
             return end.hessian
-        y = self.sample.y[:, k : k + 1]
+        y = self.sample.targets([k])
         return self.sample.evaluate(end.theta[None], y, self.sample.pair, False)[2][0]
 
     # -- what came of it ---------------------------------------------------------------------------
 
     def iterates(self, start=None) -> Iterator[Iterate]:
         """The way from `start` to the lowest end, measured on the sample."""
-        paths = [self.lowest(k).path for k in range(len(self.ends))]
+        paths = [self.lowest(k).path() for k in range(len(self.ends))]
         n = max(map(len, paths))
-        thetas = [np.array([path[min(i, len(path) - 1)] for path in paths]) for i in range(n)]
+        points = [
+            zip(*(path[min(i, len(path) - 1)] for path in paths), strict=True) for i in range(n)
+        ]
+        thetas, values, gradients = (np.array(part) for part in zip(*points, strict=True))
+        if self.sample.pair.activation.kinks:
+            # The way led over stand-ins.
+            values, gradients = self.sample.values_and_gradients(thetas)
         if start is not None:
-            thetas.insert(0, start)
-        # Side by side, but for many groups not all at once.
-        n_each = max(1, N_SIDE_BY_SIDE // len(paths))
-        for i in range(0, len(thetas), n_each):
-            some = np.array(thetas[i : i + n_each])
-            values, gradients = self.sample.values_and_gradients(some)
-            for theta, value, gradient in zip(some, values, gradients, strict=True):
-                norm = self.objective.weight_gradient_norm(gradient)
-                yield Iterate(theta, float(value.sum()), norm, self.objective)
+            first = start[None], *self.sample.values_and_gradients(start[None])
+            way = zip(first, (thetas, values, gradients), strict=True)
+            thetas, values, gradients = (np.concatenate(parts) for parts in way)
+        for theta, value, gradient in zip(thetas, values, gradients, strict=True):
+            norm = self.objective.weight_gradient_norm(gradient)
+            yield Iterate(theta, float(value.sum()), norm, self.objective)
 
 
 def measured(objective: Objective, theta) -> Iterate:

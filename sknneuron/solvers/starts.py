@@ -120,7 +120,7 @@ class Starts:
         sample, rng = self.sample, self.rng
         theta = rng.standard_normal((n, sample.n_groups, sample.size))
         weights = theta[..., : sample.n_features].reshape(-1, sample.n_features)
-        z = sample.X[:, : sample.n_features] @ weights.T
+        z = (weights @ sample.columns[: sample.n_features]).T
         spread = np.maximum(z.std(axis=0).reshape(n, -1), 1e-300)
         size = rng.choice([0.5, 2.0, 10.0], size=spread.shape)
         if self.is_open:
@@ -170,7 +170,7 @@ class Starts:
     def _towards_rows(self, theta, k):
         """The least change that takes one to three badly fitted rows to their targets, or past."""
         sample = self.sample
-        y, z = sample.y[:, k : k + 1], (sample.X @ theta)[:, None]
+        y, z = sample.y[:, k : k + 1], sample.pre_activation(theta[None])
         margin = 0.05 * (sample.spread if self.is_open else self.high - self.low)
         target = self._sent_back(margin)[:, k : k + 1]
         gain = sample.pair.derivatives(y, z, 0)[0] - sample.pair.derivatives(y, target, 0)[0]

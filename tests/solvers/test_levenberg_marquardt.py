@@ -168,9 +168,28 @@ def searches_of(objective, seed=0):
 def test_few_starts_where_they_agree(activation):
     X, y = teacher_data(activation, n=5000)
     searches = searches_of(make_objective(X, y, activation))
-    assert [len(found.sample.X) for found in searches] == [400, 2000]
+    assert [found.sample.n_rows for found in searches] == [400, 2000]
     assert len(searches[0].ends[0]) <= 6
     assert len(searches[1].ends[0]) == 1
+
+
+def test_many_weights_have_as_many_rows_each():
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((20_000, 40))
+    y = np.tanh(X @ rng.standard_normal(40) / 6) + 0.05 * rng.standard_normal(20_000)
+    searches = searches_of(make_objective(X, y, "tanh"))
+    assert [found.sample.n_rows for found in searches] == [820, 95 * 41]
+    assert len(searches[0].ends[0]) <= 6
+
+
+@pytest.mark.parametrize("activation", ["tanh", "relu"])
+def test_few_starts_where_all_rows_are_few_but_enough(activation):
+    X, y = teacher_data(activation, n=500)
+    (search,) = searches_of(make_objective(X, y, activation))
+    assert len(search.ends[0]) == 4
+    X, y = teacher_data(activation, n=100)
+    (search,) = searches_of(make_objective(X, y, activation))
+    assert len(search.ends[0]) > 16
 
 
 def test_more_starts_and_rows_where_chance_may_explain_it():
@@ -178,7 +197,7 @@ def test_more_starts_and_rows_where_chance_may_explain_it():
     X, y = rng.standard_normal((20_000, 4)), rng.standard_normal(20_000)
     searches = searches_of(make_objective(X, y, "tanh"))
     assert len(searches[0].ends[0]) > 30
-    assert len(searches[-1].sample.X) > 2000
+    assert searches[-1].sample.n_rows > 2000
 
 
 def test_valley_behind_the_dip_is_found():
@@ -191,6 +210,48 @@ def test_valley_behind_the_dip_is_found():
     for seed in range(5):
         last = train(objective, tol=1e-6, seed=seed)[-1]
         assert last.value < 0.02 * objective.total(objective.null())
+
+
+@pytest.mark.parametrize("activation", ["relu", "leaky_relu"])
+def test_rare_column_that_a_part_of_the_rows_knows_little_of(activation):
+    # The first Hessian of many rows is that of a part, which holds next to none of these.
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((20_000, 3))
+    X[:, 2] = 0
+    X[rng.choice(20_000, 8, replace=False), 2] = 1
+    level = make_pair(activation, "squared_error").level(X @ [1.0, -1.0, 5.0])
+    y = level + 0.1 * rng.standard_normal(20_000)
+    objective = make_objective(X, y, activation, alpha=1e-9)
+    last = train(objective, tol=1e-7)[-1]
+    assert not last.message
+    exact = train(objective, tol=1e-14, start=last.theta)[-1]
+    gain = objective.total(objective.null()) - exact.value
+    assert objective.total(last.theta) - exact.value <= 1e-6 * gain
+
+
+def test_an_end_is_where_its_value_says_though_columns_are_rare():
+    # There a Newton step may send a weight so far that it is not the last one.
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((4000, 18))
+    X[:, :9] = rng.random((4000, 9)) < rng.uniform(0.02, 0.5, 9)
+    z = (X / X.std(axis=0)) @ rng.standard_normal(18) / 2
+    level = make_pair("elu", "squared_error").level(z)
+    y = level + 0.05 * level.std() * rng.standard_normal(4000)
+    objective = make_objective(X, y, "elu", alpha=1e-6)
+    for seed in range(10):
+        found = searches_of(objective, seed)[-1]
+        for end in found.ends[0]:
+            off = found.sample.values(end.theta[None])[0] - end.value
+            assert abs(off) < 1e-3 * found.null_value[0]
+
+
+def test_smoothed_loss_searches_too():
+    # The best level for the smoothed loss is another one than where the training begins.
+    X, y = teacher_data("relu", n=200, seed=3)
+    objective = make_objective(X, y, "relu", "huber")
+    start = objective.null()
+    start[:, -1] += 0.1
+    assert train(objective, start=start)[0].objective is not objective
 
 
 def test_noise_alone_where_the_subsample_misleads():

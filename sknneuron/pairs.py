@@ -7,6 +7,7 @@ faster: terms, slope and curvature share what they have in common.
 
 from __future__ import annotations
 
+import math
 from functools import lru_cache
 from typing import ClassVar
 
@@ -256,7 +257,7 @@ class SigmoidLogLoss(Pair):
             loss = _sum_of_logs(factors)
         loss += np.add.reduce(z, axis=0)
         loss -= np.add.reduce(y * z, axis=0)
-        if not np.logical_and.reduce(np.isfinite(loss)):
+        if not math.isfinite(sum(loss.tolist())):
             terms, *slopes = SigmoidLogLoss.derivatives(self, y, z, order)
             return np.add.reduce(terms, axis=0), *slopes
         if order == 0:

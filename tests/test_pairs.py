@@ -6,6 +6,7 @@ import mpmath as mp
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy import special
 from scipy.optimize import minimize_scalar
 
 from sknneuron.activations import ACTIVATIONS, Sigmoid, Softmax
@@ -704,3 +705,15 @@ class TestSubclasses:
 
         with pytest.raises(ValueError, match="softmax layer is for the log_loss"):
             make_pair("softmax", Mine(), classifier=True)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_both_probabilities_keep_the_digits_of_the_smaller_one(dtype):
+    far = 80 if dtype == np.float32 else 700
+    above = np.linspace(0, far, 20_001, dtype=dtype)
+    z = np.concatenate([-above[::-1], above])[:, None]
+    both = make_pair("sigmoid", "log_loss", classifier=True).both_probabilities(z)
+    assert both.dtype == dtype
+    exact = special.expit(np.hstack([-z, z]).astype(np.float64))
+    assert_allclose(both, exact, rtol=1e-5 if dtype == np.float32 else 1e-15)
+    assert_array_equal(both, both[::-1, ::-1])

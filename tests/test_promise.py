@@ -88,6 +88,7 @@ def test_no_step_into_a_tail_ends_a_fit(seed):
         return loss + 0.5 * alpha * np.sum(neuron.coef_**2)
 
     with warnings.catch_warnings():
+        # That the columns separate the classes is what makes these fits what they are.
         warnings.simplefilter("ignore", NeuronWarning)
         neuron = NeuronClassifier(alpha=alpha, tol=tol).fit(X, y)
         best = NeuronClassifier(alpha=alpha, tol=1e-13, max_iter=10_000).fit(X, y)

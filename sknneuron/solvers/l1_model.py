@@ -64,7 +64,7 @@ class L1Model:
     def minimise(self, tol: float):
         """Return the minimiser, exact zeros included.
 
-        It is within `tol` of the minimum; of many columns, it leaves `INEXACT` of what there was to
+        It is within `tol` of the minimum; of many columns, it may leave `INEXACT` of the
         gain.
         """
         u = self.at.copy()

@@ -127,6 +127,8 @@ class LevenbergMarquardt(Solver):
         while True:
             norm, value = objective.weight_gradient_norm(down.gradient), float(down.value.sum())
             if isinstance(down, KinkedDescent) and steps and down.damping.max() <= RIDGE:
+                # Kinks only hold a step up: if it would gain next to nothing without them, this is
+                # the end, and they need not be looked for.
                 step, predicted = down.propose_without_kinks()
                 total = float(predicted.sum())
                 gap = trusted_gap(objective, step, total, total / previous)

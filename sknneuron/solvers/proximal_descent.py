@@ -272,6 +272,7 @@ class ProximalDescent:
         else:
             newton = point.exact and self.objective.pair.convex
             expected = FIRST_CONTRACTION if newton else 1.0
+        # The model itself may not have been minimised further.
         return max(expected, min(1.0, step.shift**2)) + INEXACT
 
     def _stays_complete(self, point: Point, step: Step) -> bool:

@@ -30,6 +30,7 @@ LARGE = 4_000_000
 # Rows that tell how few share the curvature among them.
 N_LOOKED_AT = 4000
 MOST_OF_LARGE = 1 / 70
+# Share of the gain from the last sample's optimum at which its Hessian is as good as there.
 NEAR = 3e-2
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from scipy import sparse
 
 from .base import Check
+from .data import NAMED_ROWS
 from .finding import Finding
 
 # A number that occurs less often is an outlier, if anything.
@@ -16,7 +17,6 @@ LEAST_TIMES = 3
 LEAST_VALUES = 10
 # Deviations of the others that a mark lies beyond the nearest of them.
 APART = 2.0
-NAMED_ROWS = 20
 # A whole number behind a scaler is one but for this.
 ROUNDING = 1e-6
 

@@ -40,8 +40,7 @@ class StandardBlock:
         n_features = X.shape[1]
         self.columns = np.empty((n_features + bool(fit_intercept), X.shape[0]))
         features = self.columns[:n_features]
-        features[...] = X.T
-        features -= coordinates.center[:, None]
+        np.subtract(X.T, coordinates.center[:, None], out=features)
         features /= coordinates.scale[:, None]
         self.columns[n_features:] = 1
         # What the last Hessian was taken at, which a bend is asked for next: theta, z, curvature.

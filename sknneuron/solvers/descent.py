@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -191,7 +192,15 @@ def newton_solver(objective: Objective, hessian) -> SpdSolver:
     """
     if objective.pair.coupled:
         n, size = objective.n_neurons, objective.neuron_size
-        diagonals = np.add.reduce(hessian[0].diagonal().reshape(n, size), axis=0) / n**2
-        # The diagonals of all blocks.
-        np.einsum("kili->kli", hessian.reshape(n, size, n, size))[...] += diagonals
+        entries = hessian.reshape(-1)
+        diagonals = np.add.reduce(entries[:: n * size + 1].reshape(n, size), axis=0)
+        diagonals /= n**2
+        entries[_diagonals_of_blocks(n, size)] += diagonals
     return SpdSolver(hessian)
+
+
+@lru_cache(maxsize=8)
+def _diagonals_of_blocks(n: int, size: int):
+    """Where the diagonals of (n, n) blocks of (size, size) lie, of the first block's row, ..."""
+    entries = np.arange((n * size) ** 2).reshape(n, size, n, size)
+    return np.einsum("kili->kli", entries).copy()

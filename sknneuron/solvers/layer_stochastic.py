@@ -10,8 +10,9 @@ import numpy as np
 
 from ..layer_objective import LayerObjective
 from .batches import Batches, rows_per_step
+from .course import Course
 from .layer_starts import Starts, is_fresh
-from .stochastic import SGD, Adam, Stochastic, _Course
+from .stochastic import SGD, Adam, Stochastic
 
 # First step length of Adam.
 ADAM_RATE = 0.005
@@ -39,7 +40,7 @@ class LayerStochastic(Stochastic):
 
     def _course(self, objective, goal, first, state):
         patience = int(np.clip(STEPS / self._steps_per_epoch(objective), *PATIENCE))
-        return _Course(max(SHARE, float(goal.tol)), patience, first, state)
+        return Course(max(SHARE, float(goal.tol)), patience, first, state)
 
     def _steps_per_epoch(self, objective) -> float:
         n_rows = objective.source.n_rows

@@ -24,6 +24,7 @@ from ..objective import Objective
 from ..penalties import least_subgradient, soft_threshold
 from .base import Goal, Iterate, Solver
 from .batches import Batches, CentredRows, rows_per_step
+from .course import Course, State
 from .probe import Probe
 
 # With more rows than this an epoch's objective is measured on so many evenly spaced ones.
@@ -41,8 +42,6 @@ MAX_RETREATS = 8
 ADAM_SHARE = 0.05
 # Keeps a weight without gradient from a division by zero.
 TINY = 1e-200
-
-State = dict[str, np.ndarray]
 
 
 class Stochastic(Solver):
@@ -80,9 +79,9 @@ class Stochastic(Solver):
     def _in_weights(objective: Objective, theta):
         return in_weights(objective, theta)
 
-    def _course(self, objective: Objective, goal: Goal, first: Iterate, state: State) -> _Course:
+    def _course(self, objective: Objective, goal: Goal, first: Iterate, state: State) -> Course:
         share = PROGRESS if goal.tol == "auto" else float(goal.tol)
-        return _Course(share, PATIENCE, first, state)
+        return Course(share, PATIENCE, first, state)
 
     # -- the rule of a step, which a subclass supplies ---------------------------------------------
 
@@ -204,67 +203,6 @@ class Stochastic(Solver):
 
     def _divergence(self) -> str:
         return f"the training diverged with learning_rate_init={self.learning_rate_init!r}"
-
-
-class _Course:
-    """How a training goes: the best point so far, and how long ago it was.
-
-    Parameters
-    ----------
-    share : float
-        Share of what was gained so far that counts as progress.
-    patience : int
-        Epochs without progress before the rate is cut.
-    first : Iterate
-    state : dict of arrays
-    """
-
-    def __init__(self, share: float, patience: int, first: Iterate, state: State):
-        self.share = share
-        self.patience = patience
-        self.first = first
-        self.best = first
-        self.previous = first
-        self.state = _copy(state)
-        self.waited = 0
-        self.cuts = 0
-        self.retreats = 0
-
-    def is_lost(self, now: Iterate) -> bool:
-        """Not finite, or as far above the start as the best point is below it."""
-        gained = _total(self.first) - _total(self.best)
-        # A start that nothing beats is left by no more than rounding, and returned to.
-        return not _total(now) <= _total(self.first) + gained + self.first.objective.rounding
-
-    def rises(self, now: Iterate) -> bool:
-        """Take the next point; True if it lies above the one before."""
-        rises = _total(now) > _total(self.previous)
-        self.previous = now
-        return rises
-
-    def stalls(self, now: Iterate, state: State) -> bool:
-        """Take the next point; True once `patience` epochs in a row brought no progress."""
-        best = _total(self.best)
-        progress = _total(now) < best - self.share * (_total(self.first) - best)
-        if _total(now) < best:
-            self.best, self.state = now, _copy(state)
-        self.waited = 0 if progress else self.waited + 1
-        return self.waited >= self.patience
-
-    def turn_back(self, state: State, cut: float):
-        """The best point so far and its state, with a lower rate."""
-        self.waited = 0
-        back = _copy(self.state)
-        back["share"] = state["share"] * cut
-        return self.best.theta, back
-
-
-def _copy(state: State) -> State:
-    return {key: np.array(value) for key, value in state.items()}
-
-
-def _total(iterate: Iterate) -> float:
-    return iterate.value + float(iterate.objective.l1_value(iterate.theta).sum())
 
 
 def _measure(objective: Objective, theta, state: State, message: str | None = None) -> Iterate:

@@ -26,6 +26,7 @@ from .kernels import (
     BendSums,
     ClassWeights,
     CurvatureDiagonal,
+    LargestShift,
     LossSums,
     NullLoss,
     Single,
@@ -41,6 +42,8 @@ from .penalties import ElasticNet
 N_COORDINATE_ROWS = 4096
 # Rows on which dead and saturated neurons are counted at each iterate.
 N_WATCHED_ROWS = 1000
+# Watched rows that a column's square must be spread over, if the rest are to be much like them.
+LEAST_SUPPORT = 50
 # Rows that the best constant level is taken from where it is no mean and rows are far away.
 N_LEVEL_ROWS = 1 << 16
 # Past this ratio of a column's mean to its deviation, rows are centred before they are multiplied.
@@ -505,9 +508,38 @@ class Objective:
         """At most `N_WATCHED_ROWS` of the rows, evenly spaced."""
         return self.source.spread(N_WATCHED_ROWS)
 
-    def largest_shift(self, step) -> float:
+    def watched_shift(self, step) -> float:
         """Largest change of z that `step` makes on the watched rows."""
         return float(np.maximum.reduce(np.abs(self.pre_activation(step)), axis=None, initial=0.0))
+
+    def largest_shift(self, step) -> float:
+        """Largest change of z that `step` makes on any row, or on those watched if rows are far.
+
+        It is the furthest rows that tell how far a model of the loss can be trusted.
+        """
+        if not self._hides_far_rows:
+            return self.watched_shift(step)
+        kernel = LargestShift(self.coordinates.center if self.coordinates.center_rows else None)
+        (largest,) = self.source.map_sum(kernel, *self._params(step))
+        return max(largest)
+
+    @cached_property
+    def _hides_far_rows(self) -> bool:
+        """Whether rows that are not watched may lie much further out than those that are.
+
+        A column that few rows carry, or whose tail is heavy, has few watched rows that make up its
+        square, ``(sum d^2)^2 / sum d^4`` of them, or none at all.
+        """
+        rows = self.watched
+        if rows is self.source or not self.source.is_near:
+            return False
+        if rows.is_sparse:
+            return True
+        square = (rows.X - np.mean(rows.X, axis=0, dtype=np.float64)) ** 2
+        total, fourth = np.add.reduce(square), np.einsum("ij,ij->j", square, square)
+        few = total**2 < LEAST_SUPPORT * fourth
+        none = total < 0.1 * rows.n_rows * self.coordinates.scale**2
+        return bool(np.any(few | none))
 
     def pre_activation(self, theta):
         """z of the watched rows, (n_rows, n_neurons); neurons of several thetas side by side."""

@@ -43,6 +43,8 @@ class StandardBlock:
         features[...] = X.T
         features -= coordinates.center[:, None]
         features /= coordinates.scale[:, None]
+        if coordinates.constant is not None:
+            features[coordinates.constant] = 0.0
         self.columns[n_features:] = 1
         # What the last Hessian was taken at, which a bend is asked for next: theta, z, curvature.
         self._latest: tuple = (None, None, None)

@@ -113,6 +113,19 @@ class LossSums:
 
 
 @dataclass(frozen=True)
+class RowsApart:
+    """How many rows of a block hold another value than this one, for some columns."""
+
+    columns: np.ndarray
+    values: np.ndarray
+
+    def __call__(self, X, y, sample_weight):
+        part = X[:, self.columns]
+        part = part.toarray() if sparse.issparse(part) else part
+        return (np.count_nonzero(part != self.values, axis=0),)
+
+
+@dataclass(frozen=True)
 class LargestShift:
     """Largest |z| of a block, in a list: lists of blocks add up to one of all.
 

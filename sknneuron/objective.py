@@ -29,6 +29,7 @@ from .kernels import (
     LargestShift,
     LossSums,
     NullLoss,
+    RowsApart,
     Single,
     TargetSums,
     WorkingSums,
@@ -59,6 +60,9 @@ class Coordinates:
     center: np.ndarray
     scale: np.ndarray
     center_rows: bool = False
+    # Columns with the same number in every row, a bias in all but name. Centred they are zero, but
+    # for rounding, which is not to be taken for a slope or a curvature.
+    constant: np.ndarray | None = None
 
     @classmethod
     def of(cls, source, fit_intercept: bool) -> Coordinates:
@@ -71,11 +75,19 @@ class Coordinates:
         if (size < FAR_FROM_ZERO * scale).all():
             return cls(center, scale)
         # A column constant in the sample has no deviation to go by; its size will do.
-        constant = ~(scale > 1e-12 * size)
+        # Sparse columns are not centred first: their variance is a difference, with its rounding.
+        constant = ~(scale > (1e-6 if sample.is_sparse else 1e-12) * size)
         if constant.any():
             scale[constant] = np.where(size[constant] > 0, size[constant], 1.0)
         center_rows = not sample.is_sparse and bool(np.any(size > FAR_FROM_ZERO * scale))
-        return cls(center, scale, center_rows)
+        suspects = np.flatnonzero(constant & (size > 0))
+        if not len(suspects) or not source.is_numpy:
+            return cls(center, scale, center_rows)
+        first = sample.X[:1]
+        first = first.toarray() if sample.is_sparse else first
+        (n_apart,) = source.map_sum(RowsApart(suspects, first[0, suspects]))
+        suspects = suspects[n_apart == 0]
+        return cls(center, scale, center_rows, suspects if len(suspects) else None)
 
 
 class Objective:
@@ -205,6 +217,8 @@ class Objective:
         if self.fit_intercept and not self.coordinates.center_rows:
             g[:, :-1] -= g[:, -1:] * self.coordinates.center
         g[:, : self.n_features] /= self.coordinates.scale
+        if self.coordinates.constant is not None:
+            g[:, self.coordinates.constant] = 0.0
         return g.reshape(self.shape)
 
     def _to_hessian(self, raw):
@@ -217,6 +231,9 @@ class Objective:
             H[..., :-1] -= self.coordinates.center * H[..., -1:]
         H[:, :, :p] /= self.coordinates.scale[:, None, None]
         H[..., :p] /= self.coordinates.scale
+        if self.coordinates.constant is not None:
+            H[:, :, self.coordinates.constant] = 0.0
+            H[..., self.coordinates.constant] = 0.0
         return H.reshape(len(raw), self.shape[1], self.shape[1])
 
     # -- the objective and its derivatives --------------------------------------------------------
@@ -341,6 +358,10 @@ class Objective:
                 rows -= center[strip, None] * of_bias[group[strip]]
                 rows -= center * rows[:, bias]
             rows *= inverse_scale * inverse_scale[strip, None]
+        if self.coordinates.constant is not None:
+            held = np.isin(features, self.coordinates.constant)
+            H[held] = 0.0
+            H[:, held] = 0.0
         H[np.diag_indices(len(H))] += self.penalty.l2 * inverse_scale**2 * ~is_bias
         return H if self.fit_intercept else H[np.ix_(~is_bias, ~is_bias)]
 

@@ -162,6 +162,22 @@ def test_no_rare_row_is_missed(seed, l1_ratio):
     assert left_of(fit, value, tol) <= 1.5
 
 
+@pytest.mark.parametrize("seed", range(8))
+def test_no_subsample_leads_astray(seed):
+    """Five rows of 30,000 are on the wrong side, and cost exp(exp(z)) there: no draw has them."""
+    rng = np.random.default_rng(seed)
+    X = rng.standard_normal((30_000, 4))
+    z = X @ rng.standard_normal(4)
+    y = z > np.median(z)
+    wrong = rng.choice(len(y), 5, replace=False)
+    y[wrong] = ~y[wrong]
+    neuron = NeuronClassifier("cloglog", alpha=1e-9, tol=1e-6).fit(X, y)
+    best = NeuronClassifier("cloglog", alpha=1e-9, tol=1e-13, solver="newton").fit(X, y)
+    gain = best.history_["objective"][0] - best.objective_
+    assert neuron.converged_
+    assert neuron.objective_ - best.objective_ <= 1.5e-6 * gain
+
+
 def test_promise_on_a_few_small_problems():
     assert_promise(range(24), "small", 0.99)
 

@@ -72,9 +72,8 @@ def _not_converged(estimator, outcome: Outcome):
     asked_to_stop = "callback" in outcome.reason or outcome.interrupted
     if outcome.converged or asked_to_stop:
         return "", None
-    if "diverged" in outcome.reason:
-        by_hand = estimator.learning_rate_init != "auto"
-        remedies = ["lower learning_rate_init or leave it at 'auto'"] if by_hand else []
+    if "diverged" in outcome.reason and estimator.learning_rate_init != "auto":
+        remedies = ["lower learning_rate_init or leave it at 'auto'"]
     elif "max_iter" in outcome.reason:
         remedies = ["raise max_iter"]
     else:

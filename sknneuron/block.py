@@ -42,6 +42,8 @@ class StandardBlock:
         features = self.columns[:n_features]
         np.subtract(X.T, coordinates.center[:, None], out=features)
         features /= coordinates.scale[:, None]
+        if coordinates.constant is not None:
+            features[coordinates.constant] = 0.0
         self.columns[n_features:] = 1
         # What the last Hessian was taken at, which a bend is asked for next: theta, z, curvature.
         self._latest: tuple = (None, None, None)

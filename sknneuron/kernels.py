@@ -113,6 +113,40 @@ class LossSums:
 
 
 @dataclass(frozen=True)
+class RowsApart:
+    """How many rows of a block hold another value than this one, for some columns."""
+
+    columns: np.ndarray
+    values: np.ndarray
+
+    def __call__(self, X, y, sample_weight):
+        part = X[:, self.columns]
+        part = part.toarray() if sparse.issparse(part) else part
+        return (np.count_nonzero(part != self.values, axis=0),)
+
+
+@dataclass(frozen=True)
+class LargestShift:
+    """Largest |z| of a block, in a list: lists of blocks add up to one of all.
+
+    Parameters
+    ----------
+    center : ndarray of shape (n_features,) or None
+        Subtracted before anything else.
+    """
+
+    center: np.ndarray | None = None
+
+    def __call__(self, X, y, sample_weight, weights, bias):
+        if self.center is not None:
+            X = as_float64(X) - self.center
+        z = weighted_sum(X, weights, bias)
+        if sample_weight is not None:
+            z = z[sample_weight > 0]
+        return ([float(np.maximum.reduce(np.abs(z), axis=None, initial=0.0))],)
+
+
+@dataclass(frozen=True)
 class BendSums:
     """Second derivative of the gradient along a step, summed over the rows of a block.
 

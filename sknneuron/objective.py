@@ -26,8 +26,10 @@ from .kernels import (
     BendSums,
     ClassWeights,
     CurvatureDiagonal,
+    LargestShift,
     LossSums,
     NullLoss,
+    RowsApart,
     Single,
     TargetSums,
     WorkingSums,
@@ -41,6 +43,8 @@ from .penalties import ElasticNet
 N_COORDINATE_ROWS = 4096
 # Rows on which dead and saturated neurons are counted at each iterate.
 N_WATCHED_ROWS = 1000
+# Watched rows that a column's square must be spread over, if the rest are to be much like them.
+LEAST_SUPPORT = 50
 # Rows that the best constant level is taken from where it is no mean and rows are far away.
 N_LEVEL_ROWS = 1 << 16
 # Past this ratio of a column's mean to its deviation, rows are centred before they are multiplied.
@@ -56,6 +60,9 @@ class Coordinates:
     center: np.ndarray
     scale: np.ndarray
     center_rows: bool = False
+    # Columns with the same number in every row, a bias in all but name. Centred they are zero, but
+    # for rounding, which is not to be taken for a slope or a curvature.
+    constant: np.ndarray | None = None
 
     @classmethod
     def of(cls, source, fit_intercept: bool) -> Coordinates:
@@ -68,11 +75,19 @@ class Coordinates:
         if (size < FAR_FROM_ZERO * scale).all():
             return cls(center, scale)
         # A column constant in the sample has no deviation to go by; its size will do.
-        constant = ~(scale > 1e-12 * size)
+        # Sparse columns are not centred first: their variance is a difference, with its rounding.
+        constant = ~(scale > (1e-6 if sample.is_sparse else 1e-12) * size)
         if constant.any():
             scale[constant] = np.where(size[constant] > 0, size[constant], 1.0)
         center_rows = not sample.is_sparse and bool(np.any(size > FAR_FROM_ZERO * scale))
-        return cls(center, scale, center_rows)
+        suspects = np.flatnonzero(constant & (size > 0))
+        if not len(suspects) or not source.is_numpy:
+            return cls(center, scale, center_rows)
+        first = sample.X[:1]
+        first = first.toarray() if sample.is_sparse else first
+        (n_apart,) = source.map_sum(RowsApart(suspects, first[0, suspects]))
+        suspects = suspects[n_apart == 0]
+        return cls(center, scale, center_rows, suspects if len(suspects) else None)
 
 
 class Objective:
@@ -202,6 +217,8 @@ class Objective:
         if self.fit_intercept and not self.coordinates.center_rows:
             g[:, :-1] -= g[:, -1:] * self.coordinates.center
         g[:, : self.n_features] /= self.coordinates.scale
+        if self.coordinates.constant is not None:
+            g[:, self.coordinates.constant] = 0.0
         return g.reshape(self.shape)
 
     def _to_hessian(self, raw):
@@ -214,6 +231,9 @@ class Objective:
             H[..., :-1] -= self.coordinates.center * H[..., -1:]
         H[:, :, :p] /= self.coordinates.scale[:, None, None]
         H[..., :p] /= self.coordinates.scale
+        if self.coordinates.constant is not None:
+            H[:, :, self.coordinates.constant] = 0.0
+            H[..., self.coordinates.constant] = 0.0
         return H.reshape(len(raw), self.shape[1], self.shape[1])
 
     # -- the objective and its derivatives --------------------------------------------------------
@@ -338,6 +358,10 @@ class Objective:
                 rows -= center[strip, None] * of_bias[group[strip]]
                 rows -= center * rows[:, bias]
             rows *= inverse_scale * inverse_scale[strip, None]
+        if self.coordinates.constant is not None:
+            held = np.isin(features, self.coordinates.constant)
+            H[held] = 0.0
+            H[:, held] = 0.0
         H[np.diag_indices(len(H))] += self.penalty.l2 * inverse_scale**2 * ~is_bias
         return H if self.fit_intercept else H[np.ix_(~is_bias, ~is_bias)]
 
@@ -505,9 +529,38 @@ class Objective:
         """At most `N_WATCHED_ROWS` of the rows, evenly spaced."""
         return self.source.spread(N_WATCHED_ROWS)
 
-    def largest_shift(self, step) -> float:
+    def watched_shift(self, step) -> float:
         """Largest change of z that `step` makes on the watched rows."""
         return float(np.maximum.reduce(np.abs(self.pre_activation(step)), axis=None, initial=0.0))
+
+    def largest_shift(self, step) -> float:
+        """Largest change of z that `step` makes on any row, or on those watched if rows are far.
+
+        It is the furthest rows that tell how far a model of the loss can be trusted.
+        """
+        if not self._hides_far_rows:
+            return self.watched_shift(step)
+        kernel = LargestShift(self.coordinates.center if self.coordinates.center_rows else None)
+        (largest,) = self.source.map_sum(kernel, *self._params(step))
+        return max(largest)
+
+    @cached_property
+    def _hides_far_rows(self) -> bool:
+        """Whether rows that are not watched may lie much further out than those that are.
+
+        A column that few rows carry, or whose tail is heavy, has few watched rows that make up its
+        square, ``(sum d^2)^2 / sum d^4`` of them, or none at all.
+        """
+        rows = self.watched
+        if rows is self.source or not self.source.is_near:
+            return False
+        if rows.is_sparse:
+            return True
+        square = (rows.X - np.mean(rows.X, axis=0, dtype=np.float64)) ** 2
+        total, fourth = np.add.reduce(square), np.einsum("ij,ij->j", square, square)
+        few = total**2 < LEAST_SUPPORT * fourth
+        none = total < 0.1 * rows.n_rows * self.coordinates.scale**2
+        return bool(np.any(few | none))
 
     def pre_activation(self, theta):
         """z of the watched rows, (n_rows, n_neurons); neurons of several thetas side by side."""

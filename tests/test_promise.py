@@ -4,7 +4,7 @@ import warnings
 
 import numpy as np
 import pytest
-from scipy.special import logsumexp
+from scipy.special import expit, logsumexp
 from sklearn.exceptions import ConvergenceWarning
 
 from sknneuron import NeuronClassifier, NeuronRegressor, NeuronWarning
@@ -96,6 +96,86 @@ def test_no_step_into_a_tail_ends_a_fit(seed):
     gain = best.history_["objective"][0] - value(best)
     assert neuron.converged_
     assert value(neuron) - value(best) <= 1.5 * tol * gain
+
+
+def left_of(fit, value, tol):
+    """Share of the distance that tol allows."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NeuronWarning)
+        neuron, best = fit(tol), fit(1e-13)
+    assert neuron.converged_
+    gain = best.history_["objective"][0] - value(best)
+    return (value(neuron) - value(best)) / (tol * gain + 1e-15)
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_no_row_that_gets_curvature_on_the_way_is_missed(seed):
+    """Rows within the margin have no curvature, and one step may bring many of them past it."""
+    rng = np.random.default_rng([seed, 3])
+    n, p = int(rng.integers(60, 400)), int(rng.integers(10, 50))
+    X = rng.standard_normal((n, p))
+    z = X @ rng.standard_normal(p)
+    y = np.where(z > np.median(z), 1.0, -1.0)
+    y[rng.random(n) < 3 / n] *= -1
+    s = 10 ** rng.uniform(-3, 3, n)
+    alpha, tol = 10 ** rng.uniform(-6, -3), 10.0 ** -rng.integers(4, 11)
+
+    def fit(tol):
+        neuron = NeuronClassifier("identity", "squared_hinge", alpha=alpha, tol=tol, max_iter=5000)
+        return neuron.fit(X, y, sample_weight=s)
+
+    def value(neuron):
+        z = X @ np.ravel(neuron.coef_) + neuron.intercept_[0]
+        loss = s @ np.maximum(1 - y * z, 0) ** 2 / s.sum()
+        return loss + 0.5 * alpha * np.sum(neuron.coef_**2)
+
+    assert left_of(fit, value, tol) <= 1.5
+
+
+@pytest.mark.parametrize("l1_ratio", [0.0, 0.5])
+@pytest.mark.parametrize("seed", range(30))
+def test_no_rare_row_is_missed(seed, l1_ratio):
+    """Columns set on three rows of thousands, which no watched row may carry."""
+    rng = np.random.default_rng([seed, 6])
+    n, p = int(rng.integers(2000, 15000)), int(rng.integers(2, 6))
+    X = rng.standard_normal((n, p))
+    for j in range(1, p):
+        X[:, j] = 0
+        X[rng.choice(n, 3, replace=False), j] = 1
+    z = (X / X.std(axis=0)) @ rng.standard_normal(p) * rng.uniform(0.3, 3)
+    y = expit(z + rng.uniform(0.1, 5) * rng.standard_normal(n))
+    s = rng.random(n) + 0.1
+    alpha, tol = 10 ** rng.uniform(-9, -6), 10.0 ** -rng.integers(4, 11)
+
+    def fit(tol):
+        neuron = NeuronRegressor(
+            "sigmoid", "log_loss", alpha=alpha, l1_ratio=l1_ratio, tol=tol, max_iter=5000
+        )
+        return neuron.fit(X, y, sample_weight=s)
+
+    def value(neuron):
+        w = neuron.coef_
+        z = X @ w + neuron.intercept_
+        penalty = (1 - l1_ratio) / 2 * w @ w + l1_ratio * np.abs(w).sum()
+        return s @ (np.logaddexp(0, z) - y * z) / s.sum() + alpha * penalty
+
+    assert left_of(fit, value, tol) <= 1.5
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_no_subsample_leads_astray(seed):
+    """Five rows of 30,000 are on the wrong side, and cost exp(exp(z)) there: no draw has them."""
+    rng = np.random.default_rng(seed)
+    X = rng.standard_normal((30_000, 4))
+    z = X @ rng.standard_normal(4)
+    y = z > np.median(z)
+    wrong = rng.choice(len(y), 5, replace=False)
+    y[wrong] = ~y[wrong]
+    neuron = NeuronClassifier("cloglog", alpha=1e-9, tol=1e-6).fit(X, y)
+    best = NeuronClassifier("cloglog", alpha=1e-9, tol=1e-13, solver="newton").fit(X, y)
+    gain = best.history_["objective"][0] - best.objective_
+    assert neuron.converged_
+    assert neuron.objective_ - best.objective_ <= 1.5e-6 * gain
 
 
 def test_promise_on_a_few_small_problems():

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import sparse
 from sklearn import datasets, linear_model
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.preprocessing import StandardScaler
@@ -79,6 +80,35 @@ def test_a_unit_is_a_unit():
         again = NeuronRegressor("exp", "gamma", alpha=0).fit(other, price)
         np.testing.assert_allclose(again.predict(other), ours.predict(X), rtol=SAME)
         np.testing.assert_allclose(again.coef_[3] * factor, ours.coef_[3], rtol=SAME)
+
+
+CLASSES = np.random.default_rng(1).integers(0, 3, 300)
+BESIDE_A_CONSTANT = {
+    "sigmoid": (NeuronClassifier(alpha=0), CLASSES > 0),
+    "softmax": (NeuronClassifier(alpha=0), CLASSES),
+    "exp poisson": (NeuronRegressor("exp", "poisson", alpha=0), CLASSES),
+    "L1": (NeuronClassifier(alpha=1e-6, l1_ratio=0.5), CLASSES > 0),
+}
+
+
+@pytest.mark.parametrize("number", [44333.5507609155, 1.05870634e-2, -7e8 / 3])
+@pytest.mark.parametrize("rows", [300, 60_000])
+@pytest.mark.parametrize("storage", [np.asarray, np.float32, sparse.csr_array])
+@pytest.mark.parametrize("model", BESIDE_A_CONSTANT)
+def test_a_constant_column_is_none(model, storage, rows, number):
+    """Centred it is rounding, of which no slope and no curvature is to be made."""
+    estimator, y = BESIDE_A_CONSTANT[model]
+    rng = np.random.default_rng(0)
+    X = np.tile(rng.standard_normal((300, 3)), (rows // 300, 1))
+    y = np.tile(y, rows // 300)
+    alone = estimator.fit(storage(X), y)
+    predicted, coef = alone.transform(storage(X)), alone.coef_
+    beside = storage(np.insert(X, 1, number, axis=1))
+    ours = estimator.fit(beside, y)
+    assert ours.converged_
+    assert np.all(ours.coef_[..., 1] == 0)
+    np.testing.assert_allclose(ours.transform(beside), predicted, atol=1e-4)
+    np.testing.assert_allclose(ours.coef_[..., [0, 2, 3]], coef, atol=1e-3)
 
 
 # -- with a penalty, each unit has an optimum of its own -------------------------------------------

@@ -135,6 +135,8 @@ class Descent:
                 self.fresh = False
                 self.memory.remember(new - theta, new_gradient - gradient)
             theta, gradient = new, new_gradient
+        current.last, current.message = True, "the steps no longer lead anywhere"
+        yield current
 
     def _renew_at(self, theta):
         """Take the Hessian at `theta` for the preconditioner; return value and gradient."""

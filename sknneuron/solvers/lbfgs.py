@@ -10,6 +10,7 @@ from .descent import Descent
 from .line_search import backtrack
 from .linear_algebra import dot
 from .memory import Memory
+from .newton import Newton
 from .staged import StagedStart, hessian_cost, stages_pay
 
 # The curvature's diagonal is taken anew after this many steps, while it still changes much.
@@ -32,11 +33,11 @@ class LBFGS(Solver):
 
     def iterate(self, objective, start, goal, rng):
         if stages_pay(objective):
-            yield from self._iterate_staged(objective, start, goal)
+            yield from self._iterate_staged(objective, start, goal, rng)
         else:
             yield from self._iterate_diagonal(objective, start, goal)
 
-    def _iterate_staged(self, objective, start, goal):
+    def _iterate_staged(self, objective, start, goal, rng):
         """Dense rows, many more than parameters: the subsample's Hessian as preconditioner."""
         stages = StagedStart(objective, goal)
         yield from stages.iterate(start)
@@ -48,7 +49,16 @@ class LBFGS(Solver):
             hessian_cost=hessian_cost(objective.shape[1]),
             probe=stages.probe,
         )
-        yield from descent.iterate(stages.theta)
+        for iterate in descent.iterate(stages.theta):
+            if not iterate.value <= goal.null_value:
+                # The rows that decide were in no subsample, and it led to where they cost too much.
+                yield from Newton().iterate(objective, start, goal, rng)
+                return
+            if iterate.message and not iterate.gap <= goal.target(iterate.value, iterate.theta):
+                # Few rows decide, and what was learnt of the curvature does not serve.
+                yield from Newton().iterate(objective, iterate.theta, goal, rng)
+                return
+            yield iterate
 
     def _iterate_diagonal(self, objective, start, goal):
         """Sparse or wide: the Hessian's diagonal as preconditioner.

@@ -98,6 +98,6 @@ def foreseen(pair, shift: float) -> bool:
     """Whether the end of a step that moves z by as much may be taken on trust.
 
     Tails are exponential: a row whose z moves far may have next to no curvature at the start and a
-    loss beyond all bounds at the end. Where curvature is bounded, that cannot be.
+    loss beyond all bounds at the end. Where curvature jumps, a step of any length may do that.
     """
-    return pair.quadratic_pieces or shift <= MOST_UNSEEN
+    return not pair.quadratic_pieces and shift <= MOST_UNSEEN

@@ -14,6 +14,11 @@ from .linear_algebra import TINY, dot
 
 # Most that a step is bent, as a share of its length.
 MOST_BENT = 0.5
+# Ratio of two decrements below which Newton's steps contract as they should.
+CONTRACTING = 0.1
+# Share of a step's decrement by which the objective may fall more or less than that, and the
+# quadratic model still be right.
+MOST_OFF = 0.1
 
 
 class Newton(Solver):
@@ -37,33 +42,40 @@ class Newton(Solver):
 
     def iterate(self, objective, start, goal, rng):
         gauss_newton = not objective.pair.convex
+        ends_unseen = objective.pair.convex and not objective.pair.quadratic_pieces
         theta = start
         value, gradient, hessian = objective.value_gradient_hessian(theta, gauss_newton)
         step_size = np.nan
         ratio = 1.0
         previous = np.nan
+        confirmed = False
         while True:
             if hessian is not None:
                 solve = newton_solver(objective, hessian)
             step = -solve(gradient)
             decrement = -0.5 * dot(gradient, step)
             total = sum(decrement.tolist())
-            if total < previous:
-                ratio = total / previous
+            if not math.isnan(previous):
+                ratio = min(total / previous, 1.0)
             now = sum(value.tolist())
             target = goal.target(now, theta)
-            gap = trusted_gap(objective, step, total, ratio) if total <= target else np.nan
+            gap = np.nan
+            if total <= target and not objective.pair.quadratic_pieces:
+                gap = trusted_gap(objective, step, total, ratio)
+            elif total <= target and (confirmed or total <= 1e-3 * objective.rounding):
+                # Where curvature jumps, rows ahead may have none yet: one such step has been tried.
+                gap = 2 * total
             current = Iterate(theta, now, gradient, objective, step_size)
             # What is left is less than what rounding does to the objective.
-            current.last = total <= 1e-3 * objective.rounding and np.isnan(gap)
-            if gauss_newton:
-                current.gap, current.last = gap, total <= 1e-3 * objective.rounding
+            current.last = total <= 1e-3 * objective.rounding and (gauss_newton or np.isnan(gap))
+            if not ends_unseen:
+                current.gap = gap
             yield current
             bent, gain = np.nan, 0.0
             if total > target and not gauss_newton and objective.pair.self_concordance is not None:
                 step, bent, gain = corrected(objective, theta, step, decrement, solve)
             left = total * expected_contraction(objective.pair, ratio)
-            if left <= target and not gauss_newton:
+            if left <= target and ends_unseen:
                 shift = objective.largest_shift(step)
                 change = unforeseen(objective.pair, shift, bent)
                 left = gap if gap <= target else max(left, total * change)
@@ -77,7 +89,8 @@ class Newton(Solver):
                 value, gradient, hessian = objective.value_gradient_hessian(theta, gauss_newton)
                 previous = np.nan
                 continue
-            order = 1 if left <= target else 2
+            # The factor at hand tells what is left where steps have begun to contract.
+            order = 1 if left <= target and ratio <= CONTRACTING else 2
             found = backtrack(
                 objective, theta, step, value, decrement, order=order, gauss_newton=gauss_newton
             )
@@ -89,7 +102,12 @@ class Newton(Solver):
                 return
             theta, value, gradient, hessian, taken = found
             step_size = max(taken.tolist())
-            previous = total if step_size == 1 else np.nan
+            previous = total
+            if not is_whole(taken, decrement, objective.rounding):
+                # What whole steps did says nothing of what is ahead of a short one.
+                ratio, previous = 1.0, np.nan
+            if not ends_unseen:
+                confirmed = left <= target and is_foretold(now, total, value, objective.rounding)
 
 
 def corrected(objective: Objective, theta, step, decrement, solve):
@@ -158,6 +176,21 @@ def trusted_gap(objective: Objective, step, decrement: float, ratio: float) -> f
     do, or if the step moves no row's z far enough to change the curvature.
     """
     shift = objective.largest_shift(step)
-    if shift <= 1.0 or ratio <= 0.1:
+    if shift <= 1.0 or ratio <= CONTRACTING:
         return decrement * (1 + min(shift, 1.0))
     return np.nan
+
+
+def is_whole(taken, decrement, rounding: float) -> bool:
+    """Whether every group that had anything to gain went along its whole step."""
+    lengths = taken.tolist()
+    if min(lengths) == 1:
+        return True
+    of_groups = zip(lengths, decrement.tolist(), strict=True)
+    return all(length == 1 or gain <= rounding for length, gain in of_groups)
+
+
+def is_foretold(before: float, decrement: float, value, rounding: float) -> bool:
+    """Whether a step lowered the objective by its decrement, as where no curvature changed."""
+    fall = before - sum(value.tolist())
+    return abs(fall - decrement) <= MOST_OFF * decrement + rounding

@@ -21,7 +21,7 @@ SUFFICIENT_DECREASE = 1e-4
 FIRST_CONTRACTION = 0.05
 # A step that moves no z by more than this leaves the Hessian good enough for the next one.
 SMALL_SHIFT = 0.1
-# A subsample's Hessian serves as long as its steps leave no more than this of the decrement.
+# An old Hessian, or a subsample's, serves while steps leave no more than this of the decrement.
 SLOW = 0.1
 
 
@@ -67,7 +67,7 @@ class Step:
     smooth : float
         Smooth part of the objective there, by the model.
     shift : float
-        Largest change of z on the way.
+        Largest change of z on the way, on the watched rows; on all, where it might be the last.
     """
 
     end: np.ndarray
@@ -125,13 +125,16 @@ class ProximalDescent:
             allowed = self.target(current.value + self._l1(point.theta), point.theta)
             step = self._model_step(point, 1e-3 * allowed)
             self.ratio = None if previous is None else step.decrement / previous
-            if self.curvature is not self.working and (step_size < 1 or (self.ratio or 0) > SLOW):
+            if not point.exact and (step_size < 1 or (self.ratio or 0) > SLOW):
                 point = self._renewed(point)
                 step = self._model_step(point, 1e-3 * allowed)
                 self.ratio = None
-            current.gap = self._gap(point, step)
+            current.gap, left = self._gap(point, step), self._left(point, step)
+            if current.gap <= allowed or left <= allowed:
+                # It might be the last step: of all rows, how far does it move any?
+                step.shift = self.objective.largest_shift(step.end - point.theta)
+                current.gap, left = self._gap(point, step), self._left(point, step)
             yield current
-            left = max(step.decrement, 0.0) * self._contraction(point, step)
             enough = left <= allowed and foreseen(self.objective.pair, step.shift)
             enough = enough or step.decrement <= 1e-3 * self.rounding
             if enough and self._stays_complete(point, step):
@@ -221,7 +224,7 @@ class ProximalDescent:
             slope,
             decrement=-float(slope.sum()) - bend,
             smooth=float(point.value.sum() + smooth.sum()) + bend,
-            shift=objective.largest_shift(step),
+            shift=objective.watched_shift(step),
         )
 
     def _take(self, point: Point, step: Step, keep_hessian: bool) -> tuple[Point, float] | None:
@@ -264,6 +267,10 @@ class ProximalDescent:
         if not point.exact and self.ratio is None:
             return np.nan
         return max(step.decrement, 0.0) * (1 + min(step.shift, 1.0)) * (1 if point.exact else 2)
+
+    def _left(self, point: Point, step: Step) -> float:
+        """What the step leaves."""
+        return max(step.decrement, 0.0) * self._contraction(point, step)
 
     def _contraction(self, point: Point, step: Step) -> float:
         """What the step will leave of the decrement."""

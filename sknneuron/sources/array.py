@@ -38,6 +38,7 @@ class ArraySource(Source):
     """
 
     in_memory = True
+    is_near = True
 
     def __init__(self, X, y, sample_weight=None, *, n_threads=1):
         self.X = X

@@ -29,12 +29,15 @@ class Source(ABC):
         Whether `X`, `y` and `sample_weight` are there as arrays of this process.
     is_numpy : bool
         Whether blocks are numpy's arrays or CSR matrices.
+    is_near : bool
+        Whether to read all rows once more costs no more than a sum over them does.
     eps : float
         Relative rounding of the sums.
     """
 
     in_memory: ClassVar[bool] = False
     is_numpy: ClassVar[bool] = True
+    is_near: ClassVar[bool] = False
     eps: float = float(np.finfo(np.float64).eps)
     is_sparse: bool = False
     n_rows: int

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
-from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -11,6 +9,7 @@ from scipy import sparse
 
 from .._csr import rows_of
 from .base import Block, Kernel, Source
+from .lanes import add, sum_in_order
 
 # A block is streamed past temporaries of a tenth of its size, which stay in a core's cache. Shorter
 # operations than on this many rows cost threads more in handing on the interpreter than they share.
@@ -20,6 +19,9 @@ MIN_BLOCK_ROWS = 256
 # Blocks are summed in this many lanes, each in order, and the lanes in order: the sum is the same
 # to the last bit however many threads share the lanes.
 N_LANES = 32
+# Bytes of rows gathered at once: enough that numpy works longer on them than Python, whose lock is
+# handed from thread to thread at each operation, and few enough to stay in a cache.
+GATHERED_BYTES = 1 << 20
 # Memory for a row of `Gathered`: its number, its weight, and what choosing it took.
 BYTES_PER_GATHERED = 32
 
@@ -61,7 +63,7 @@ class ArraySource(Source):
             entries_per_row = max(self.X.nnz / max(self.n_rows, 1), 1.0)
             entries = max(BLOCK_BYTES // 8, 8 * self.n_features)
             return int(max(entries / entries_per_row, MIN_BLOCK_ROWS))
-        rows = BLOCK_BYTES // (8 * self.n_features)
+        rows = BLOCK_BYTES // (self.dtype.itemsize * self.n_features)
         return max(MIN_BLOCK_ROWS, min(rows, MAX_BLOCK_ROWS))
 
     def block(self, start: int, stop: int) -> Block:
@@ -85,14 +87,11 @@ class ArraySource(Source):
                 start = i * self.block_rows
                 rows = self.block(start, min(start + self.block_rows, self.n_rows))
                 part = kernel(*rows, *params)
-                total = part if total is None else _add(total, part)
+                total = part if total is None else add(total, part)
             return total
 
-        lanes = range(len(bounds) - 1)
-        if self.n_threads == 1:
-            return add_in_order(map(sum_lane, lanes))
-        with ThreadPoolExecutor(min(self.n_threads, len(lanes))) as pool:
-            return add_in_order(pool.map(sum_lane, lanes))
+        n_lanes = len(bounds) - 1
+        return sum_in_order(sum_lane, n_lanes, min(self.n_threads, n_lanes))
 
     def take(self, rows, sample_weight=None) -> ArraySource:
         if sample_weight is None:
@@ -143,7 +142,8 @@ class Gathered(ArraySource):
         weight = self.sample_weight
         self.total_weight = float(self.n_rows if weight is None else weight.sum())
         # Each thread holds a copy of its block; a Hessian wants more rows in one than it has.
-        n_rows = max(MIN_BLOCK_ROWS, source.block_rows // 8, 2 * self.n_features)
+        n_rows = GATHERED_BYTES // (self.dtype.itemsize * self.n_features)
+        n_rows = max(MIN_BLOCK_ROWS, n_rows, 2 * self.n_features)
         self.block_rows = min(n_rows, source.block_rows)
         self.n_blocks = -(-self.n_rows // self.block_rows)
 
@@ -170,16 +170,3 @@ def _rows_of(array, rows):
         # Whole rows at a time. Of another layout it would copy the array first.
         return array.take(rows, axis=0)
     return array[rows]
-
-
-def add_in_order(parts) -> tuple:
-    """The sum of what a kernel returned for several blocks, one after the other as they come."""
-    return reduce(_add, parts)
-
-
-def _add(total: tuple, part: tuple) -> tuple:
-    # Results of a kernel are its own fresh arrays, so they can be added to in place.
-    return tuple(
-        np.add(a, b, out=a) if isinstance(a, np.ndarray) else a + b
-        for a, b in zip(total, part, strict=True)
-    )

@@ -18,8 +18,9 @@ import numpy as np
 from scipy import sparse
 
 from ._blas import single_threaded_blas
-from .array import ArraySource, add_in_order
+from .array import ArraySource
 from .base import Block, Kernel, Source
+from .lanes import add_in_order
 
 PACKS_PER_THREAD = 2
 

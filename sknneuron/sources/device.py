@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from .array import ArraySource, add_in_order
+from .array import ArraySource
 from .base import Block, Kernel, Source
 from .device_array import DeviceArray, all_to_host, to_device
 from .float32_rows import Float32Rows
+from .lanes import add_in_order
 
 # A device that is not the CPU wants few large blocks: each costs the time to launch its kernels.
 CPU_BLOCK_BYTES = 1 << 22

@@ -41,7 +41,8 @@ class Single(Flag):
     ----------
     NONE
     ROWS
-        Rows that are float32, for z and the gradient.
+        Rows that are float32, for z and the gradient, and what lies between the two if the pair's
+        `in_single` says so.
     HESSIAN
         The Hessian, whatever the rows are: for a preconditioner.
     """
@@ -98,7 +99,7 @@ class LossSums:
         if self.center_rows:
             X = X - self.center
         read_ahead(X)
-        z = weighted_sum(X, weights, bias)
+        z, y = sums_and_targets(self.pair, X, y, weights, bias)
         loss, r, d = self.pair.sums(y, z, sample_weight, self.order, self.gauss_newton)
         if self.order == 0:
             return (loss,)
@@ -330,9 +331,16 @@ def weighted_sum(X, weights, bias):
         z = (weights @ X.T).T
     else:
         z = X @ weights.T
-    z = z.astype(np.float64, copy=False)
     z += bias
     return z
+
+
+def sums_and_targets(pair, X, y, weights, bias):
+    """z and the targets, both in float32 where the rows are and the pair can do with it."""
+    z = weighted_sum(X, weights, bias)
+    if z.dtype != np.float32:
+        return z, y
+    return (z, y.astype(np.float32)) if pair.in_single else (z.astype(np.float64), y)
 
 
 def read_ahead(X):

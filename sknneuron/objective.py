@@ -34,6 +34,7 @@ from .kernels import (
     TargetSums,
     WorkingSums,
     column_moments,
+    sums_and_targets,
     weighted_sum,
 )
 from .pairs import Pair
@@ -293,18 +294,19 @@ class Objective:
     def noise_of_single(self, theta) -> tuple[float, float]:
         """What float32 rows do to where a descent ends, and to a value, from the watched rows.
 
-        An error e of z moves the end, in the loss, by no more than the mean of ``d e^2 / 2``, with
-        the curvature d. Values are off by the mean of ``r e``, with the slope r.
+        An error e of the slope in z moves the end, in the loss, by no more than the mean of
+        ``e^2 / (2 d)``, with the curvature d.
         """
         coef, intercept = self.to_weights(theta)
         rows = self.watched
-        z = weighted_sum(rows.X.astype(np.float64), coef, intercept)
-        error = weighted_sum(rows.X, coef, intercept) - z
-        _, r, d = self.pair.derivatives(rows.y, z, 2, True)
-        weight = np.ones(len(z)) if rows.sample_weight is None else rows.sample_weight
+        weight = np.ones(len(rows.y)) if rows.sample_weight is None else rows.sample_weight
         weight = weight / weight.sum()
-        moved = 0.5 * weight @ (d * error * error).sum(axis=1)
-        change = (r * error).sum(axis=1)
+        z = weighted_sum(rows.X.astype(np.float64), coef, intercept)
+        terms, r, d = self.pair.derivatives(rows.y, z, 2, True)
+        z, y = sums_and_targets(self.pair, rows.X, rows.y, coef, intercept)
+        change = (self.pair.derivatives(y, z, 0)[0] - terms).sum(axis=1)
+        error = self.pair.sums(y, z, None, 1)[1] - r
+        moved = 0.5 * weight @ (error * error / np.maximum(d, np.finfo(float).tiny)).sum(axis=1)
         return float(moved), 3 * math.sqrt(weight @ change**2 / self.source.n_rows)
 
     def value_gradient_working(self, theta, columns, gauss_newton=False):

@@ -45,6 +45,8 @@ class Pair:
     coupled: ClassVar[bool] = False
     # Largest change of the curvature per unit of z, as a share of it; None: there is no `bend`.
     self_concordance: ClassVar[float | None] = None
+    # Whether z may be float32 where rows are: sums are right but for the rounding of single rows.
+    in_single: ClassVar[bool] = False
 
     def __init__(self, activation: Activation, loss: Loss, convex: bool = False):
         self.activation = activation
@@ -236,6 +238,7 @@ class SigmoidLogLoss(Pair):
     """``log(1 + exp(z)) - y z``, from ``exp(-|z|)`` so that nothing overflows or cancels."""
 
     self_concordance = 1.0
+    in_single = True
 
     def derivatives(self, y, z, order, gauss_newton=False):
         e = _exp_of_minus_abs(z)
@@ -257,11 +260,11 @@ class SigmoidLogLoss(Pair):
             e = np.exp(np.negative(z))
             factors = e + 1
             loss = _sum_of_logs(factors)
-        loss += np.add.reduce(z, axis=0)
-        loss -= np.add.reduce(y * z, axis=0)
+        loss += _sum_of_rows(z)
+        loss -= _sum_of_rows(y * z)
         if not math.isfinite(sum(loss.tolist())):
             terms, *slopes = SigmoidLogLoss.derivatives(self, y, z, order)
-            return np.add.reduce(terms, axis=0), *slopes
+            return _sum_of_rows(terms), *slopes
         if order == 0:
             return loss, None, None
         level = np.reciprocal(factors, out=factors)
@@ -537,10 +540,18 @@ def _exp_of_minus_abs(z):
     return np.exp(e, out=e)
 
 
+def _sum_of_rows(terms):
+    """The sum over rows in float64, of terms in float32 as well."""
+    if terms.dtype == np.float32:
+        return np.add.reduce(terms, axis=0, dtype=np.float64)
+    return np.add.reduce(terms, axis=0)
+
+
 def _sum_of_logs(factors):
     """``log(factors).sum(axis=0)``; of many by the logarithms of products, which cost far less."""
-    if len(factors) < 2048:
-        return np.add.reduce(np.log(factors), axis=0)
+    if len(factors) < 2048 or factors.dtype == np.float32:
+        # In float32 a logarithm costs little, and products overflow.
+        return _sum_of_rows(np.log(factors))
     n_even = len(factors) - len(factors) % N_FACTORS
     # A neuron's numbers lie together.
     columns = factors.T

@@ -319,6 +319,20 @@ def test_the_complement_keeps_its_digits(name):
     assert pair.complement(z)[0, 0] == pytest.approx(float(exact), rel=1e-11)
 
 
+@pytest.mark.parametrize("weight", [None, np.linspace(0, 2, 5000)])
+@pytest.mark.parametrize("pair", [pair for pair in ALL if pair.in_single], ids=repr)
+def test_sums_in_float32_are_those_of_float64_but_for_rounding(pair, weight):
+    y, z = draw(pair, n=5000, k=1)
+    # Far out as well, past what float32 can take the exponential of.
+    for far in (z, z + 6, np.where(z < -3, 40 * z, z)):
+        at = y.astype(np.float32), far.astype(np.float32)
+        narrow = pair.sums(*at, weight, 2)
+        wide = pair.sums(*(values.astype(np.float64) for values in at), weight, 2)
+        assert_allclose(narrow[0], wide[0], rtol=1e-7)
+        assert_allclose(narrow[1], wide[1], rtol=1e-6, atol=4 * np.finfo(np.float32).eps)
+        assert_allclose(narrow[2], wide[2], rtol=1e-5, atol=1e-30)
+
+
 @pytest.mark.parametrize("pair", ALL, ids=repr)
 def test_smooth_pairs_are_their_own_envelope(pair):
     has_envelope = not pair.smooth or pair.loss.name == "huber"

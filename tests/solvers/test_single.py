@@ -35,7 +35,7 @@ def objective_of(X, y, n_neurons=1):
     return Objective(ArraySource(X, targets), pair, ElasticNet(1e-6, 0.0), n_neurons)
 
 
-@pytest.mark.parametrize("strength", [1.0, 0.01])
+@pytest.mark.parametrize("strength", [1.0, 0.01, 30.0])
 @pytest.mark.parametrize(
     "kind", ["plain", "far from zero", "own units", "collinear", "one-hot and a year"]
 )

@@ -239,12 +239,12 @@ class WorkingSums:
         root = np.ones(X.shape[0]) if sample_weight is None else np.sqrt(sample_weight)
         # One product for all the blocks: -A.T @ A with A = [p_1 X_1, ..., p_K X_K].
         A = np.hstack([(root * p)[:, None] * x for p, x in zip(probability.T, parts, strict=True)])
-        hessian = -(A.T @ A)
+        hessian = -product(A.T, A)
         end = 0
         for p, x in zip(probability.T, parts, strict=True):
             start, end = end, end + x.shape[1]
             scaled = x * (root * np.sqrt(p))[:, None]
-            hessian[start:end, start:end] += scaled.T @ scaled
+            hessian[start:end, start:end] += product(scaled.T, scaled)
         return hessian
 
 
@@ -328,9 +328,9 @@ def weighted_sum(X, weights, bias):
     weights = weights.astype(X.dtype, copy=False)
     if len(weights) > 1 and isinstance(X, np.ndarray):
         # A neuron's z lie together: what is done row by row then runs over long vectors.
-        z = (weights @ X.T).T
+        z = product(weights, X.T).T
     else:
-        z = X @ weights.T
+        z = product(X, weights.T)
     z += bias
     return z
 
@@ -360,11 +360,22 @@ def as_float64(X):
     return X if X.dtype == np.float64 else X.astype(np.float64)
 
 
+def product(a, b):
+    """``a @ b``; of arrays in a way that lets other threads go on meanwhile.
+
+    numpy's matmul holds the interpreter unless what comes of it has more than 500 elements, which
+    a gradient seldom has: threads would wait for each other.
+    """
+    if type(a) is type(b) is np.ndarray:
+        return a.dot(b)
+    return a @ b
+
+
 def transposed_product(X, r):
     """``r.T @ X`` as a dense array."""
     if sparse.issparse(X):
         return np.ascontiguousarray((transposed(X) @ r).T)
-    return r.T @ X
+    return product(r.T, X)
 
 
 def gradient_sums(X, r):
@@ -376,7 +387,7 @@ def gradient_sums(X, r):
     r = r.astype(X.dtype)
     for start in range(0, len(X), SINGLE_ROWS):
         rows = slice(start, start + SINGLE_ROWS)
-        gradient[:, :-1] += r[rows].T @ X[rows]
+        gradient[:, :-1] += product(r[rows].T, X[rows])
     return gradient
 
 
@@ -431,17 +442,17 @@ def _hessians_of(X, d, center, dtype=np.float64):
             # The copy can be scaled where it lies.
             root = np.sqrt(d[:, 0]).astype(dtype, copy=False)
             X *= root[:, None]
-            hessian[0, :-1, :-1] = X.T @ X
-            hessian[0, -1, :-1] = hessian[0, :-1, -1] = root @ X
+            hessian[0, :-1, :-1] = product(X.T, X)
+            hessian[0, -1, :-1] = hessian[0, :-1, -1] = product(root, X)
             hessian[0, -1, -1] = d.sum()
             return hessian
     for k in range(n_neurons):
         dk = d[:, k]
         if dk.min() >= 0:
             scaled = X * np.sqrt(dk).astype(X.dtype, copy=False)[:, None]
-            hessian[k, :-1, :-1] = scaled.T @ scaled
+            hessian[k, :-1, :-1] = product(scaled.T, scaled)
         else:
-            hessian[k, :-1, :-1] = (X * dk[:, None]).T @ X
+            hessian[k, :-1, :-1] = product((X * dk[:, None]).T, X)
         hessian[k, -1, :-1] = hessian[k, :-1, -1] = transposed_product(X, dk)
         hessian[k, -1, -1] = dk.sum()
     return hessian
@@ -479,7 +490,7 @@ def _class_products(X, probability, root, center, dtype):
         probability = root[:, None] * probability
     A = probability.astype(dtype, copy=False)[:, :, None] * X1[:, None, :]
     A = A.reshape(len(X1), n_neurons * X1.shape[1])
-    return A.T @ A
+    return product(A.T, A)
 
 
 def softmax_hessian(products, n_neurons: int, size: int):

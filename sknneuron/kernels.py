@@ -309,19 +309,20 @@ class ClassWeights:
 
 def column_moments(X, about_mean: bool, weight=None):
     """Mean of each column, and its mean squared deviation from that, or from zero."""
-    X = as_float64(X)
-    # A product with ones is a sum down the columns, at half the price of numpy's own.
     total = X.shape[0] if weight is None else weight.sum()
     weight = np.ones(X.shape[0]) if weight is None else weight
     if sparse.issparse(X):
+        X = as_float64(X)
         mean, mean_square = weight @ X / total, weight @ X.multiply(X) / total
         return mean, np.maximum(mean_square - mean**2, 0) if about_mean else mean_square
-    mean, squares = weight.dot(X) / total, np.zeros(X.shape[1])
     n_rows = max(1, MOMENT_ELEMENTS // X.shape[1])
-    for start in range(0, len(X), n_rows):
-        block = X[start : start + n_rows]
-        deviation = block - mean if about_mean else block
-        squares += weight[start : start + n_rows].dot(deviation * deviation)
+    blocks = [slice(start, start + n_rows) for start in range(0, len(X), n_rows)]
+    # A product with ones is a sum down the columns, at half the price of numpy's own.
+    mean = sum(weight[rows].dot(as_float64(X[rows])) for rows in blocks) / total
+    squares = np.zeros(X.shape[1])
+    for rows in blocks:
+        deviation = X[rows] - mean if about_mean else as_float64(X[rows])
+        squares += weight[rows].dot(deviation * deviation)
     return mean, squares / total
 
 

@@ -578,11 +578,11 @@ class Objective:
         source = self.source
         coef, intercept = self.to_weights(theta)
         d = np.empty(source.n_rows)
-        # By blocks: float32 rows times float64 weights are widened first.
         for start in range(0, source.n_rows, source.block_rows):
             stop = min(start + source.block_rows, source.n_rows)
             X, y, weight = source.block(start, stop)
-            dz = self.pair.derivatives(y, X @ coef.T + intercept, 2, True)[2]
+            z, y = sums_and_targets(self.pair, X, y, coef, intercept)
+            dz = self.pair.derivatives(y, z, 2, True)[2]
             d[start:stop] = (dz * (1 - dz) if self.pair.coupled else dz).sum(axis=1)
             if weight is not None:
                 d[start:stop] *= weight

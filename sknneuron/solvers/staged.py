@@ -160,7 +160,7 @@ class StagedStart:
         smallest = max(LEAST_ROWS, ROWS_PER_PARAMETER_LEAST * size)
         source = self.objective.source
         candidates = np.geomspace(smallest, max(most_rows(source), smallest), 24)
-        value = float(sample.value(theta).sum())
+        value = float(sample.value_and_gradient(theta, sample.quicker_in_single)[0].sum())
         allowed = self.goal.target(value, theta)
         contraction = np.minimum(0.6, 4 * size / candidates)
         gap = 0.5 * self.objective.shape[0] * size / candidates

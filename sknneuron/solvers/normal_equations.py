@@ -9,6 +9,7 @@ import numpy as np
 from scipy import linalg, sparse
 from scipy.linalg import lapack
 
+from ..kernels import product
 from ..objective import Objective
 from .base import Iterate
 from .frame import Frame, LinearFit
@@ -61,7 +62,7 @@ class Products:
             root = np.sqrt(sample_weight)[:, None]
             X = X * root
             right *= root
-        return X.T @ X, (right.T @ X).T, right.T @ right
+        return product(X.T, X), product(right.T, X).T, product(right.T, right)
 
     @staticmethod
     def _sparse(X, right, sample_weight):

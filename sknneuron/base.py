@@ -225,7 +225,8 @@ class BaseNeuron(
         value, gradient = objective.value_and_gradient(theta)
         norm = objective.weight_gradient_norm(gradient)
         reached = Iterate(theta, float(value.sum()), norm, objective)
-        columns = columns_of_history([Measured(reached, 0, time.perf_counter() - began)])
+        elapsed = time.perf_counter() - began
+        columns = columns_of_history(objective, [Measured.of(reached, 0, elapsed)])
         history.extend(columns)
         weights = objective.to_weights(theta)
         outcome = Outcome(weights, float(columns["objective"][0]), n_epochs + 1, False, "")

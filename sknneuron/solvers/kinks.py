@@ -22,8 +22,6 @@ SIDE = 1e-9
 # Rows near a kink that the model takes in: so many per weight, and at least so many.
 ROWS_PER_WEIGHT = 8
 LEAST_ROWS = 50
-# Rows by whose z the band about the kink is chosen.
-N_WATCHED = 1000
 # A decrease that is as promised but for this share shows that the Hessian still serves.
 SERVES = 0.1
 # Rows that the first Hessian is taken from where that is less than half of them: so many per
@@ -135,7 +133,7 @@ class KinkedDescent(DampedDescent):
     def __init__(self, objective: Objective, theta, *, damping=0.0):
         self.objective = objective
         n_rows = objective.source.n_rows
-        self._watched = objective.source.spread(N_WATCHED)
+        self._watched = objective.watched
         self._share = min(1.0, max(ROWS_PER_WEIGHT * objective.neuron_size, LEAST_ROWS) / n_rows)
         self._may_be_of_part = False
         super().__init__(self._evaluate, theta, rounding=objective.rounding, damping=damping)
@@ -159,7 +157,8 @@ class KinkedDescent(DampedDescent):
         if objective.source.n_rows < 2 * n:
             return objective.value_gradient_hessian(theta)
         self._may_be_of_part = True
-        part = objective.over(objective.source.spread(n))
+        # A copy of all of them would be memory that the system gives and takes at each fit.
+        part = objective.over(objective.source.subset(objective.sample_rows(n), once=True))
         return *objective.value_and_gradient(theta), part.value_gradient_hessian(theta)[2]
 
     def advance(self, step=None, predicted=None):

@@ -49,21 +49,21 @@ class SoftPair(Pair):
     def __init__(self, pair: Pair, width: float):
         super().__init__(pair.activation, pair.loss, pair.convex)
         self.width = width
+        self._jumps = [(kink, kink_jump(self.activation, kink)) for kink in self.activation.kinks]
 
     def derivatives(self, y, z, order, gauss_newton=False):
         f, loss = self.activation, self.loss
-        level, f1, f2 = f(z), f.derivative(z), 0.0
-        if order == 2:
-            f2 = f.second_derivative(z)
-        for kink in f.kinks:
-            jump = kink_jump(f, kink)
+        level, f1 = f.with_derivative(z)
+        f2 = f.second_derivative(z) if order == 2 else None
+        for kink, jump in self._jumps:
             t = (z - kink) / self.width
             # softplus(t) - max(t, 0) is even, and its derivative odd but for the kink.
             e = np.exp(-np.abs(t))
             level = level + jump * self.width * np.log1p(e)
             rise = e / (1 + e)
             f1 = f1 + jump * np.where(t > 0, -rise, rise)
-            f2 = f2 + jump / self.width * rise * (1 - rise)
+            if order == 2:
+                f2 = f2 + jump / self.width * rise * (1 - rise)
         terms = loss(y, level)
         if order == 0:
             return terms, None, None

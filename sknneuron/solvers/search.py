@@ -50,6 +50,8 @@ GAUSS_NEWTON_STEPS = 8
 RACE_STEPS = 12
 RACE_STEPS_SCREEN = 4
 RACE_SHARE = 0.2
+# A fit to the targets that after so many steps is worse than no weights at all is on a plateau.
+STEPS_TO_NULL = 2
 # Descents that near one end, and are no further from it than this share of the gain, become one.
 JOIN_SHARE = 0.03
 # Ends of a group that are handed on, and where it is not sure that the lowest is no accident.
@@ -320,6 +322,8 @@ class Search:
             ended = self._have_ended(down, predicted, self.tol * gain)
             if n_steps >= self.race_steps:
                 ended |= down.value > lowest[owner[number]] + RACE_SHARE * gain
+            if n_steps >= STEPS_TO_NULL and not early:
+                ended |= down.value > self.null_value[owner[number]]
             if n_steps >= turn and pair is self.sample.pair:
                 # Newton's step leaves the square of the change of any row's z: where that is next
                 # to nothing, its end needs no look.

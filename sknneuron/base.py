@@ -6,6 +6,9 @@ import time
 from abc import ABCMeta, abstractmethod
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, nullcontext
+from functools import cache
+from numbers import Integral
+from threading import Lock
 
 import numpy as np
 import pandas as pd
@@ -225,7 +228,8 @@ class BaseNeuron(
         value, gradient = objective.value_and_gradient(theta)
         norm = objective.weight_gradient_norm(gradient)
         reached = Iterate(theta, float(value.sum()), norm, objective)
-        columns = columns_of_history([Measured(reached, 0, time.perf_counter() - began)])
+        elapsed = time.perf_counter() - began
+        columns = columns_of_history(objective, [Measured.of(reached, 0, elapsed)])
         history.extend(columns)
         weights = objective.to_weights(theta)
         outcome = Outcome(weights, float(columns["objective"][0]), n_epochs + 1, False, "")
@@ -292,6 +296,8 @@ class BaseNeuron(
         )
 
     def _seed(self) -> int:
+        if isinstance(self.random_state, Integral):
+            return first_draw(int(self.random_state))
         return check_random_state(self.random_state).randint(np.iinfo(np.int32).max)
 
     def _weights_2d(self):
@@ -506,6 +512,24 @@ class BaseNeuron(
         tags.input_tags.sparse = True
         tags.array_api_support = True
         return tags
+
+
+_lock = Lock()
+
+
+@cache
+def _generator() -> np.random.RandomState:
+    return np.random.RandomState()
+
+
+def first_draw(random_state: int) -> int:
+    """The number that a fresh ``RandomState(random_state)`` draws first.
+
+    To make one takes as long as a pass over many rows; to seed one again, next to nothing.
+    """
+    with _lock:
+        _generator().seed(random_state)
+        return _generator().randint(np.iinfo(np.int32).max)
 
 
 @contextmanager

@@ -23,7 +23,7 @@ from .pairs import Pair
 
 # Of a matrix that is multiplied by itself: what stays in a core's cache, and the fewest rows that
 # are worth adding up what comes of them.
-STRIP_BYTES = 1 << 20
+STRIP_BYTES = 1 << 19
 LEAST_STRIP = 1024
 # If no more than this share of the rows has curvature, it pays to gather them.
 MOST_CURVED = 0.8
@@ -319,10 +319,12 @@ def column_moments(X, about_mean: bool, weight=None):
     blocks = [slice(start, start + n_rows) for start in range(0, len(X), n_rows)]
     # A product with ones is a sum down the columns, at half the price of numpy's own.
     mean = sum(weight[rows].dot(as_float64(X[rows])) for rows in blocks) / total
+    center = mean if about_mean else np.zeros_like(mean)
     squares = np.zeros(X.shape[1])
     for rows in blocks:
-        deviation = X[rows] - mean if about_mean else as_float64(X[rows])
-        squares += weight[rows].dot(deviation * deviation)
+        deviation = X[rows] - center
+        deviation *= deviation
+        squares += weight[rows].dot(deviation)
     return mean, squares / total
 
 
@@ -442,12 +444,13 @@ def _strips(X, n_columns: int) -> list[slice]:
     return [slice(start, start + step) for start in range(0, len(X), step)]
 
 
-def _centred(X, center, dtype):
-    """``X - center``, of numpy's rows in `dtype`."""
+def _centred(X, center, dtype, is_own: bool = False):
+    """``X - center``, of numpy's rows in `dtype`; in place where X is a copy of one's own."""
     if not isinstance(X, np.ndarray):
         return X - center
     if X.dtype == dtype:
-        return X - center.astype(dtype, copy=False)
+        center = center.astype(dtype, copy=False)
+        return np.subtract(X, center, out=X) if is_own else X - center
     return np.subtract(X, center, out=np.empty(X.shape, dtype), casting="same_kind")
 
 
@@ -462,7 +465,9 @@ def _hessians_of(X, d, center, dtype=np.float64):
             # Rows on the flat side of a kink count for nothing.
             curved = np.flatnonzero(d)
             X, d = X.take(curved, axis=0) if X.flags.c_contiguous else X[curved], d[curved]
-        X = _centred(X, center, dtype)
+            X = _centred(X, center, dtype, is_own=True)
+        else:
+            X = _centred(X, center, dtype)
         if is_host and n_neurons == 1 and d.min(initial=0.0) >= 0:
             # The copy can be scaled where it lies.
             root = np.sqrt(d[:, 0]).astype(dtype, copy=False)

@@ -245,7 +245,7 @@ class Training:
         if self.verbose:
             self._print(iterate, n_iter, validation_loss)
         if self.history.record is not False:
-            self._keep(Measured(iterate, n_iter, elapsed, validation_loss))
+            self._keep(Measured.of(iterate, n_iter, elapsed, validation_loss))
         return bool(stop), validation_loss
 
     def _keep(self, measured: Measured) -> None:
@@ -253,21 +253,19 @@ class Training:
 
         Those that history would thin out stay only until the next one comes.
         """
-        waiting, iterate = self._unwritten, measured.iterate
-        if waiting and iterate.objective is not waiting[0].iterate.objective:
-            self._write()
         if self._unwritten and not self._last_is_wanted:
             self._unwritten.pop()
         self._last_is_wanted = self.history.wants(self._n_seen)
         self._n_seen += 1
         self._unwritten.append(measured)
         n = len(self._unwritten) - (not self._last_is_wanted)
-        if n >= UNWRITTEN or n * iterate.theta.nbytes >= UNWRITTEN_BYTES:
+        if n >= UNWRITTEN or n * measured.theta.nbytes >= UNWRITTEN_BYTES:
             self._write()
 
     def _write(self) -> None:
         if self._unwritten:
-            self.history.extend(columns_of_history(self._unwritten), self._n_seen)
+            columns = columns_of_history(self.objective, self._unwritten)
+            self.history.extend(columns, self._n_seen)
         self._unwritten, self._n_seen, self._last_is_wanted = [], 0, True
 
     def _validation_loss(self, weights) -> float:
@@ -292,35 +290,46 @@ class Training:
 
 @dataclass(slots=True)
 class Measured:
-    """An iterate with what the training loop adds to it."""
+    """What is kept of an iterate until it is written: not its objective, which may hold rows."""
 
-    iterate: Iterate
+    theta: np.ndarray
+    value: float
+    gradient: float | np.ndarray
+    step_size: float
+    n_rows: int
     n_iter: int
     elapsed: float
-    validation_loss: float | None = None
+    validation_loss: float | None
+
+    @classmethod
+    def of(
+        cls, iterate: Iterate, n_iter: int, elapsed: float, validation_loss: float | None = None
+    ) -> Measured:
+        """An iterate with what the training loop adds to it."""
+        n_rows = iterate.objective.source.n_rows
+        step = iterate.theta, iterate.value, iterate.gradient, iterate.step_size
+        return cls(*step, n_rows, n_iter, elapsed, validation_loss)
 
 
-def columns_of_history(measured: list[Measured]) -> dict[str, np.ndarray]:
-    """What history keeps of iterates of one objective, all of them in one go.
+def columns_of_history(objective: Objective, measured: list[Measured]) -> dict[str, np.ndarray]:
+    """What history keeps of iterates, all of them in one go.
 
     A small training is over in a few hundred microseconds; to look at each of its iterates by
-    itself would take as long again.
+    itself would take as long again. `objective` may be that of any rows: all have its coordinates.
     """
-    iterates = [m.iterate for m in measured]
-    objective = iterates[0].objective
-    thetas = np.array([iterate.theta for iterate in iterates])
-    value = np.array([iterate.value for iterate in iterates])
+    thetas = np.array([m.theta for m in measured])
+    value = np.array([m.value for m in measured])
     l2 = np.add.reduce(objective.l2_value(thetas), axis=-1)
     l1 = objective.l1_value(thetas).sum(axis=-1) if objective.penalty.l1 else 0.0
     columns = {
         "iteration": np.array([m.n_iter for m in measured]),
         "elapsed": np.array([m.elapsed for m in measured]),
-        "n_rows": np.array([objective.source.n_rows] * len(measured)),
+        "n_rows": np.array([m.n_rows for m in measured]),
         "loss": value - l2,
         "penalty": l1 + l2,
         "objective": value + l1,
-        "gradient_norm": _gradient_norms(iterates),
-        "step_size": np.array([iterate.step_size for iterate in iterates]),
+        "gradient_norm": _gradient_norms(objective, [m.gradient for m in measured]),
+        "step_size": np.array([m.step_size for m in measured]),
     }
     columns.update(zip(objective.weight_names, objective.settled_weights(thetas), strict=True))
     if measured[0].validation_loss is not None:
@@ -331,13 +340,12 @@ def columns_of_history(measured: list[Measured]) -> dict[str, np.ndarray]:
     return columns
 
 
-def _gradient_norms(iterates: list[Iterate]):
+def _gradient_norms(objective: Objective, given: list[float | np.ndarray]):
     """Norms of the iterates' gradients; those not taken yet, all at once."""
-    given = [iterate.gradient for iterate in iterates]
     untaken = [k for k, gradient in enumerate(given) if isinstance(gradient, np.ndarray)]
     if not untaken:
         return np.array(given)
     stack = np.array([given[k] for k in untaken])
     norms = np.array([np.nan if isinstance(g, np.ndarray) else g for g in given])
-    norms[untaken] = iterates[0].objective.weight_gradient_norm(stack)
+    norms[untaken] = objective.weight_gradient_norm(stack)
     return norms

@@ -99,6 +99,19 @@ def test_flat_rows_are_counted(activation, key):
         np.testing.assert_allclose(share[-1, 0], np.mean(neuron.pre_activation(X) < 0))
 
 
+def test_flat_rows_are_those_of_all_rows_where_iterates_saw_a_part():
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((6000, 3))
+    neuron = NeuronRegressor("relu", random_state=0).fit(X, np.maximum(X[:, 0] - 1, 0))
+    history = neuron.history_
+    assert history["n_rows"][0] < 6000 == history["n_rows"][-1]
+    X = X[np.linspace(0, 5999, 1000).astype(int)]
+    for coef, intercept, share in zip(
+        history["coef"], history["intercept"], history["dead_fraction"], strict=True
+    ):
+        np.testing.assert_allclose(share, np.mean(X @ coef.T + intercept <= 0, axis=0))
+
+
 @pytest.mark.parametrize("n_classes", [2, 3])
 def test_flat_rows_of_each_iterate_by_hand(n_classes):
     labels = np.digitize(Z, np.quantile(Z, np.arange(1, n_classes) / n_classes))

@@ -22,8 +22,6 @@ SIDE = 1e-9
 # Rows near a kink that the model takes in: so many per weight, and at least so many.
 ROWS_PER_WEIGHT = 8
 LEAST_ROWS = 50
-# Rows by whose z the band about the kink is chosen.
-N_WATCHED = 1000
 # A decrease that is as promised but for this share shows that the Hessian still serves.
 SERVES = 0.1
 # Rows that the first Hessian is taken from where that is less than half of them: so many per
@@ -51,21 +49,21 @@ class SoftPair(Pair):
     def __init__(self, pair: Pair, width: float):
         super().__init__(pair.activation, pair.loss, pair.convex)
         self.width = width
+        self._jumps = [(kink, kink_jump(self.activation, kink)) for kink in self.activation.kinks]
 
     def derivatives(self, y, z, order, gauss_newton=False):
         f, loss = self.activation, self.loss
-        level, f1, f2 = f(z), f.derivative(z), 0.0
-        if order == 2:
-            f2 = f.second_derivative(z)
-        for kink in f.kinks:
-            jump = kink_jump(f, kink)
+        level, f1 = f.with_derivative(z)
+        f2 = f.second_derivative(z) if order == 2 else None
+        for kink, jump in self._jumps:
             t = (z - kink) / self.width
             # softplus(t) - max(t, 0) is even, and its derivative odd but for the kink.
             e = np.exp(-np.abs(t))
             level = level + jump * self.width * np.log1p(e)
             rise = e / (1 + e)
             f1 = f1 + jump * np.where(t > 0, -rise, rise)
-            f2 = f2 + jump / self.width * rise * (1 - rise)
+            if order == 2:
+                f2 = f2 + jump / self.width * rise * (1 - rise)
         terms = loss(y, level)
         if order == 0:
             return terms, None, None
@@ -135,7 +133,7 @@ class KinkedDescent(DampedDescent):
     def __init__(self, objective: Objective, theta, *, damping=0.0):
         self.objective = objective
         n_rows = objective.source.n_rows
-        self._watched = objective.source.spread(N_WATCHED)
+        self._watched = objective.watched
         self._share = min(1.0, max(ROWS_PER_WEIGHT * objective.neuron_size, LEAST_ROWS) / n_rows)
         self._may_be_of_part = False
         super().__init__(self._evaluate, theta, rounding=objective.rounding, damping=damping)
@@ -159,7 +157,8 @@ class KinkedDescent(DampedDescent):
         if objective.source.n_rows < 2 * n:
             return objective.value_gradient_hessian(theta)
         self._may_be_of_part = True
-        part = objective.over(objective.source.spread(n))
+        # A copy of all of them would be memory that the system gives and takes at each fit.
+        part = objective.over(objective.source.subset(objective.sample_rows(n), once=True))
         return *objective.value_and_gradient(theta), part.value_gradient_hessian(theta)[2]
 
     def advance(self, step=None, predicted=None):

@@ -49,11 +49,11 @@ class Sample:
         self.l2 = objective.l2
         self.n_rows = source.n_rows
         X = source.X.toarray() if source.is_sparse else source.X
-        self.columns = np.ones((self.size, self.n_rows))
+        self.columns = np.empty((self.size, self.n_rows))
         features = self.columns[: self.n_features]
-        features[...] = X.T
-        features -= coordinates.center[:, None]
-        features /= coordinates.scale[:, None]
+        np.subtract(X.T, coordinates.center[:, None], out=features)
+        features *= (1 / coordinates.scale)[:, None]
+        self.columns[self.n_features :] = 1
         weight = source.sample_weight
         self.weight = np.ones(source.n_rows) if weight is None else weight
         self.weight = self.weight / self.weight.sum()

@@ -50,6 +50,10 @@ GAUSS_NEWTON_STEPS = 8
 RACE_STEPS = 12
 RACE_STEPS_SCREEN = 4
 RACE_SHARE = 0.2
+# A fit to the targets that after so many steps is worse than no weights at all is on a plateau.
+STEPS_TO_NULL = 2
+# Descents that near one end, and are no further from it than this share of the gain, become one.
+JOIN_SHARE = 0.03
 # Ends of a group that are handed on, and where it is not sure that the lowest is no accident.
 MAX_RIVALS = 3
 MAX_UNSURE = 6
@@ -240,7 +244,7 @@ class Search:
 
         The wild ones go in small steps at first, and so end in the valley where they began. Starts
         near their ends take Newton's steps at once. On a small sample all stop `early`, once the
-        lowest end has come up often enough.
+        lowest end has come up often enough; if not, each is followed until it joins another.
         """
         damping = np.full(good.shape[:2], 0.0 if is_near else 1e-3)
         starts = good
@@ -252,13 +256,13 @@ class Search:
         steps: list[tuple] = []
         turn = 0 if is_near else GAUSS_NEWTON_STEPS
         for pair in self._pairs():
-            theta, value, hessians = self._descend_on(
+            theta, value, hessians, joined = self._descend_on(
                 pair, theta, damping.ravel(), owner, steps, turn, early
             )
         if pair is not self.sample.pair:
             y = self.sample.targets(owner)
             value = self.sample.evaluate(theta, y, self.sample.pair, order=0)[0]
-        for i, k in enumerate(owner):
+        for i, k in zip(joined, owner, strict=True):
             if np.isfinite(value[i]):
                 self.ends[k].append(End(theta[i], float(value[i]), steps, i, hessians.get(i)))
 
@@ -273,10 +277,17 @@ class Search:
         """Go down on one pair.
 
         Adds (position of each start or -1, thetas, values, gradients) to `steps`. After `turn`
-        steps the activation's curvature is no longer left out. If it never is, the Hessians at the
-        ends are returned as well, by the number of the start.
+        steps the activation's curvature is no longer left out.
+
+        Returns
+        -------
+        ends, values
+        hessians : dict
+            Those at the ends by the number of the start, if the curvature never was left out.
+        joined : ndarray of int
+            For each start, the one that it became one with.
         """
-        ends, values = theta.copy(), np.full(len(owner), np.inf)
+        ends, values, joined = theta.copy(), np.full(len(owner), np.inf), np.arange(len(owner))
         hessians: dict[int, np.ndarray] = {}
         live, number = np.ones(len(owner), dtype=bool), np.arange(len(owner))
         known = [min((end.value for end in ends), default=np.inf) for ends in self.ends]
@@ -311,6 +322,8 @@ class Search:
             ended = self._have_ended(down, predicted, self.tol * gain)
             if n_steps >= self.race_steps:
                 ended |= down.value > lowest[owner[number]] + RACE_SHARE * gain
+            if n_steps >= STEPS_TO_NULL and not early:
+                ended |= down.value > self.null_value[owner[number]]
             if n_steps >= turn and pair is self.sample.pair:
                 # Newton's step leaves the square of the change of any row's z: where that is next
                 # to nothing, its end needs no look.
@@ -320,6 +333,11 @@ class Search:
                 ends[number[last]] += step[last]
                 values[number[last]] -= predicted[last]
                 ended |= last
+            if not (early or pair.activation.kinks):
+                goes_with = self._joining(down, step, predicted, JOIN_SHARE * gain, owner[number])
+                goes_with[ended] = np.flatnonzero(ended)
+                joined[number] = number[goes_with]
+                ended |= goes_with != np.arange(len(number))
             still = ~ended
             live[number] = still
             if not still.any() or (early and self._is_clear(values, owner, lowest, live)):
@@ -330,7 +348,27 @@ class Search:
                 step, predicted = step[still], predicted[still]
             down.evaluate, down.is_positive = evaluation(n_steps + 1 < turn), n_steps + 1 < turn
             down.advance(step, predicted)
-        return ends, values, hessians
+        while np.any(joined != joined[joined]):
+            joined = joined[joined]
+        return ends, values, hessians, joined
+
+    @staticmethod
+    def _joining(down, step, predicted, near, owner):
+        """For each descent, the one that ends where it will: itself, or the lowest of its group.
+
+        Ends are foretold by the steps, distances measured by the Hessian of the lowest. With kinks
+        every other place is an end of its own, and near ends tell nothing of each other.
+        """
+        foretold = np.where(predicted <= near, down.value - predicted, np.inf)
+        itself = np.arange(len(owner))
+        lowest = np.empty_like(itself)
+        for k in np.unique(owner):
+            group = np.flatnonzero(owner == k)
+            lowest[group] = group[foretold[group].argmin()]
+        end = down.theta + step
+        off = end - end[lowest]
+        distance = 0.5 * np.einsum("ij,ijk,ik->i", off, down.hessian[lowest], off)
+        return np.where((distance <= near) & np.isfinite(foretold[lowest]), lowest, itself)
 
     def _have_ended(self, down, predicted, allowed):
         # A step that is held short promises little: about as much as that of a whole one.

@@ -52,11 +52,15 @@ class Starts:
 
     def _fits(self, targets):
         """Fits of z to pairs of targets and weights, each (n_rows, n_groups)."""
-        shape = self.sample.levels.shape
-        target = np.hstack([np.broadcast_to(target, shape) for target, _ in targets])
-        weight = np.hstack([np.broadcast_to(weight, shape) for _, weight in targets])
-        theta = self.sample.least_squares(target, weight)
-        return theta.reshape(len(targets), self.sample.n_groups, self.sample.size)
+        sample = self.sample
+        # Columns of one piece each, fit by fit and in it group by group.
+        both = np.empty((2, len(targets), sample.n_groups, sample.n_rows))
+        for i, (target, weight) in enumerate(targets):
+            both[0, i].T[...] = target
+            both[1, i].T[...] = weight
+        target, weight = both.reshape(2, -1, sample.n_rows)
+        theta = sample.least_squares(target.T, weight.T)
+        return theta.reshape(len(targets), sample.n_groups, sample.size)
 
     def _sent_back(self, margin):
         """The z of the targets, which are kept `margin` inside the range."""

@@ -103,9 +103,9 @@ class ArraySource(Source):
     def subset_bytes(self) -> int:
         return super().subset_bytes if self.is_sparse else BYTES_PER_GATHERED
 
-    def subset(self, rows, sample_weight=None) -> Source:
+    def subset(self, rows, sample_weight=None, *, once: bool = False) -> Source:
         is_small = 8 * len(rows) * self.n_features <= BLOCK_BYTES
-        if is_small or self.is_sparse:
+        if self.is_sparse or (is_small and not once):
             return self.take(rows, sample_weight)
         return Gathered(self, rows, sample_weight)
 

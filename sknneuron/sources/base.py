@@ -70,8 +70,11 @@ class Source(ABC):
         """Memory that a row of a `subset` takes."""
         return self.dtype.itemsize * self.n_features
 
-    def subset(self, rows, sample_weight=None) -> Source:
-        """Return these rows as a source, by a copy if need be, with weights as in `take`."""
+    def subset(self, rows, sample_weight=None, *, once: bool = False) -> Source:
+        """Return these rows as a source, by a copy if need be, with weights as in `take`.
+
+        With `once` they are to be read a single time.
+        """
         return self.take(rows, sample_weight)
 
     @abstractmethod

@@ -12,6 +12,7 @@ from sknneuron.solvers.base import Goal
 from sknneuron.solvers.kinks import SoftPair, step_over_kinks
 from sknneuron.solvers.levenberg_marquardt import LevenbergMarquardt
 from sknneuron.solvers.multistart import find_start
+from sknneuron.solvers.search import Search
 from sknneuron.sources import ArraySource
 
 from ..references.make_nonconvex import ACTIVATIONS, N_PROBLEMS, make_problem
@@ -171,6 +172,21 @@ def test_few_starts_where_they_agree(activation):
     assert [found.sample.n_rows for found in searches] == [400, 2000]
     assert len(searches[0].ends[0]) <= 6
     assert len(searches[1].ends[0]) == 1
+
+
+@pytest.mark.parametrize("activation", ["tanh", "gelu", "softplus", "silu"])
+def test_descents_that_become_one_end_where_each_would_alone(activation):
+    X, y = teacher_data(activation, n=5000)
+    together = searches_of(make_objective(X, y, activation))[0]
+    rng = np.random.default_rng(0)
+    alone = Search(together.objective, together.null, together.rounding, rng, tol=together.tol)
+    for fit in alone.starts.fits:
+        alone.descend(fit[None], early=False)
+    ends = together.ends[0]
+    assert len({end.theta.tobytes() for end in ends}) < len(ends)
+    for end, expected in zip(ends, alone.ends[0], strict=True):
+        assert abs(end.value - expected.value) < 1e-3 * together.null_value[0]
+        assert np.array_equal(end.path()[-1][0], end.theta)
 
 
 def test_many_weights_have_as_many_rows_each():

@@ -46,6 +46,14 @@ def test_few_rows_are_copied():
     assert not isinstance(ArraySource(X, Y).subset(ROWS[:100]), Gathered)
 
 
+def test_few_rows_that_are_read_once_are_not_copied():
+    source = ArraySource(X, Y, WEIGHT)
+    once, copy = source.subset(ROWS[:100], once=True), source.take(ROWS[:100])
+    assert isinstance(once, Gathered)
+    for ours, theirs in zip(once.block(0, 100), copy.block(0, 100), strict=True):
+        assert np.array_equal(ours, theirs)
+
+
 def test_rows_stored_by_columns_are_gathered_alike():
     by_columns = ArraySource(np.asfortranarray(X), Y).subset(ROWS).block(10, 500)
     assert np.array_equal(by_columns[0], X[ROWS[10:500]])

@@ -6,9 +6,7 @@ import time
 from abc import ABCMeta, abstractmethod
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, nullcontext
-from functools import cache
 from numbers import Integral
-from threading import Lock
 
 import numpy as np
 import pandas as pd
@@ -297,7 +295,8 @@ class BaseNeuron(
 
     def _seed(self) -> int:
         if isinstance(self.random_state, Integral):
-            return first_draw(int(self.random_state))
+            # As good as a number that a generator draws from it, which takes as long as a pass.
+            return int(self.random_state)
         return check_random_state(self.random_state).randint(np.iinfo(np.int32).max)
 
     def _weights_2d(self):
@@ -512,24 +511,6 @@ class BaseNeuron(
         tags.input_tags.sparse = True
         tags.array_api_support = True
         return tags
-
-
-_lock = Lock()
-
-
-@cache
-def _generator() -> np.random.RandomState:
-    return np.random.RandomState()
-
-
-def first_draw(random_state: int) -> int:
-    """The number that a fresh ``RandomState(random_state)`` draws first.
-
-    To make one takes as long as a pass over many rows; to seed one again, next to nothing.
-    """
-    with _lock:
-        _generator().seed(random_state)
-        return _generator().randint(np.iinfo(np.int32).max)
 
 
 @contextmanager

@@ -287,6 +287,17 @@ def class_weighted(y, class_weight, sample_weight):
         codes = np.unique(y, return_inverse=True)[1]
         return balanced(np.bincount(codes, weights=sample_weight))[codes] * sample_weight
     weight = compute_sample_weight(class_weight, y)
+    bad = ~((weight >= 0) & (weight < np.inf))
+    if bad.any():
+        raise ValueError(
+            "The weights in class_weight must be finite and not negative, got "
+            f"{weight[bad][0]:g} for one. Give a class a weight >= 0, or use 'balanced'."
+        )
+    if not weight.any():
+        raise ValueError(
+            "All weights in class_weight are zero, so no row counts. Give at least one class a "
+            "weight > 0."
+        )
     return weight if sample_weight is None else weight * sample_weight
 
 
@@ -306,6 +317,8 @@ def numeric(y, name="y"):
     y = y.toarray() if hasattr(y, "toarray") else y if hasattr(y, "dtype") else np.asarray(y)
     is_object = y.dtype.kind == "O"
     try:
+        if y.dtype.kind in "mM":
+            raise TypeError("numpy would count dates and durations in units of its own")
         values = y.astype(np.float64, copy=False)
         if is_object and np.isnan(values).any():
             row = int(np.argwhere(np.isnan(values))[0][0])

@@ -23,8 +23,10 @@ def checked(estimator, X, y="no_validation", **options):
     ValueError
         For missing and infinite values: how many, where the first one is, and what would do.
     """
+    refuse_times(X)
     try:
-        return validate_data(estimator, X, y, accept_sparse="csr", dtype=DTYPES, **options)
+        with np.errstate(over="ignore", invalid="ignore"):
+            return validate_data(estimator, X, y, accept_sparse="csr", dtype=DTYPES, **options)
     except ValueError as error:
         said = str(error).partition("\n")[0]
         if "contains NaN" not in said and "contains infinity" not in said:
@@ -76,6 +78,16 @@ def _bad(values, is_missing: bool):
     if is_missing:
         return np.asarray(pd.isna(values)).reshape(np.shape(values))
     return np.isinf(values)
+
+
+def refuse_times(X) -> None:
+    """Refuse an array of dates or durations, which numpy would count in units of its own."""
+    dtype = getattr(X, "dtype", None)
+    if isinstance(dtype, np.dtype) and dtype.kind in "mM":
+        raise ValueError(
+            f"X holds dates or durations ({dtype}), not numbers. Make numbers of them before the "
+            "neuron: days since a start, the month, the day of the week."
+        )
 
 
 def refuse_dates(X) -> None:

@@ -17,7 +17,7 @@ import numpy as np
 from ..kernels import Single
 from ..objective import Objective
 from .base import Iterate
-from .line_search import backtrack, foreseen
+from .line_search import backtrack, foreseen, is_foretold
 from .linear_algebra import SpdSolver, dot
 from .memory import Memory
 
@@ -45,8 +45,6 @@ class Descent:
         Contraction of the decrement expected of the first step.
     hessian_cost : float, default=0
         Price of a pass with a Hessian beyond one without, in passes without.
-    probe : Objective, default=None
-        Rows on which a step's largest change of z is looked up; None for those of `objective`.
     """
 
     objective: Objective
@@ -54,7 +52,6 @@ class Descent:
     factor: SpdSolver | None = None
     prior: float = 0.5
     hessian_cost: float = 0.0
-    probe: Objective | None = None
 
     def __post_init__(self):
         # Where the loss is not convex its Hessian may be negative; Gauss-Newton's never is.
@@ -78,6 +75,7 @@ class Descent:
         else:
             value, gradient = objective.value_and_gradient(theta, self.single)
         step_size = np.nan
+        confirmed = False
         for _ in range(MAX_STEPS):
             if self._rows_are_too_coarse(float(value.sum()), theta):
                 self.single &= ~Single.ROWS
@@ -94,11 +92,15 @@ class Descent:
                 self.earlier = ratio
             enough = total <= 1e-3 * objective.rounding
             if not enough and total * expected <= allowed:
-                shift = (self.probe or objective).largest_shift(step)
+                shift = objective.largest_shift(step)
                 # The change of curvature along the step alone allows that contraction.
                 expected = max(expected, min(1.0, shift**2))
                 enough = total * expected <= allowed and foreseen(objective.pair, shift)
+            if confirmed and total <= allowed:
+                current.gap, current.last = 2 * total, True
             yield current
+            if current.last:
+                return
             if enough:
                 end = theta + step
                 yield Iterate(
@@ -127,6 +129,12 @@ class Descent:
                 self.previous = None
                 continue
             new, value, new_gradient, hessian, taken = found
+            # Where curvature jumps, only a step that was looked at tells what is left.
+            confirmed = (
+                objective.pair.quadratic_pieces
+                and total * expected <= allowed
+                and is_foretold(current.value, total, value, objective.rounding)
+            )
             step_size = float(taken.max())
             self.previous = total if taken.min() >= 0.5 else None
             if hessian is not None:

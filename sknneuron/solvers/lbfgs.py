@@ -47,7 +47,6 @@ class LBFGS(Solver):
             factor=stages.factor,
             prior=stages.prior,
             hessian_cost=hessian_cost(objective.shape[1]),
-            probe=stages.probe,
         )
         for iterate in descent.iterate(stages.theta):
             if not iterate.value <= goal.null_value:

@@ -11,6 +11,9 @@ SUFFICIENT_DECREASE = 1e-4
 MAX_TRIALS = 40
 # Most that a step may move any row's z if nobody looks at its end.
 MOST_UNSEEN = 1.0
+# Share of a step's decrement by which the objective may fall more or less than that, and the
+# quadratic model still be right.
+MOST_OFF = 0.1
 
 
 def backtrack(
@@ -101,3 +104,9 @@ def foreseen(pair, shift: float) -> bool:
     loss beyond all bounds at the end. Where curvature jumps, a step of any length may do that.
     """
     return not pair.quadratic_pieces and shift <= MOST_UNSEEN
+
+
+def is_foretold(before: float, decrement: float, value, rounding: float) -> bool:
+    """Whether a step lowered the objective by its decrement, as where no curvature changed."""
+    fall = before - sum(value.tolist())
+    return abs(fall - decrement) <= MOST_OFF * decrement + rounding

@@ -50,7 +50,7 @@ class SpdSolver:
         """Factor of H scaled to a unit diagonal, with a ridge if need be; and the scale."""
         diagonal = H.diagonal()
         # A parameter without curvature keeps a unit pivot, and with its zero gradient stays put.
-        least = 1e-30 * max(float(diagonal.max(initial=0.0)), TINY)
+        least = max(1e-30 * float(diagonal.max(initial=0.0)), TINY)
         inverse = 1 / np.sqrt(np.maximum(diagonal, least))
         factor, ridge = _factor_with_ridge(H * inverse * inverse[:, None])
         self.ridge = max(self.ridge, ridge)

@@ -9,16 +9,13 @@ import numpy as np
 from ..objective import Objective
 from .base import Iterate, Solver
 from .descent import newton_solver
-from .line_search import backtrack, foreseen
+from .line_search import backtrack, foreseen, is_foretold
 from .linear_algebra import TINY, dot
 
 # Most that a step is bent, as a share of its length.
 MOST_BENT = 0.5
 # Ratio of two decrements below which Newton's steps contract as they should.
 CONTRACTING = 0.1
-# Share of a step's decrement by which the objective may fall more or less than that, and the
-# quadratic model still be right.
-MOST_OFF = 0.1
 
 
 class Newton(Solver):
@@ -89,8 +86,9 @@ class Newton(Solver):
                 value, gradient, hessian = objective.value_gradient_hessian(theta, gauss_newton)
                 previous = np.nan
                 continue
-            # The factor at hand tells what is left where steps have begun to contract.
-            order = 1 if left <= target and ratio <= CONTRACTING else 2
+            # Where curvature jumps, the factor at hand tells what is left only once steps contract.
+            factor_serves = ends_unseen or ratio <= CONTRACTING
+            order = 1 if left <= target and factor_serves else 2
             found = backtrack(
                 objective, theta, step, value, decrement, order=order, gauss_newton=gauss_newton
             )
@@ -162,9 +160,10 @@ def unforeseen(pair, shift: float, bent: float) -> float:
 def expected_contraction(pair, ratio: float) -> float:
     """What a full step will shrink the decrement by, from what the last one did.
 
-    Ratios square from step to step where the curvature is continuous.
+    Ratios square from step to step where the curvature is continuous. In a tail that falls by more
+    than an exponential (probit, cloglog) they do not: far out a step changes most of it.
     """
-    if pair.quadratic_pieces or not pair.convex:
+    if pair.self_concordance is None or not pair.convex:
         return min(1.0, 3 * ratio)
     return min(1.0, 3 * ratio, max(10 * ratio**2, 1e-6))
 
@@ -188,9 +187,3 @@ def is_whole(taken, decrement, rounding: float) -> bool:
         return True
     of_groups = zip(lengths, decrement.tolist(), strict=True)
     return all(length == 1 or gain <= rounding for length, gain in of_groups)
-
-
-def is_foretold(before: float, decrement: float, value, rounding: float) -> bool:
-    """Whether a step lowered the objective by its decrement, as where no curvature changed."""
-    fall = before - sum(value.tolist())
-    return abs(fall - decrement) <= MOST_OFF * decrement + rounding

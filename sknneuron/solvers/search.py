@@ -184,7 +184,8 @@ class Search:
 
     def _by_chance(self, lowest):
         """About what weights that fit noise gain: half its loss per row and weight, and as much."""
-        return lowest * self.sample.size / self.sample.n_rows
+        # Losses of positive levels may be below zero.
+        return np.abs(lowest) * self.sample.size / self.sample.n_rows
 
     def _affordable_starts(self) -> int:
         """How many starts may be taken down; a wide problem pays for each of their Hessians."""

@@ -76,7 +76,6 @@ class StagedStart:
         self.theta = None
         self.factor: SpdSolver | None = None
         self.prior = 0.5
-        self.probe: Objective | None = None
 
     def iterate(self, theta) -> Iterator[Iterate]:
         """Yield the iterates of all stages."""
@@ -103,7 +102,7 @@ class StagedStart:
         # The preconditioner is the Hessian where that led: on the way there it changes by more than
         # so many rows leave in doubt.
         theta, factor = yield from self._stage(last, theta, relative)
-        self.theta, self.probe, self.factor = theta, last, factor
+        self.theta, self.factor = theta, factor
         effective = self._effective_rows(last, theta)
         if effective < last.source.n_rows / 5:
             # Few rows carry the curvature: what these rows say of it is too rough.

@@ -5,6 +5,8 @@ import numpy as np
 import pytest
 from scipy import sparse
 
+from sknneuron import NeuronRegressor
+from sknneuron.losses import Tweedie
 from sknneuron.objective import Objective
 from sknneuron.pairs import make_pair
 from sknneuron.penalties import ElasticNet
@@ -454,3 +456,16 @@ def test_soft_pair_has_the_derivatives_of_its_loss_and_no_kink_left_for_a_small_
     np.testing.assert_allclose(curvature, (high[1] - low[1]) / (2 * h), atol=1e-6)
     sharp, narrow = pair.derivatives(y, z, 1), SoftPair(pair, 1e-4).derivatives(y, z, 1)
     np.testing.assert_allclose(narrow[0], sharp[0], atol=1e-3)
+
+
+@pytest.mark.parametrize("power", [-1.0, 0.0, 3.0])
+@pytest.mark.parametrize("n_rows", [40, 3000])
+def test_objectives_below_zero(power, n_rows):
+    """Losses of positive levels have arbitrary zeros: the lowest end is the lowest all the same."""
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((n_rows, 3))
+    level = np.exp(X @ [0.5, -1.0, 0.25])
+    y = level * np.exp(0.1 * rng.standard_normal(n_rows))
+    neuron = NeuronRegressor("exp", Tweedie(power), alpha=0, random_state=0).fit(X, y)
+    assert neuron.converged_
+    assert neuron.objective_ < np.mean(Tweedie(power)(y, level)) < 0

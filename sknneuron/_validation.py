@@ -27,11 +27,12 @@ def checked(estimator, X, y="no_validation", **options):
     try:
         with np.errstate(over="ignore", invalid="ignore"):
             return validate_data(estimator, X, y, accept_sparse="csr", dtype=DTYPES, **options)
-    except ValueError as error:
+    except (TypeError, ValueError) as error:
         said = str(error).partition("\n")[0]
-        if "contains NaN" not in said and "contains infinity" not in said:
+        # The second is what pandas.NA among labels makes of it.
+        is_missing = "contains NaN" in said or "value of NA is ambiguous" in said
+        if not is_missing and "contains infinity" not in said:
             raise
-        is_missing = "contains NaN" in said
         # Of labels that are words scikit-learn does not say that they are y.
         name, values = ("X", X) if said.startswith("Input X") else ("y", y)
         where = _where(values, name, is_missing)

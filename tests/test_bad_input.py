@@ -328,6 +328,13 @@ CASES = [
     ("negative alpha", regressor(alpha=-1), fit(), ValueError, "'alpha' parameter.*Got -1"),
     ("alpha as a string", regressor(alpha="1"), fit(), ValueError, "'alpha' parameter.*Got '1'"),
     (
+        "pandas.NA among labels",
+        classifier(),
+        fit_labels(y=pd.Series([None, *np.where(LABELS[1:], "a", "b")], dtype="string")),
+        ValueError,
+        "Input y contains NaN: 1 value, the first in row 0",
+    ),
+    (
         "dates in X",
         regressor(),
         fit(X=np.full((40, 3), np.datetime64("2020-01-01"))),

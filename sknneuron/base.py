@@ -27,8 +27,9 @@ from ._sklearn_compat import CallbackSupportMixin, PictureMixin, parameter_names
 from ._targets import ClassEncoder, ValueEncoder
 from ._tracking.hook import tracked
 from ._validation import checked
+from .coordinates import Coordinates
 from .history import History
-from .objective import Coordinates, Objective
+from .objective import Objective
 from .penalties import ElasticNet
 from .solvers import SOLVERS, Iterate, Solver, make_solver
 from .solvers.stochastic import Stochastic

@@ -10,35 +10,16 @@ with `weights` (n_neurons, n_features) and `bias` (n_neurons,). All sums are flo
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Flag, auto
-from functools import reduce
 
 import numpy as np
 from scipy import sparse
 
-from ._csr import transposed, with_ones, with_values
+from ._csr import with_values
+from .hessians import separable_hessian, softmax_hessian
 from .pairs import Pair
-
-# Of a matrix that is multiplied by itself: what stays in a core's cache, and the fewest rows that
-# are worth adding up what comes of them.
-STRIP_BYTES = 1 << 19
-LEAST_STRIP = 1024
-# If no more than this share of the rows has curvature, it pays to gather them.
-MOST_CURVED = 0.8
-# Bytes of a row from which on it is quicker multiplied by itself, by so few neurons' weights.
-LONG_ROW, FEW_NEURONS = 256, 3
-# Elements of what numpy's matmul returns up to which it keeps other threads from the interpreter.
-MATMUL_HOLDS = 500
-# numpy >= 2 has it.
-vecdot: Callable | None = getattr(np, "vecdot", None)
-# Bytes from row to row between which reading a block before its products saves up to a third.
-READ_AHEAD = 512, 4096
-# Rows whose products are added in float32 before float64 takes over.
-SINGLE_ROWS = 4096
-# Elements of the rows whose deviations are squared at once: they stay in the cache.
-MOMENT_ELEMENTS = 1 << 16
+from .products import as_float64, gradient_sums, product, transposed_product, weighted_sum
 
 
 class Single(Flag):
@@ -115,8 +96,8 @@ class LossSums:
         shift = None if self.center_rows else self.center
         dtype = np.float32 if Single.HESSIAN in self.single else np.float64
         if self.pair.coupled:
-            return loss, gradient, _softmax_hessian(X, d, sample_weight, shift, dtype)
-        return loss, gradient, _separable_hessian(X, d, shift, dtype)
+            return loss, gradient, softmax_hessian(X, d, sample_weight, shift, dtype)
+        return loss, gradient, separable_hessian(X, d, shift, dtype)
 
 
 @dataclass(frozen=True)
@@ -224,7 +205,7 @@ class WorkingSums:
         hessians = []
         for k in range(len(self.columns)):
             part, center = self._columns(X, k)
-            hessians.append(_separable_hessian(part, d[:, k : k + 1], center)[0])
+            hessians.append(separable_hessian(part, d[:, k : k + 1], center)[0])
         return *sums, *hessians
 
     def _columns(self, X, k):
@@ -307,236 +288,6 @@ class ClassWeights:
         return (np.bincount(y, sample_weight, self.n_classes).astype(np.float64),)
 
 
-def column_moments(X, about_mean: bool, weight=None):
-    """Mean of each column, and its mean squared deviation from that, or from zero."""
-    total = X.shape[0] if weight is None else weight.sum()
-    weight = np.ones(X.shape[0]) if weight is None else weight
-    if sparse.issparse(X):
-        X = as_float64(X)
-        mean, mean_square = weight @ X / total, weight @ X.multiply(X) / total
-        return mean, np.maximum(mean_square - mean**2, 0) if about_mean else mean_square
-    n_rows = max(1, MOMENT_ELEMENTS // X.shape[1])
-    blocks = [slice(start, start + n_rows) for start in range(0, len(X), n_rows)]
-    # A product with ones is a sum down the columns, at half the price of numpy's own.
-    mean = sum(weight[rows].dot(as_float64(X[rows])) for rows in blocks) / total
-    center = mean if about_mean else np.zeros_like(mean)
-    squares = np.zeros(X.shape[1])
-    for rows in blocks:
-        deviation = X[rows] - center
-        deviation *= deviation
-        squares += weight[rows].dot(deviation)
-    return mean, squares / total
-
-
-def _sum_of_rows(terms, sample_weight):
-    return np.add.reduce(terms, axis=0) if sample_weight is None else sample_weight @ terms
-
-
-def weighted_sum(X, weights, bias):
-    """z, (n_rows, n_neurons)."""
-    weights = weights.astype(X.dtype, copy=False)
-    if vecdot is not None and _is_quicker_by_rows(X, len(weights)):
-        z = np.array([vecdot(X, w) for w in weights]).T
-    elif isinstance(X, np.ndarray):
-        read_ahead(X)
-        # A neuron's z lie together: what is done row by row then runs over long vectors.
-        z = product(weights, X.T).T if len(weights) > 1 else product(X, weights.T)
-    else:
-        z = X @ weights.T
-    z += bias
-    return z
-
-
-def _is_quicker_by_rows(X, n_neurons: int) -> bool:
-    """Whether to multiply one row after the other, as they come from memory.
-
-    A product goes along several rows at once, in steps that processors do not foresee. With fewer
-    rows than that numpy would hold the interpreter.
-    """
-    return (
-        isinstance(X, np.ndarray)
-        and n_neurons <= FEW_NEURONS
-        and len(X) > MATMUL_HOLDS
-        and X.strides == (X.shape[1] * X.itemsize, X.itemsize)
-        and X.strides[0] >= LONG_ROW
-    )
-
-
-def sums_and_targets(pair, X, y, weights, bias):
-    """z and the targets, both in float32 where the rows are and the pair can do with it."""
-    z = weighted_sum(X, weights, bias)
-    if z.dtype != np.float32:
-        return z, y
-    return (z, y.astype(np.float32)) if pair.in_single else (z.astype(np.float64), y)
-
-
-def read_ahead(X):
-    """Bring rows from memory into the cache, where a product would be slow to do so.
-
-    Products with a vector go along several rows at once, in steps that are too long to be foreseen
-    and too short to be worth it. What owns its numbers is a copy, and was written a moment ago.
-    """
-    least, most = READ_AHEAD
-    if isinstance(X, np.ndarray) and not X.flags.owndata and least <= X.strides[0] <= most:
-        np.maximum.reduce(X, axis=None)
-
-
-def as_float64(X):
-    # In the block, which then sits in the cache: float32 rows are read at half the price and
-    # computed with at full precision. A no-op for float64.
-    return X if X.dtype == np.float64 else X.astype(np.float64)
-
-
-def product(a, b):
-    """``a @ b``; of arrays in a way that lets other threads go on meanwhile.
-
-    numpy's matmul holds the interpreter where what comes of it has few elements, as a gradient has:
-    threads would wait for each other.
-    """
-    if type(a) is type(b) is np.ndarray:
-        return a.dot(b)
-    return a @ b
-
-
-def transposed_product(X, r):
-    """``r.T @ X`` as a dense array."""
-    if sparse.issparse(X):
-        return np.ascontiguousarray((transposed(X) @ r).T)
-    return product(r.T, X)
-
-
-def gradient_sums(X, r):
-    gradient = np.zeros((r.shape[1], X.shape[1] + 1))
-    gradient[:, -1] = r.sum(axis=0)
-    if X.dtype == r.dtype:
-        gradient[:, :-1] = transposed_product(X, r)
-        return gradient
-    r = r.astype(X.dtype)
-    for start in range(0, len(X), SINGLE_ROWS):
-        rows = slice(start, start + SINGLE_ROWS)
-        gradient[:, :-1] += product(r[rows].T, X[rows])
-    return gradient
-
-
-def _scaled_rows(X, d):
-    """``diag(d) @ X`` of a CSR matrix; scipy's own product takes three times as long."""
-    return with_values(X, X.data * np.repeat(d, np.diff(X.indptr)))
-
-
-def _squares(X):
-    """The entries' squares; where one is made up of several, that takes scipy's own product."""
-    return with_values(X, X.data**2) if X.has_canonical_format else X.multiply(X).tocsr()
-
-
-def _separable_hessian(X, d, center, dtype=np.float64):
-    """One matrix per neuron, ``[X 1].T @ diag(d_k) @ [X 1]``."""
-    # Where curvature is negative a strip is held twice: centred, and times its curvature.
-    is_held_twice = isinstance(X, np.ndarray) and d.min(initial=0.0) < 0
-    strips = _strips(X, (4 if is_held_twice else 1) * X.shape[1])
-    return reduce(np.add, (_hessians_of(X[s], d[s], center, dtype) for s in strips))
-
-
-def _strips(X, n_columns: int) -> list[slice]:
-    """Slices of a block's rows, for matrices with so many columns."""
-    if sparse.issparse(X):
-        return [slice(None)]
-    step = max(LEAST_STRIP, STRIP_BYTES // (8 * max(n_columns, 1)))
-    return [slice(start, start + step) for start in range(0, len(X), step)]
-
-
-def _centred(X, center, dtype, is_own: bool = False):
-    """``X - center``, of numpy's rows in `dtype`; in place where X is a copy of one's own."""
-    if not isinstance(X, np.ndarray):
-        return X - center
-    if X.dtype == dtype:
-        center = center.astype(dtype, copy=False)
-        return np.subtract(X, center, out=X) if is_own else X - center
-    return np.subtract(X, center, out=np.empty(X.shape, dtype), casting="same_kind")
-
-
-def _hessians_of(X, d, center, dtype=np.float64):
-    if sparse.issparse(X):
-        return _sparse_hessians(X, d)
-    n_features, n_neurons = X.shape[1], d.shape[1]
-    hessian = np.empty((n_neurons, n_features + 1, n_features + 1))
-    if center is not None:
-        is_host = isinstance(X, np.ndarray)
-        if is_host and n_neurons == 1 and np.count_nonzero(d) < MOST_CURVED * len(d):
-            # Rows on the flat side of a kink count for nothing.
-            curved = np.flatnonzero(d)
-            X, d = X.take(curved, axis=0) if X.flags.c_contiguous else X[curved], d[curved]
-            X = _centred(X, center, dtype, is_own=True)
-        else:
-            X = _centred(X, center, dtype)
-        if is_host and n_neurons == 1 and d.min(initial=0.0) >= 0:
-            # The copy can be scaled where it lies.
-            root = np.sqrt(d[:, 0]).astype(dtype, copy=False)
-            X *= root[:, None]
-            hessian[0, :-1, :-1] = product(X.T, X)
-            hessian[0, -1, :-1] = hessian[0, :-1, -1] = product(root, X)
-            hessian[0, -1, -1] = d.sum()
-            return hessian
-    for k in range(n_neurons):
-        dk = d[:, k]
-        if dk.min() >= 0:
-            scaled = X * np.sqrt(dk).astype(X.dtype, copy=False)[:, None]
-            hessian[k, :-1, :-1] = product(scaled.T, scaled)
-        else:
-            hessian[k, :-1, :-1] = product((X * dk[:, None]).T, X)
-        hessian[k, -1, :-1] = hessian[k, :-1, -1] = transposed_product(X, dk)
-        hessian[k, -1, -1] = dk.sum()
-    return hessian
-
-
-def _sparse_hessians(X, d):
-    X1 = with_ones(X)
-    hessians = [(transposed(X1) @ _scaled_rows(X1, dk)).toarray(order="C") for dk in d.T]
-    # Of thousands of columns a copy is dear.
-    return hessians[0][None] if len(hessians) == 1 else np.stack(hessians)
-
-
-def _softmax_hessian(X, probability, weight, center, dtype=np.float64):
-    """Blocks ``[X 1].T @ diag(p_k (delta_kl - p_l)) @ [X 1]`` as one matrix, neuron by neuron."""
-    n_neurons = probability.shape[1]
-    size = n_neurons * (X.shape[1] + 1)
-    products = np.zeros((size, size))
-    for s in _strips(X, size):
-        root = None if weight is None else np.sqrt(weight[s])
-        products += _class_products(X[s], probability[s], root, center, dtype)
-    return softmax_hessian(products, n_neurons, X.shape[1] + 1)
-
-
-def _class_products(X, probability, root, center, dtype):
-    """``A.T @ A`` with ``A = root [p_1 [X 1], ..., p_K [X 1]]``."""
-    n_neurons = probability.shape[1]
-    if sparse.issparse(X):
-        X = X.toarray()
-    elif center is not None:
-        X = _centred(X, center, dtype)
-    X1 = np.empty((X.shape[0], X.shape[1] + 1), dtype)
-    X1[:, :-1] = X
-    X1[:, -1] = 1
-    if root is not None:
-        probability = root[:, None] * probability
-    A = probability.astype(dtype, copy=False)[:, :, None] * X1[:, None, :]
-    A = A.reshape(len(X1), n_neurons * X1.shape[1])
-    return product(A.T, A)
-
-
-def softmax_hessian(products, n_neurons: int, size: int):
-    """Blocks ``sum_i s p_k (delta_kl - p_l) x x'`` from the products ``sum_i s p_k p_l x x'``.
-
-    The probabilities of a row sum to one, so a row of blocks of the products does to
-    ``sum_i s p_k x x'``. The products are overwritten.
-    """
-    blocks = products.reshape(n_neurons, size, n_neurons, size)
-    totals = blocks.sum(axis=2)
-    np.negative(products, out=products)
-    for k, total in enumerate(totals):
-        blocks[k, :, k] += total
-    return products[None]
-
-
 @dataclass(frozen=True)
 class EnvelopeGap:
     """Sum of ``loss(z) + loss*(g) - g z`` with g the slope of the loss's Moreau envelope at z.
@@ -557,3 +308,20 @@ class EnvelopeGap:
         at_prox = self.pair.derivatives(y, z - self.width * g, 0)[0]
         gap = np.maximum(loss - at_prox - self.width * g * g, 0.0)
         return (gap.sum(axis=0) if sample_weight is None else sample_weight @ gap,)
+
+
+def _sum_of_rows(terms, sample_weight):
+    return np.add.reduce(terms, axis=0) if sample_weight is None else sample_weight @ terms
+
+
+def sums_and_targets(pair, X, y, weights, bias):
+    """z and the targets, both in float32 where the rows are and the pair can do with it."""
+    z = weighted_sum(X, weights, bias)
+    if z.dtype != np.float32:
+        return z, y
+    return (z, y.astype(np.float32)) if pair.in_single else (z.astype(np.float64), y)
+
+
+def _squares(X):
+    """The entries' squares; where one is made up of several, that takes scipy's own product."""
+    return with_values(X, X.data**2) if X.has_canonical_format else X.multiply(X).tocsr()

@@ -19,12 +19,14 @@ import numpy as np
 
 from .activations import Activation
 from .block import MAX_ENTRIES
-from .kernels import Single, column_moments
+from .coordinates import FAR_FROM_ZERO, N_COORDINATE_ROWS
+from .kernels import Single
 from .layer_block import LayerBlock
 from .layer_kernels import LayerCurvature, LayerGradient, LayerSums, combined
-from .objective import FAR_FROM_ZERO, N_COORDINATE_ROWS, Objective
+from .objective import Objective
 from .pairs import Pair
 from .penalties import ElasticNet
+from .products import column_moments
 
 # Levels of a saturated neuron can lie as close together as 1e-300: squared they would be gone.
 LEAST_SCALE = 1e-120

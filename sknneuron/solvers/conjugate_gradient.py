@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..kernels import transposed_product
 from ..objective import Objective
+from ..products import transposed_product
 from .base import Iterate
 from .linear_algebra import dot
 

@@ -9,8 +9,8 @@ import numpy as np
 from scipy import linalg, sparse
 from scipy.linalg import lapack
 
-from ..kernels import product
 from ..objective import Objective
+from ..products import product
 from .base import Iterate
 from .frame import Frame, LinearFit
 from .least_norm import doubtful_rank, least_norm, taking_part

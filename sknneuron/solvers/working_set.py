@@ -7,7 +7,7 @@ from functools import reduce
 
 import numpy as np
 
-from ..objective import Coordinates, Objective
+from ..objective import Objective
 from ..sources import ArraySource
 
 # So many features and fewer are all in the working set at once.
@@ -142,7 +142,7 @@ class WorkingSet:
 
 def restricted(objective: Objective, columns) -> Objective:
     """The objective over some columns of rows in memory, in the same coordinates."""
-    source, coordinates = objective.source, objective.coordinates
+    source = objective.source
     part = ArraySource(
         source.X[:, columns], source.y, source.sample_weight, n_threads=source.n_threads
     )
@@ -152,7 +152,5 @@ def restricted(objective: Objective, columns) -> Objective:
         objective.penalty,
         objective.n_neurons,
         fit_intercept=objective.fit_intercept,
-        coordinates=Coordinates(
-            coordinates.center[columns], coordinates.scale[columns], coordinates.center_rows
-        ),
+        coordinates=objective.coordinates.only(columns),
     )

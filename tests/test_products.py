@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from sknneuron import kernels
-from sknneuron.kernels import gradient_sums, weighted_sum
+from sknneuron import products
+from sknneuron.products import gradient_sums, weighted_sum
 
 
 @pytest.mark.parametrize("has_vecdot", [True, False])
@@ -16,7 +16,7 @@ from sknneuron.kernels import gradient_sums, weighted_sum
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_products_of_rows(n_rows, n_features, order, n_neurons, has_vecdot, dtype, monkeypatch):
     if not has_vecdot:
-        monkeypatch.setattr(kernels, "vecdot", None)
+        monkeypatch.setattr(products, "vecdot", None)
     rng = np.random.default_rng(0)
     X = rng.standard_normal((n_rows, n_features)).astype(dtype)
     rows = {

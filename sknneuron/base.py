@@ -45,6 +45,8 @@ SMALL = 1 << 19
 SMALL_MATRIX = 8192
 SMALL_PRODUCT = 200_000
 SMALL_FACTOR = 64
+# Mixed into a whole random_state: rows may have been drawn from the number itself.
+DRAWS_OF_NEURONS = 0x6E6575726F6E
 # Sizes of columns between which their squares, and the squares of those, can be computed with.
 TINY, LARGE = 1e-140, 1e150
 
@@ -296,8 +298,8 @@ class BaseNeuron(
 
     def _seed(self) -> int:
         if isinstance(self.random_state, Integral):
-            # As good as a number that a generator draws from it, which takes as long as a pass.
-            return int(self.random_state)
+            mixed = np.random.SeedSequence([int(self.random_state), DRAWS_OF_NEURONS])
+            return int(mixed.generate_state(1)[0])
         return check_random_state(self.random_state).randint(np.iinfo(np.int32).max)
 
     def _weights_2d(self):

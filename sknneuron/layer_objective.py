@@ -52,12 +52,15 @@ class LayerCoordinates:
     output_scale: np.ndarray
 
     @classmethod
-    def of(cls, source, pair: Pair, targets) -> LayerCoordinates:
+    def of(cls, source, pair: Pair, targets, alpha: float) -> LayerCoordinates:
         """From at most `N_COORDINATE_ROWS` rows and their weights.
 
         Weights count, unlike in a neuron's coordinates: where there are several valleys, the start
         decides which one is found, and a weight of k is to be k copies there as well. `targets` are
         the y and weights that the best output bias follows from.
+
+        What curves the objective along a weight is the variance of its column and the penalty
+        `alpha`, which in small units is far the larger one: the scale is that of both together.
         """
         rows = source.spread(N_COORDINATE_ROWS)
         weight = rows.sample_weight
@@ -68,8 +71,9 @@ class LayerCoordinates:
         size = np.abs(center)
         constant = ~(scale > 1e-12 * size)
         scale[constant] = np.where(size[constant] > 0, size[constant], 1.0)
+        scale = np.hypot(np.maximum(scale, LEAST_SCALE), np.sqrt(alpha))
         bias = np.atleast_1d(pair.null_bias(*targets))
-        return cls(center, np.maximum(scale, LEAST_SCALE), bias, _output_scale(rows, bias, pair))
+        return cls(center, scale, bias, _output_scale(rows, bias, pair))
 
     @property
     def center_rows(self) -> bool:
@@ -136,7 +140,7 @@ class LayerObjective(Objective):
         self.n_neurons = n_neurons
         self._n_outputs = n_outputs
         self.fit_intercept = True
-        self.coordinates = coordinates or LayerCoordinates.of(source, pair, self._targets())
+        self.coordinates = coordinates or LayerCoordinates.of(source, pair, self._targets(), alpha)
         self.n_features = source.n_features
         self.neuron_size = self.n_features + 1
         self.n_hidden = n_neurons * self.neuron_size

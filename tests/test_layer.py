@@ -455,6 +455,22 @@ def test_odd_columns_give_finite_weights(solver):
         assert layer.objective_ <= layer.history_["objective"][0] * (1 + 1e-3), name
 
 
+@pytest.mark.filterwarnings("ignore::sknneuron.NeuronWarning")
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("unit", [1e-4, 1e-8, 1e-16, 1e-45])
+@pytest.mark.parametrize("solver", LAYER_SOLVERS)
+def test_a_column_in_small_units_is_left_aside_and_the_others_are_learnt(solver, unit):
+    """The penalty on its weights is all that curves the objective along them, by 1e-4 / unit**2."""
+    rng = np.random.default_rng(2)
+    X = rng.standard_normal((200, 3))
+    y = X[:, 0] + 0.5 * X[:, 1] > 0
+    for seed in range(5):
+        layer = NeuronLayer(4, solver=solver, random_state=seed)
+        without = layer.fit(X[:, :2], y).objective_
+        beside = layer.fit(X * [1, 1, unit], y).objective_
+        assert beside < without + 0.1, seed
+
+
 def test_goes_through_skops_with_the_trusted_types():
     skops = pytest.importorskip("skops.io")
     X, y = load_iris(return_X_y=True)

@@ -183,9 +183,11 @@ def test_coordinates_count_a_weight_of_k_as_k_rows():
     copies = ArraySource(np.repeat(source.X, k, axis=0), np.repeat(source.y, k))
     pair = make_pair("softmax", "log_loss", classifier=True)
     for name, value in (
-        LayerCoordinates.of(weighted, pair, (weighted.y, weighted.sample_weight)).state().items()
+        LayerCoordinates.of(weighted, pair, (weighted.y, weighted.sample_weight), 0.0)
+        .state()
+        .items()
     ):
-        expected = LayerCoordinates.of(copies, pair, (copies.y, None)).state()[name]
+        expected = LayerCoordinates.of(copies, pair, (copies.y, None), 0.0).state()[name]
         assert_allclose(value, expected, rtol=1e-12, err_msg=name)
 
 

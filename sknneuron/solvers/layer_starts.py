@@ -77,7 +77,7 @@ class Starts:
         scale, center = objective.coordinates.scale, objective.coordinates.center
         hidden = rng.standard_normal((n, objective.neuron_size))
         # A penalty that outweighs a column will hold its weight near zero: begin there.
-        hidden[:, :-1] /= 1 + objective.split(objective.l2)[0][0, :-1]
+        hidden[:, :-1] *= 1 - objective.split(objective.l2)[0][0, :-1]
         shift = rng.uniform(-THRESHOLDS, THRESHOLDS, n)
         coef = hidden[:, :-1] / scale
         z = objective.watched.X @ coef.T - coef @ center

@@ -7,6 +7,7 @@ from abc import ABCMeta, abstractmethod
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, nullcontext
 from numbers import Integral
+from threading import Lock
 
 import numpy as np
 import pandas as pd
@@ -45,8 +46,6 @@ SMALL = 1 << 19
 SMALL_MATRIX = 8192
 SMALL_PRODUCT = 200_000
 SMALL_FACTOR = 64
-# Mixed into a whole random_state: rows may have been drawn from the number itself.
-DRAWS_OF_NEURONS = 0x6E6575726F6E
 # Sizes of columns between which their squares, and the squares of those, can be computed with.
 TINY, LARGE = 1e-140, 1e150
 
@@ -298,8 +297,7 @@ class BaseNeuron(
 
     def _seed(self) -> int:
         if isinstance(self.random_state, Integral):
-            mixed = np.random.SeedSequence([int(self.random_state), DRAWS_OF_NEURONS])
-            return int(mixed.generate_state(1)[0])
+            return first_draw(int(self.random_state))
         return check_random_state(self.random_state).randint(np.iinfo(np.int32).max)
 
     def _weights_2d(self):
@@ -514,6 +512,19 @@ class BaseNeuron(
         tags.input_tags.sparse = True
         tags.array_api_support = True
         return tags
+
+
+_generator, _lock = np.random.RandomState(0), Lock()
+
+
+def first_draw(seed: int) -> int:
+    """The number that a fresh ``RandomState(seed)`` draws first.
+
+    To make one takes as long as a pass over many rows; to seed one again, next to nothing.
+    """
+    with _lock:
+        _generator.seed(seed)
+        return _generator.randint(np.iinfo(np.int32).max)
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from sklearn import config_context
 from sklearn.base import clone
 
 from sknneuron import NeuronClassifier, NeuronRegressor
+from sknneuron.base import first_draw
 
 
 @pytest.mark.parametrize("estimator", [NeuronRegressor("tanh"), NeuronClassifier()])
@@ -40,3 +41,9 @@ def test_clone_is_unfitted_and_keeps_what_was_asked_for():
     assert list(clone(neuron).fit(X, y).transform(X).columns) == list(neuron.transform(X).columns)
     with pytest.raises(RuntimeError, match="constructor"):
         clone(Stubborn(alpha=1.5))
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2**32 - 1])
+def test_first_draw_is_that_of_a_fresh_generator(seed):
+    fresh = np.random.RandomState(seed)
+    assert first_draw(seed) == fresh.randint(np.iinfo(np.int32).max)

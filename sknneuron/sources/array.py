@@ -21,7 +21,7 @@ MIN_BLOCK_ROWS = 256
 N_LANES = 32
 # Bytes of rows gathered at once: enough that numpy works longer on them than Python, whose lock is
 # handed from thread to thread at each operation, and few enough to stay in a cache.
-GATHERED_BYTES = 1 << 20
+GATHERED_BYTES = 3 << 18
 # Memory for a row of `Gathered`: its number, its weight, and what choosing it took.
 BYTES_PER_GATHERED = 32
 

@@ -108,8 +108,9 @@ def left_of(fit, value, tol):
     return (value(neuron) - value(best)) / (tol * gain + 1e-15)
 
 
+@pytest.mark.parametrize("l1_ratio", [0.0, 0.5])
 @pytest.mark.parametrize("seed", range(40))
-def test_no_row_that_gets_curvature_on_the_way_is_missed(seed):
+def test_no_row_that_gets_curvature_on_the_way_is_missed(seed, l1_ratio):
     """Rows within the margin have no curvature, and one step may bring many of them past it."""
     rng = np.random.default_rng([seed, 3])
     n, p = int(rng.integers(60, 400)), int(rng.integers(10, 50))
@@ -121,13 +122,16 @@ def test_no_row_that_gets_curvature_on_the_way_is_missed(seed):
     alpha, tol = 10 ** rng.uniform(-6, -3), 10.0 ** -rng.integers(4, 11)
 
     def fit(tol):
-        neuron = NeuronClassifier("identity", "squared_hinge", alpha=alpha, tol=tol, max_iter=5000)
+        neuron = NeuronClassifier(
+            "identity", "squared_hinge", alpha=alpha, l1_ratio=l1_ratio, tol=tol, max_iter=5000
+        )
         return neuron.fit(X, y, sample_weight=s)
 
     def value(neuron):
         z = X @ np.ravel(neuron.coef_) + neuron.intercept_[0]
         loss = s @ np.maximum(1 - y * z, 0) ** 2 / s.sum()
-        return loss + 0.5 * alpha * np.sum(neuron.coef_**2)
+        w = np.ravel(neuron.coef_)
+        return loss + alpha * ((1 - l1_ratio) / 2 * w @ w + l1_ratio * np.abs(w).sum())
 
     assert left_of(fit, value, tol) <= 1.5
 

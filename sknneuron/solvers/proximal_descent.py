@@ -11,7 +11,7 @@ from ..objective import Objective
 from ..penalties import least_subgradient
 from .base import Iterate
 from .l1_model import INEXACT, L1Model
-from .line_search import foreseen
+from .line_search import foreseen, is_foretold
 from .working_set import WorkingSet
 
 MAX_STEPS = 500
@@ -98,6 +98,8 @@ class ProximalDescent:
         # Where Hessians are taken: over all rows, or over a subsample.
         self.curvature = self.working
         self.ratio: float | None = None
+        # Whether the last step came out as the model said, which curvature that jumps has to show.
+        self.foretold = not objective.pair.quadratic_pieces
         # Largest change of a slope outside the working set per root of a step's decrement.
         self.sway = np.inf
 
@@ -140,9 +142,10 @@ class ProximalDescent:
             if enough and self._stays_complete(point, step):
                 yield Iterate(step.end, step.smooth, np.nan, self.objective, 1.0, left, last=True)
                 return
-            # A subsample's Hessian costs so little that it is always taken anew.
-            is_dear = self.curvature is self.working
-            keep_hessian = is_dear and (enough or step.shift <= SMALL_SHIFT)
+            # A subsample's Hessian costs so little that it is always taken anew. Where curvature
+            # jumps, a step of any length may change it.
+            serves = self.curvature is self.working and not self.objective.pair.quadratic_pieces
+            keep_hessian = serves and (enough or step.shift <= SMALL_SHIFT)
             taken = self._take(point, step, keep_hessian)
             if taken is None and not point.exact:
                 point = self._renewed(point)
@@ -151,6 +154,10 @@ class ProximalDescent:
                 yield self._stuck(current, step)
                 return
             new, step_size = taken
+            if self.objective.pair.quadratic_pieces:
+                before = current.value + self._l1(point.theta)
+                after = new.value + self.objective.l1_value(new.theta)
+                self.foretold = is_foretold(before, step.decrement, after, self.rounding)
             # Only a whole step in a complete working set tells how fast the next ones lead.
             whole = step_size == 1 and not self.working.missing(
                 point.columns, point.theta, point.gradient
@@ -262,6 +269,7 @@ class ProximalDescent:
     def _gap(self, point: Point, step: Step) -> float:
         """The decrement as an estimate of what is left; nan where it cannot be relied on."""
         sure = step.shift <= 1 or (self.ratio is not None and self.ratio <= 0.1)
+        sure &= self.foretold
         if not sure or self.working.missing(point.columns, point.theta, point.gradient):
             return np.nan
         if not point.exact and self.ratio is None:

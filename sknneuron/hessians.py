@@ -50,14 +50,13 @@ def _hessians_of(X, d, center, dtype=np.float64):
     n_features, n_neurons = X.shape[1], d.shape[1]
     hessian = np.empty((n_neurons, n_features + 1, n_features + 1))
     if center is not None:
-        is_host = isinstance(X, np.ndarray)
+        is_host, is_own = isinstance(X, np.ndarray), False
         if is_host and n_neurons == 1 and np.count_nonzero(d) < MOST_CURVED * len(d):
             # Rows on the flat side of a kink count for nothing.
             curved = np.flatnonzero(d)
             X, d = X.take(curved, axis=0) if X.flags.c_contiguous else X[curved], d[curved]
-            X = _centred(X, center, dtype, is_own=True)
-        else:
-            X = _centred(X, center, dtype)
+            is_own = True
+        X = _centred(X, center, dtype, is_own)
         if is_host and n_neurons == 1 and d.min(initial=0.0) >= 0:
             # The copy can be scaled where it lies.
             root = np.sqrt(d[:, 0]).astype(dtype, copy=False)

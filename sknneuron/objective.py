@@ -252,7 +252,7 @@ class Objective:
         """What float32 rows do to where a descent ends, and to a value, from the watched rows.
 
         An error e of the slope in z moves the end, in the loss, by no more than the mean of
-        ``e^2 / (2 d)``, with the curvature d.
+        ``e^2 / (2 d)``, with the curvature d. Values are off by the mean change of the losses.
         """
         coef, intercept = self.to_weights(theta)
         rows = self.watched

@@ -23,6 +23,7 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from matplotlib.ticker import MaxNLocator
 from sklearn.compose import ColumnTransformer, TransformedTargetRegressor
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.model_selection import GridSearchCV, KFold, cross_val_score, train_test_split
@@ -140,6 +141,8 @@ def draw_training(pipeline, title, path):
     right.plot(history["iteration"], bias - bias[0], "k--", label=f"bias, from {bias[0]:.3g}")
     right.axhline(0, color="0.8", linewidth=0.8, zorder=0)
     right.set(xlabel="iteration", ylabel="weight", title="Strongest weights, and the bias")
+    for ax in (left, right):
+        ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     figure.legend(*right.get_legend_handles_labels(), loc="outside right center", frameon=False)
     figure.suptitle(title)
     figure.savefig(path, dpi=120)

@@ -47,6 +47,8 @@ class Pair:
     self_concordance: ClassVar[float | None] = None
     # Whether z may be float32 where rows are: sums are right but for the rounding of single rows.
     in_single: ClassVar[bool] = False
+    # Whether it is the model of a class's probability where classes are normal, of one covariance.
+    discriminant: ClassVar[bool] = False
 
     def __init__(self, activation: Activation, loss: Loss, convex: bool = False):
         self.activation = activation
@@ -239,6 +241,7 @@ class SigmoidLogLoss(Pair):
 
     self_concordance = 1.0
     in_single = True
+    discriminant = True
 
     def derivatives(self, y, z, order, gauss_newton=False):
         e = _exp_of_minus_abs(z)
@@ -324,6 +327,7 @@ class TanhLogLoss(SigmoidLogLoss):
     """A classifier's tanh: rescaled to (0, 1) it is the sigmoid of 2z."""
 
     self_concordance = 2.0
+    discriminant = False
 
     def slope(self, y, z):
         return 2 * super().slope(y, 2 * z)
@@ -361,6 +365,7 @@ class SoftmaxLogLoss(Pair):
     """``log sum_k exp(z_k) - z_y`` over the neurons of a layer; the curvature given is p itself."""
 
     coupled = True
+    discriminant = True
     # The change is that of the largest difference between two neurons' z.
     self_concordance = 2.0
 

@@ -17,6 +17,7 @@ import numpy as np
 from ..kernels import Single
 from ..objective import Objective
 from .base import Iterate
+from .discriminant import discriminant, is_blank
 from .line_search import backtrack, foreseen, is_foretold
 from .linear_algebra import SpdSolver, dot
 from .memory import Memory
@@ -76,6 +77,7 @@ class Descent:
             value, gradient = objective.value_and_gradient(theta, self.single)
         step_size = np.nan
         confirmed = False
+        blank = self.fresh and is_blank(objective, theta)
         for _ in range(MAX_STEPS):
             if self._rows_are_too_coarse(float(value.sum()), theta):
                 self.single &= ~Single.ROWS
@@ -107,6 +109,9 @@ class Descent:
                     end, current.value - total, np.nan, objective, 1.0, total * expected, last=True
                 )
                 return
+            if blank:
+                longer, blank = discriminant(objective, theta, gradient, step), False
+                step = step if longer is None else longer
             order = 2 if self._hessian_would_pay(total, allowed, ratio) else 1
             found = backtrack(
                 objective,

@@ -131,7 +131,8 @@ class LevenbergMarquardt(Solver):
                 # the end, and they need not be looked for.
                 step, predicted = down.propose_without_kinks()
                 total = float(predicted.sum())
-                gap = trusted_gap(objective, step, total, total / previous)
+                shift = objective.largest_shift(step)
+                gap = trusted_gap(shift, total, total / previous)
                 if gap <= goal.target(value, down.theta):
                     yield Iterate(down.theta, value, norm, objective, step_size, gap)
             step, predicted = down.propose()
@@ -145,7 +146,9 @@ class LevenbergMarquardt(Solver):
                 continue
             # Kinks were rounded off in the search: how far they are shows only after a step.
             sound = is_near and down.damping.max() <= RIDGE and (steps or is_last or not kinked)
-            gap = trusted_gap(objective, step, total, ratio) if sound else np.nan
+            gap = np.nan
+            if sound:
+                gap = trusted_gap(objective.largest_shift(step), total, ratio)
             if is_last and not sound:
                 gap = down.undamped_decrement()
             allowed = goal.target(value, down.theta)

@@ -9,6 +9,7 @@ import numpy as np
 from ..objective import Objective
 from .base import Iterate, Solver
 from .descent import newton_solver
+from .discriminant import discriminant, is_blank
 from .line_search import backtrack, foreseen, is_foretold
 from .linear_algebra import TINY, dot
 
@@ -16,6 +17,8 @@ from .linear_algebra import TINY, dot
 MOST_BENT = 0.5
 # Ratio of two decrements below which Newton's steps contract as they should.
 CONTRACTING = 0.1
+# Exponent past which an old factor tells nothing of what is left.
+MOST_EXCESS = 5.0
 
 
 class Newton(Solver):
@@ -38,27 +41,36 @@ class Newton(Solver):
     name = "newton"
 
     def iterate(self, objective, start, goal, rng):
-        gauss_newton = not objective.pair.convex
-        ends_unseen = objective.pair.convex and not objective.pair.quadratic_pieces
+        pair = objective.pair
+        gauss_newton = not pair.convex
+        ends_unseen = pair.convex and not pair.quadratic_pieces
+        bends = pair.convex and pair.self_concordance is not None
         theta = start
         value, gradient, hessian = objective.value_gradient_hessian(theta, gauss_newton)
         step_size = np.nan
-        ratio = 1.0
+        fall, ratio = 1.0, 1.0
         previous = np.nan
         confirmed = False
+        blank, was_blank = is_blank(objective, theta), False
+        # How much less than an old factor says the curvature may be.
+        excess = 1.0
         while True:
             if hessian is not None:
-                solve = newton_solver(objective, hessian)
+                solve, excess = newton_solver(objective, hessian), 1.0
             step = -solve(gradient)
             decrement = -0.5 * dot(gradient, step)
             total = sum(decrement.tolist())
             if not math.isnan(previous):
-                ratio = min(total / previous, 1.0)
+                fall = min(total / previous, 1.0)
+                # Newton's contraction is as what is left. How it was before another step shows not:
+                # perhaps it was none.
+                ratio = math.sqrt(fall) if was_blank else fall
             now = sum(value.tolist())
             target = goal.target(now, theta)
-            gap = np.nan
-            if total <= target and not objective.pair.quadratic_pieces:
-                gap = trusted_gap(objective, step, total, ratio)
+            gap, shift = np.nan, np.nan
+            if excess * total <= target and not pair.quadratic_pieces:
+                shift = objective.largest_shift(step)
+                gap = trusted_gap(shift, excess * total, ratio)
             elif total <= target and (confirmed or total <= 1e-3 * objective.rounding):
                 # Where curvature jumps, rows ahead may have none yet: one such step has been tried.
                 gap = 2 * total
@@ -69,14 +81,19 @@ class Newton(Solver):
                 current.gap = gap
             yield current
             bent, gain = np.nan, 0.0
-            if total > target and not gauss_newton and objective.pair.self_concordance is not None:
+            longer = discriminant(objective, theta, gradient, step) if blank else None
+            if total > target and longer is not None:
+                step = longer
+            elif total > target and bends:
                 step, bent, gain = corrected(objective, theta, step, decrement, solve)
-            left = total * expected_contraction(objective.pair, ratio)
+            left = excess * total
+            if hessian is not None:
+                left *= expected_contraction(pair, ratio)
             if left <= target and ends_unseen:
-                shift = objective.largest_shift(step)
-                change = unforeseen(objective.pair, shift, bent)
-                left = gap if gap <= target else max(left, total * change)
-                if left <= target and foreseen(objective.pair, shift):
+                if math.isnan(shift):
+                    shift = objective.largest_shift(step)
+                left = gap if gap <= target else max(left, total * unforeseen(pair, shift, bent))
+                if left <= target and foreseen(pair, shift):
                     # No pass to look at the end: the model's error there is less than that.
                     end = theta + step
                     yield Iterate(end, now - total - gain, np.nan, objective, 1.0, left, last=True)
@@ -84,11 +101,17 @@ class Newton(Solver):
             if hessian is None:
                 # The factor was an old one and what it said was not enough: take a new one here.
                 value, gradient, hessian = objective.value_gradient_hessian(theta, gauss_newton)
-                previous = np.nan
                 continue
+            blank, was_blank = False, blank
             # Where curvature jumps, the factor at hand tells what is left only once steps contract.
             factor_serves = ends_unseen or ratio <= CONTRACTING
             order = 1 if left <= target and factor_serves else 2
+            if order == 2 and bends and total * fall**2 <= target:
+                if math.isnan(shift):
+                    shift = objective.largest_shift(step)
+                # Perhaps that was the last step, and this factor will do to show it.
+                excess = math.exp(min(pair.self_concordance * shift, MOST_EXCESS))
+                order = 1 if excess * total * fall**2 <= target else 2
             found = backtrack(
                 objective, theta, step, value, decrement, order=order, gauss_newton=gauss_newton
             )
@@ -168,13 +191,12 @@ def expected_contraction(pair, ratio: float) -> float:
     return min(1.0, 3 * ratio, max(10 * ratio**2, 1e-6))
 
 
-def trusted_gap(objective: Objective, step, decrement: float, ratio: float) -> float:
+def trusted_gap(shift: float, decrement: float, ratio: float) -> float:
     """The decrement as an estimate of what is left, or nan where it cannot be relied on.
 
     It is the gap of the quadratic model. The model holds if the last steps contracted as Newton's
     do, or if the step moves no row's z far enough to change the curvature.
     """
-    shift = objective.largest_shift(step)
     if shift <= 1.0 or ratio <= CONTRACTING:
         return decrement * (1 + min(shift, 1.0))
     return np.nan

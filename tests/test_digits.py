@@ -11,7 +11,7 @@ from .references import digits
 def fitted(fit, hard):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return digits.digits(fit(hard), hard.right)
+        return digits.typical_digits(fit, hard)
 
 
 @pytest.mark.parametrize("hard", list(digits.linear()), ids=lambda hard: hard.name)

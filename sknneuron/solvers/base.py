@@ -61,6 +61,10 @@ class Iterate:
         return self.value + self.objective.total_l1(self.theta)
 
 
+# Who asks for no more than this wants speed.
+LOOSE_TOL = 1e-6
+
+
 @dataclass
 class Goal:
     """When the training is done: the distance to the optimum that `tol` allows.
@@ -92,6 +96,11 @@ class Goal:
             dispersion = self._dispersion(theta)
             target = min(target, self.auto_deviance * dispersion / self._total_weight)
         return target + floor
+
+    @property
+    def polishes(self) -> bool:
+        """Whether the last step is to be as exact as it can be, and not only within `tol`."""
+        return self.tol == "auto" or self.tol < LOOSE_TOL
 
     @property
     def _total_weight(self) -> float:

@@ -96,6 +96,8 @@ class Newton(Solver):
                 if left <= target and foreseen(pair, shift):
                     # No pass to look at the end: the model's error there is less than that.
                     end = theta + step
+                    if target < 2 * objective.rounding:
+                        end = refined(objective, end, solve, total)
                     yield Iterate(end, now - total - gain, np.nan, objective, 1.0, left, last=True)
                     return
             if hessian is None:
@@ -106,7 +108,7 @@ class Newton(Solver):
             # Where curvature jumps, the factor at hand tells what is left only once steps contract.
             factor_serves = ends_unseen or ratio <= CONTRACTING
             order = 1 if left <= target and factor_serves else 2
-            if order == 2 and bends and total * fall**2 <= target:
+            if order == 2 and bends and not goal.polishes and total * fall**2 <= target:
                 if math.isnan(shift):
                     shift = objective.largest_shift(step)
                 # Perhaps that was the last step, and this factor will do to show it.
@@ -160,6 +162,18 @@ def corrected(objective: Objective, theta, step, decrement, solve):
     if bent > MOST_BENT:
         correction *= (MOST_BENT / np.maximum(share, MOST_BENT))[:, None]
     return step + correction, bent, gain
+
+
+def refined(objective: Objective, theta, solve, decrement: float):
+    """One more step with the factor at hand, if it promises less than the last one did.
+
+    Where all is asked for that rounding leaves, the objective has no more to tell, but weights of
+    columns that are nearly collinear have digits to gain: what the factor's rounding took of them.
+    """
+    gradient = objective.value_and_gradient(theta)[1]
+    step = -solve(gradient)
+    promised = -0.5 * sum(dot(gradient, step).tolist())
+    return theta + step if promised < decrement else theta
 
 
 def unforeseen(pair, shift: float, bent: float) -> float:

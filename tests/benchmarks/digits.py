@@ -17,7 +17,7 @@ def digits_of_accuracy():
 def _row(hard, ours, peer, name):
     return {
         "work": f"{hard.name} ({hard.X.shape[0]} x {hard.X.shape[1]})",
-        "sknneuron": round(digits.digits(ours(hard), hard.right), 1),
+        "sknneuron": round(digits.typical_digits(ours, hard), 1),
         "peer": name,
-        "of the peer": round(digits.digits(peer(hard), hard.right), 1),
+        "of the peer": round(digits.typical_digits(peer, hard), 1),
     }

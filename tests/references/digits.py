@@ -5,7 +5,7 @@ stand-in, an extended-precision solution; logistic and poisson ones are solved b
 """
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -37,6 +37,15 @@ def digits(found, right) -> float:
     scale = np.where(right == 0, 1, np.abs(right))
     error = float(np.max(np.abs(np.asarray(found, dtype=np.longdouble) - right) / scale))
     return MOST if error == 0 else float(np.clip(-np.log10(error), 0, MOST))
+
+
+def typical_digits(fit, hard: Hard, n_orders: int = 9) -> float:
+    """Median over some orders of the rows: rounding differs by more than a digit between them."""
+    found = []
+    for seed in range(n_orders):
+        rows = np.random.default_rng(seed).permutation(len(hard.y))
+        found.append(digits(fit(replace(hard, X=hard.X[rows], y=hard.y[rows])), hard.right))
+    return float(np.median(found))
 
 
 # -- least squares ---------------------------------------------------------------------------------

@@ -100,7 +100,7 @@ class Goal:
     @property
     def polishes(self) -> bool:
         """Whether the last step is to be as exact as it can be, and not only within `tol`."""
-        return self.tol == "auto" or self.tol < LOOSE_TOL
+        return self.tol == "auto" or float(self.tol) < LOOSE_TOL
 
     @property
     def _total_weight(self) -> float:

@@ -17,7 +17,7 @@ import numpy as np
 from ..kernels import Single
 from ..objective import Objective
 from .base import Iterate
-from .line_search import backtrack, foreseen, is_foretold
+from .line_search import backtrack, foreseen, is_foretold, still_to_come
 from .linear_algebra import SpdSolver, dot
 from .memory import Memory
 
@@ -92,9 +92,9 @@ class Descent:
                 self.earlier = ratio
             enough = total <= 1e-3 * objective.rounding
             if not enough and total * expected <= allowed:
-                shift = objective.largest_shift(step)
+                shift = objective.largest_shift(step, theta)
                 # The change of curvature along the step alone allows that contraction.
-                expected = max(expected, min(1.0, shift**2))
+                expected = max(expected, min(1.0, shift) ** 2)
                 enough = total * expected <= allowed and foreseen(objective.pair, shift)
             if confirmed and total <= allowed:
                 current.gap, current.last = 2 * total, True
@@ -183,7 +183,7 @@ class Descent:
         if self.earlier is not None:
             # One good step may be luck: the next one need not have it.
             ratio = max(ratio, (ratio * self.earlier) ** 0.5)
-        return min(1.0, (2 if ratio < POOR else 3) * ratio)
+        return max(min(1.0, (2 if ratio < POOR else 3) * ratio), still_to_come(min(ratio, 1.0)) - 1)
 
     def _hessian_would_pay(self, decrement, allowed, ratio) -> bool:
         if ratio is None or ratio <= POOR:

@@ -32,6 +32,7 @@ class LBFGS(Solver):
     name = "lbfgs"
 
     def iterate(self, objective, start, goal, rng):
+        start = objective.balanced(start)
         if stages_pay(objective):
             yield from self._iterate_staged(objective, start, goal, rng)
         else:
@@ -130,7 +131,7 @@ def diagonal_preconditioner(objective: Objective, theta):
     diagonal = objective.curvature_diagonal(theta)
     largest = np.maximum(diagonal.max(axis=1, keepdims=True), np.finfo(float).tiny)
     inverse = 1 / np.maximum(diagonal, 1e-12 * largest)
-    return lambda g: g * inverse
+    return lambda g: objective.balanced(g * inverse)
 
 
 def remaining(decrements: list[float]) -> float:

@@ -9,13 +9,19 @@ import numpy as np
 from ..objective import Objective
 from .base import Iterate, Solver
 from .descent import newton_solver
-from .line_search import backtrack, foreseen, is_foretold
+from .line_search import (
+    CONTRACTING,
+    backtrack,
+    contraction,
+    foreseen,
+    is_foretold,
+    is_small,
+    still_to_come,
+)
 from .linear_algebra import TINY, dot
 
 # Most that a step is bent, as a share of its length.
 MOST_BENT = 0.5
-# Ratio of two decrements below which Newton's steps contract as they should.
-CONTRACTING = 0.1
 
 
 class Newton(Solver):
@@ -40,10 +46,10 @@ class Newton(Solver):
     def iterate(self, objective, start, goal, rng):
         gauss_newton = not objective.pair.convex
         ends_unseen = objective.pair.convex and not objective.pair.quadratic_pieces
-        theta = start
+        theta = objective.balanced(start)
         value, gradient, hessian = objective.value_gradient_hessian(theta, gauss_newton)
         step_size = np.nan
-        ratio = 1.0
+        ratio = np.nan
         previous = np.nan
         confirmed = False
         while True:
@@ -53,27 +59,27 @@ class Newton(Solver):
             decrement = -0.5 * dot(gradient, step)
             total = sum(decrement.tolist())
             if not math.isnan(previous):
-                ratio = min(total / previous, 1.0)
+                ratio = contraction(total, previous, objective.rounding)
             now = sum(value.tolist())
             target = goal.target(now, theta)
             gap = np.nan
-            if total <= target and not objective.pair.quadratic_pieces:
-                gap = trusted_gap(objective, step, total, ratio)
-            elif total <= target and (confirmed or total <= 1e-3 * objective.rounding):
+            # What is left is less than what rounding does to the objective.
+            is_end = total <= 1e-3 * objective.rounding
+            if is_end or (total <= target and confirmed):
                 # Where curvature jumps, rows ahead may have none yet: one such step has been tried.
                 gap = 2 * total
+            elif total <= target and not objective.pair.quadratic_pieces:
+                gap = trusted_gap(objective, step, theta, total, ratio)
             current = Iterate(theta, now, gradient, objective, step_size)
-            # What is left is less than what rounding does to the objective.
-            current.last = total <= 1e-3 * objective.rounding and (gauss_newton or np.isnan(gap))
             if not ends_unseen:
-                current.gap = gap
+                current.gap, current.last = gap, is_end
             yield current
             bent, gain = np.nan, 0.0
             if total > target and not gauss_newton and objective.pair.self_concordance is not None:
                 step, bent, gain = corrected(objective, theta, step, decrement, solve)
             left = total * expected_contraction(objective.pair, ratio)
             if left <= target and ends_unseen:
-                shift = objective.largest_shift(step)
+                shift = objective.largest_shift(step, theta)
                 change = unforeseen(objective.pair, shift, bent)
                 left = gap if gap <= target else max(left, total * change)
                 if left <= target and foreseen(objective.pair, shift):
@@ -81,6 +87,10 @@ class Newton(Solver):
                     end = theta + step
                     yield Iterate(end, now - total - gain, np.nan, objective, 1.0, left, last=True)
                     return
+            if is_end:
+                current.gap, current.last = gap, True
+                yield current
+                return
             if hessian is None:
                 # The factor was an old one and what it said was not enough: take a new one here.
                 value, gradient, hessian = objective.value_gradient_hessian(theta, gauss_newton)
@@ -103,7 +113,7 @@ class Newton(Solver):
             previous = total
             if not is_whole(taken, decrement, objective.rounding):
                 # What whole steps did says nothing of what is ahead of a short one.
-                ratio, previous = 1.0, np.nan
+                ratio = previous = np.nan
             if not ends_unseen:
                 confirmed = left <= target and is_foretold(now, total, value, objective.rounding)
 
@@ -142,7 +152,7 @@ def corrected(objective: Objective, theta, step, decrement, solve):
 def unforeseen(pair, shift: float, bent: float) -> float:
     """Share of the decrement that the change of curvature along a step may leave.
 
-    Of Newton's step that is a square of the change of any row's z, of the corrected one a fourth
+    Of Newton's step that is a square of the change of any row's curvature, of the corrected one a fourth
     power: what the correction bends itself, and the fourth derivative.
 
     References
@@ -152,8 +162,8 @@ def unforeseen(pair, shift: float, bent: float) -> float:
     """
     bound = pair.self_concordance
     if bound is None or math.isnan(bent):
-        return min(1.0, shift**2)
-    change = bound * min(shift, 1.0)
+        return min(1.0, shift) ** 2
+    change = min(shift, bound)
     return min(1.0, (bent * change + change**2 / 6) ** 2 * math.exp(2 * change))
 
 
@@ -163,20 +173,21 @@ def expected_contraction(pair, ratio: float) -> float:
     Ratios square from step to step where the curvature is continuous. In a tail that falls by more
     than an exponential (probit, cloglog) they do not: far out a step changes most of it.
     """
+    if math.isnan(ratio):
+        return 1.0
     if pair.self_concordance is None or not pair.convex:
-        return min(1.0, 3 * ratio)
+        return max(min(1.0, 3 * ratio), still_to_come(ratio) - 1)
     return min(1.0, 3 * ratio, max(10 * ratio**2, 1e-6))
 
 
-def trusted_gap(objective: Objective, step, decrement: float, ratio: float) -> float:
+def trusted_gap(objective: Objective, step, theta, decrement: float, ratio: float) -> float:
     """The decrement as an estimate of what is left, or nan where it cannot be relied on.
 
-    It is the gap of the quadratic model. The model holds if the last steps contracted as Newton's
-    do, or if the step moves no row's z far enough to change the curvature.
+    It is the gap of the quadratic model, which holds near the end.
     """
-    shift = objective.largest_shift(step)
-    if shift <= 1.0 or ratio <= CONTRACTING:
-        return decrement * (1 + min(shift, 1.0))
+    shift = objective.largest_shift(step, theta)
+    if is_small(objective.pair, shift, ratio):
+        return decrement * (1 + min(shift, 1.0)) * still_to_come(ratio)
     return np.nan
 
 

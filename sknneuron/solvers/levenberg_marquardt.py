@@ -150,8 +150,8 @@ class LevenbergMarquardt(Solver):
             # Kinks were rounded off in the search: how far they are shows only after a step.
             sound = is_near and down.damping.max() <= RIDGE and (steps or is_last or not kinked)
             gap = trusted_gap(objective, step, down.theta, total, ratio) if sound else np.nan
-            if is_last and not sound:
-                gap = down.undamped_decrement()
+            if is_last:
+                gap = 2 * total if sound else down.undamped_decrement()
             allowed = goal.target(value, down.theta)
             if sound and not kinked and gap <= allowed:
                 # The last step is at hand, and a look at its value is all that it needs.

@@ -24,8 +24,8 @@ N_NAMED = 3
 MANY_DEAD = 0.75
 # Validation rows whose scale is compared.
 N_SCALE_ROWS = 100_000
-# Weights that move a row's z by less than this are as good as finite.
-FAR_OUT = 3.0
+# A weight that grows for ever moves some row's z by more than this before tol or rounding end it.
+FAR_OUT = 4.0
 # A log loss below this share of the bias-only neuron's is none.
 NO_LOSS = 1e-6
 
@@ -127,34 +127,34 @@ def _separable_in_part(estimator, objective: Objective, outcome: Outcome):
 
 
 def _grown(objective: Objective, outcome: Outcome):
-    """Columns that move some row's z by more than finite weights mostly do, or may."""
+    """Columns that move some row's z further than finite weights mostly do, or may."""
     rows = objective.watched
-    base = _base(objective)
     if rows.is_sparse:
         furthest = np.abs(rows.X).max(axis=0).toarray().ravel()
+        unseen = furthest == 0
     else:
-        furthest = np.abs(rows.X - base).max(axis=0)
-    moved = np.abs(outcome.coef).max(axis=0) * furthest
-    # Of a column that no watched row has another value of, others may have any.
-    unseen = (furthest == 0) & np.any(outcome.coef, axis=0) & (rows is not objective.source)
-    return np.flatnonzero((moved > FAR_OUT) | unseen)
-
-
-def _base(objective: Objective):
-    """The value of each column that most rows have, if most rows have one."""
-    rows = objective.watched
-    return np.zeros(rows.n_features) if rows.is_sparse else np.median(rows.X, axis=0)
+        low, high = np.minimum.reduce(rows.X), np.maximum.reduce(rows.X)
+        furthest, unseen = high - low, low == high
+    weight = np.abs(outcome.coef).max(axis=0)
+    grown = weight * furthest > FAR_OUT
+    if rows is not objective.source:
+        # Rows that are not watched may have any other value.
+        grown |= unseen & (weight > 0)
+    return np.flatnonzero(grown)
 
 
 def _is_endless(objective: Objective, j: int) -> bool:
     """Whether all rows gain by a larger weight of column j, or have nothing to lose by it."""
     source = objective.source
-    x = source.X[:, [j]].toarray().ravel() if source.is_sparse else source.X[:, j]
-    side = np.sign(x - _base(objective)[j])
+    if source.is_sparse:
+        side = np.sign(source.X[:, [j]].toarray().ravel())
+    else:
+        # What most rows have, if most have the same; without that hardly a row is not apart.
+        side = np.sign(source.X[:, j] - np.median(objective.watched.X[:, j]))
     if source.sample_weight is not None:
         side = side * (source.sample_weight > 0)
     apart = np.flatnonzero(side)
-    if len(apart) == len(x) or not len(apart):
+    if not 0 < len(apart) < len(side) / 2:
         return False
     y = source.y[apart]
     if objective.pair.coupled:

@@ -513,7 +513,7 @@ class Objective:
 
         It is the furthest rows that tell how far a model of the loss can be trusted.
         """
-        if not self._hides_far_rows:
+        if not self.hides_far_rows:
             return self.watched_shift(step, theta)
         center = self.coordinates.center if self.coordinates.center_rows else None
         kernel = LargestShift(self.pair, center)
@@ -526,7 +526,7 @@ class Objective:
         return self.pair.self_concordance or 1.0
 
     @cached_property
-    def _hides_far_rows(self) -> bool:
+    def hides_far_rows(self) -> bool:
         """Whether rows that are not watched may lie much further out than those that are.
 
         A column that few rows carry, or whose tail is heavy, has few watched rows that make up its

@@ -112,9 +112,9 @@ class Pair:
         raise NotImplementedError
 
     def curvature_rate(self, y, z):
-        """Return the change of the curvature per unit of z, as a share of it, where that `steepens`.
+        """Return what share of it the curvature changes by per unit of z, at most.
 
-        A bound of it, and no less than one.
+        It is no less than one. Of pairs that `steepens` is said of; elsewhere one number will do.
         """
         raise NotImplementedError
 

@@ -96,6 +96,8 @@ class Descent:
                 # The change of curvature along the step alone allows that contraction.
                 expected = max(expected, min(1.0, shift) ** 2)
                 enough = total * expected <= allowed and foreseen(objective.pair, shift)
+                enough = enough and self._knows_curvature(ratio)
+                enough = enough and self.factor.unseen(gradient) <= allowed
             if confirmed and total <= allowed:
                 current.gap, current.last = 2 * total, True
             yield current
@@ -175,6 +177,10 @@ class Descent:
         moved, off = self.objective.noise_of_single(theta)
         allowed = self.target(value, theta)
         return moved > MOST_MOVED * allowed or off > MOST_OFF * allowed
+
+    def _knows_curvature(self, ratio: float | None) -> bool:
+        """Whether the factor is of all rows, or of some that are like the others, or has served."""
+        return self.fresh or ratio is not None or not self.objective.hides_far_rows
 
     def _expected_contraction(self, ratio: float | None) -> float:
         """What the decrement will shrink by in the next step, from what the last one did."""

@@ -125,7 +125,7 @@ def is_small(pair, shift: float, ratio: float) -> bool:
 
 
 def contraction(decrement: float, previous: float, rounding: float) -> float:
-    """What the last step made of the decrement; nan if it is not known, or had but rounding to go."""
+    """What the last step made of the decrement; nan if unknown, or if that was but rounding."""
     return min(decrement / previous, 1.0) if previous > rounding else np.nan
 
 

@@ -15,8 +15,6 @@ LEAST_PIVOT = 1e-13
 TINY = float(np.finfo(float).tiny)
 EPS = float(np.finfo(float).eps)
 MAX_REFINEMENTS = 20
-# Curvature of a matrix with unit diagonal that is no more than rounding.
-ROUNDING = 4 * EPS
 
 
 class SpdSolver:
@@ -36,7 +34,7 @@ class SpdSolver:
 
     def __call__(self, g):
         x = np.empty_like(g)
-        for k, (factor, inverse, matrix) in enumerate(self._factors):
+        for k, (factor, inverse, matrix, _) in enumerate(self._factors):
             if inverse is None:
                 x[k] = lapack.dpotrs(factor, g[k], lower=1)[0]
             elif matrix is None:
@@ -44,6 +42,19 @@ class SpdSolver:
             else:
                 x[k] = solve_without_ridge(matrix, factor, g[k] * inverse) * inverse
         return x
+
+    def unseen(self, g) -> float:
+        """What the solution may miss of ``g . H^-1 g / 2``, where a curvature is but rounding."""
+        missed = 0.0
+        if not self.ridge:
+            return missed
+        x = self(g)
+        for k, (factor, inverse, matrix, ridge) in enumerate(self._factors):
+            if matrix is not None:
+                residual = g[k] * inverse - matrix @ (x[k] / inverse)
+                by_ridge = dot(residual, lapack.dpotrs(factor, residual, lower=1)[0])
+                missed += 0.5 * float(by_ridge) * ridge / rounding_of(matrix)
+        return missed
 
     def least_pivot(self) -> float:
         """Least share of a parameter's curvature that is its alone; 0 with a ridge."""
@@ -61,7 +72,7 @@ class SpdSolver:
         matrix = H * inverse * inverse[:, None]
         factor, ridge = _factor_with_ridge(matrix)
         self.ridge = max(self.ridge, ridge)
-        return factor, inverse, matrix if ridge else None
+        return factor, inverse, matrix if ridge else None, ridge
 
 
 def solve_without_ridge(matrix, factor, g):
@@ -81,12 +92,17 @@ def solve_without_ridge(matrix, factor, g):
         direction = z + now / before * direction
         change = matrix @ direction
         curvature = dot(direction, change)
-        if not curvature > ROUNDING * dot(direction, direction):
+        if not curvature > rounding_of(matrix) * dot(direction, direction):
             break
         x = x + now / curvature * direction
         residual = residual - now / curvature * change
         before = now
     return x
+
+
+def rounding_of(matrix) -> float:
+    """Curvature of a matrix with unit diagonal that is no more than rounding."""
+    return EPS * len(matrix)
 
 
 def is_positive_definite(matrix) -> bool:
@@ -113,7 +129,7 @@ def _plain_factor(H):
         return None
     pivots = factor.diagonal()
     sound = pivots * pivots > LEAST_PIVOT * H.diagonal()
-    return (factor, None, None) if np.logical_and.reduce(sound) else None
+    return (factor, None, None, 0.0) if np.logical_and.reduce(sound) else None
 
 
 def _factor_with_ridge(H):

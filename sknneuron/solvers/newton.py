@@ -19,6 +19,7 @@ from .line_search import (
     still_to_come,
 )
 from .linear_algebra import TINY, dot
+from .memory import Memory
 
 # Most that a step is bent, as a share of its length.
 MOST_BENT = 0.5
@@ -51,24 +52,27 @@ class Newton(Solver):
         step_size = np.nan
         ratio = np.nan
         previous = np.nan
-        confirmed = False
+        # Whether the Hessian misses a curvature that matters; steps then tell of it.
+        confirmed = blind = False
+        memory = Memory()
         while True:
             if hessian is not None:
                 solve = newton_solver(objective, hessian)
-            step = -solve(gradient)
+            step = -(memory.inverse_hessian_product(gradient, solve) if blind else solve(gradient))
             decrement = -0.5 * dot(gradient, step)
             total = sum(decrement.tolist())
             if not math.isnan(previous):
                 ratio = contraction(total, previous, objective.rounding)
             now = sum(value.tolist())
             target = goal.target(now, theta)
+            blind = solve.unseen(gradient) > target
             gap = np.nan
             # What is left is less than what rounding does to the objective.
             is_end = total <= 1e-3 * objective.rounding
             if is_end or (total <= target and confirmed):
                 # Where curvature jumps, rows ahead may have none yet: one such step has been tried.
                 gap = 2 * total
-            elif total <= target and not objective.pair.quadratic_pieces:
+            elif total <= target and not (objective.pair.quadratic_pieces or blind):
                 gap = trusted_gap(objective, step, theta, total, ratio)
             current = Iterate(theta, now, gradient, objective, step_size)
             if not ends_unseen:
@@ -78,7 +82,7 @@ class Newton(Solver):
             if total > target and not gauss_newton and objective.pair.self_concordance is not None:
                 step, bent, gain = corrected(objective, theta, step, decrement, solve)
             left = total * expected_contraction(objective.pair, ratio)
-            if left <= target and ends_unseen:
+            if left <= target and ends_unseen and not blind:
                 shift = objective.largest_shift(step, theta)
                 change = unforeseen(objective.pair, shift, bent)
                 left = gap if gap <= target else max(left, total * change)
@@ -108,7 +112,12 @@ class Newton(Solver):
                 current.message = "the line search found no lower point"
                 yield current
                 return
-            theta, value, gradient, hessian, taken = found
+            new, value, new_gradient, hessian, taken = found
+            if blind:
+                memory.remember(new - theta, new_gradient - gradient)
+            else:
+                memory = Memory()
+            theta, gradient = new, new_gradient
             step_size = max(taken.tolist())
             previous = total
             if not is_whole(taken, decrement, objective.rounding):
@@ -152,8 +161,8 @@ def corrected(objective: Objective, theta, step, decrement, solve):
 def unforeseen(pair, shift: float, bent: float) -> float:
     """Share of the decrement that the change of curvature along a step may leave.
 
-    Of Newton's step that is a square of the change of any row's curvature, of the corrected one a fourth
-    power: what the correction bends itself, and the fourth derivative.
+    Of Newton's step that is a square of the change of any row's curvature, of the corrected one a
+    fourth power: what the correction bends itself, and the fourth derivative.
 
     References
     ----------

@@ -19,7 +19,7 @@ MAX_TRIALS = 40
 SUFFICIENT_DECREASE = 1e-4
 # Contraction of the decrement expected of a first Newton step.
 FIRST_CONTRACTION = 0.05
-# A step that changes no row's curvature by more than this leaves the Hessian good enough for the next one.
+# A step that changes no row's curvature by more than this leaves the Hessian good for the next.
 SMALL_SHIFT = 0.1
 # An old Hessian, or a subsample's, serves while steps leave no more than this of the decrement.
 SLOW = 0.1

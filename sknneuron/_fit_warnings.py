@@ -150,7 +150,8 @@ def _is_endless(objective: Objective, j: int) -> bool:
         side = np.sign(source.X[:, [j]].toarray().ravel())
     else:
         # What most rows have, if most have the same; without that hardly a row is not apart.
-        side = np.sign(source.X[:, j] - np.median(objective.watched.X[:, j]))
+        most = np.median(objective.watched.X[:, j]) if objective.fit_intercept else 0.0
+        side = np.sign(source.X[:, j] - most)
     if source.sample_weight is not None:
         side = side * (source.sample_weight > 0)
     apart = np.flatnonzero(side)

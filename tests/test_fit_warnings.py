@@ -170,6 +170,13 @@ def test_a_weight_that_one_row_holds_is_not_named(change):
     assert said(NeuronClassifier(alpha=0), X, y, sample_weight=weight) == []
 
 
+def test_without_a_bias_other_rows_hold_a_weight_too():
+    X, y, _ = rare()
+    X[:, 2] += 1
+    assert len(said(NeuronClassifier(alpha=0), X, y)) == 1
+    assert said(NeuronClassifier(alpha=0, fit_intercept=False), X, y) == []
+
+
 def test_rows_without_weight_hold_nothing():
     X, y, carriers = rare()
     weight = np.ones(len(y))

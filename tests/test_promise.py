@@ -186,7 +186,13 @@ def collinear(seed, n, p):
 
 @pytest.mark.parametrize(
     ("solver", "l1_ratio"),
-    [("newton", 0.0), ("lbfgs", 0.0), ("proximal_newton", 0.0), ("proximal_newton", 1.0)],
+    [
+        ("newton", 0.0),
+        ("lbfgs", 0.0),
+        ("levenberg_marquardt", 0.0),
+        ("proximal_newton", 0.0),
+        ("proximal_newton", 1.0),
+    ],
 )
 @pytest.mark.parametrize("seed", range(10))
 def test_no_column_that_is_nearly_another_is_missed(seed, solver, l1_ratio):

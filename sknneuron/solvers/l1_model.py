@@ -115,7 +115,7 @@ class L1Model:
 
     def _wakes_any(self, u, slope) -> bool:
         """Whether some weight of zero wants to be another, by more than rounding."""
-        rounding = WAKES * (self.l1 + np.abs(self.gradient_at).max(initial=0.0) * 1e-4)
+        rounding = WAKES * self.l1 + 100 * EPS * np.abs(self.gradient_at).max(initial=0.0)
         return bool(np.any((u == 0) & (np.abs(slope) > self.l1 + rounding)))
 
     def _gain(self, u, slope) -> float:

@@ -15,7 +15,7 @@ from .kinks import KinkedDescent
 from .line_search import contraction
 from .linear_algebra import SpdSolver
 from .multistart import find_start
-from .newton import trusted_gap
+from .newton import Newton, trusted_gap
 from .search import End, Search
 from .staged import hessian_cost
 
@@ -153,6 +153,10 @@ class LevenbergMarquardt(Solver):
             if is_last:
                 gap = 2 * total if sound else down.undamped_decrement()
             allowed = goal.target(value, down.theta)
+            if sound and gap <= allowed and objective.pair.convex:
+                # Damping however small hides what nearly collinear columns have to gain.
+                yield from Newton().iterate(objective, down.theta, goal, None)
+                return
             if sound and not kinked and gap <= allowed:
                 # The last step is at hand, and a look at its value is all that it needs.
                 end = down.theta + step

@@ -30,7 +30,8 @@ class Newton(Solver):
 
     The step is corrected by the change of the Hessian along it, where the pair knows its third
     derivative: that costs a fraction of a Hessian and saves one in three. Neurons that share no
-    loss are stepped side by side, each with its own Hessian and step length.
+    loss are stepped side by side, each with its own Hessian and step length. Where columns are so
+    nearly collinear that rounding hides a curvature, the steps taken tell of it, as in L-BFGS.
     For a pair that is not convex the Gauss-Newton curvature is used, which leads to a stationary
     point near the start.
 
@@ -52,7 +53,7 @@ class Newton(Solver):
         step_size = np.nan
         ratio = np.nan
         previous = np.nan
-        # Whether the Hessian misses a curvature that matters; steps then tell of it.
+        # Blind is a Hessian that misses a curvature which matters: the memory has what steps tell.
         confirmed = blind = False
         memory = Memory()
         while True:

@@ -96,8 +96,7 @@ class Descent:
                 # The change of curvature along the step alone allows that contraction.
                 expected = max(expected, min(1.0, shift) ** 2)
                 enough = total * expected <= allowed and foreseen(objective.pair, shift)
-                enough = enough and self._knows_curvature(ratio)
-                enough = enough and self.factor.unseen(gradient) <= allowed
+                enough = enough and self._knows_curvature(ratio, gradient, allowed)
             if confirmed and total <= allowed:
                 current.gap, current.last = 2 * total, True
             yield current
@@ -178,9 +177,14 @@ class Descent:
         allowed = self.target(value, theta)
         return moved > MOST_MOVED * allowed or off > MOST_OFF * allowed
 
-    def _knows_curvature(self, ratio: float | None) -> bool:
-        """Whether the factor is of all rows, or of some that are like the others, or has served."""
-        return self.fresh or ratio is not None or not self.objective.hides_far_rows
+    def _knows_curvature(self, ratio: float | None, gradient, allowed: float) -> bool:
+        """Whether the factor is of all rows, or of some that are like the others, or has served.
+
+        And rounding hides none of it that matters.
+        """
+        assert self.factor is not None
+        knows_rows = self.fresh or ratio is not None or not self.objective.hides_far_rows
+        return knows_rows and self.factor.unseen(gradient) <= allowed
 
     def _expected_contraction(self, ratio: float | None) -> float:
         """What the decrement will shrink by in the next step, from what the last one did."""

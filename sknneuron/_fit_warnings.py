@@ -128,18 +128,19 @@ def _separable_in_part(estimator, objective: Objective, outcome: Outcome):
 
 def _grown(objective: Objective, outcome: Outcome):
     """Columns that move some row's z further than finite weights mostly do, or may."""
-    rows = objective.watched
+    rows, weight = objective.watched, np.maximum.reduce(np.abs(outcome.coef))
     if rows.is_sparse:
-        furthest = np.abs(rows.X).max(axis=0).toarray().ravel()
-        unseen = furthest == 0
+        moved = np.abs(rows.X).max(axis=0).toarray().ravel() * weight
     else:
-        low, high = np.minimum.reduce(rows.X), np.maximum.reduce(rows.X)
-        furthest, unseen = high - low, low == high
-    weight = np.abs(outcome.coef).max(axis=0)
-    grown = weight * furthest > FAR_OUT
+        # From the mean: a column that most rows have the same of is apart on one side of it.
+        moves = np.abs((rows.X - objective.coordinates.center) * weight)
+        if rows is objective.source and moves.max(initial=0.0) <= FAR_OUT:
+            return []
+        moved = np.maximum.reduce(moves) * (np.minimum.reduce(rows.X) < np.maximum.reduce(rows.X))
+    grown = moved > FAR_OUT
     if rows is not objective.source:
-        # Rows that are not watched may have any other value.
-        grown |= unseen & (weight > 0)
+        # Rows that are not watched may have another value than all of those.
+        grown |= (moved == 0) & (weight > 0)
     return np.flatnonzero(grown)
 
 

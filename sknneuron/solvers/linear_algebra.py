@@ -32,12 +32,12 @@ class SpdSolver:
         self.ridge = 0.0
         self._factors = [_plain_factor(H) or self._scaled_factor(H) for H in hessian]
 
-    def __call__(self, g):
+    def __call__(self, g, with_ridge: bool = False):
         x = np.empty_like(g)
         for k, (factor, inverse, matrix, _) in enumerate(self._factors):
             if inverse is None:
                 x[k] = lapack.dpotrs(factor, g[k], lower=1)[0]
-            elif matrix is None:
+            elif matrix is None or with_ridge:
                 x[k] = lapack.dpotrs(factor, g[k] * inverse, lower=1)[0] * inverse
             else:
                 x[k] = solve_without_ridge(matrix, factor, g[k] * inverse) * inverse

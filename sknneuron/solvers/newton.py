@@ -107,6 +107,13 @@ class Newton(Solver):
             found = backtrack(
                 objective, theta, step, value, decrement, order=order, gauss_newton=gauss_newton
             )
+            if found is None and solve.ridge:
+                # Where there is next to no curvature rounding may lead anywhere: hold the step back.
+                step = -solve(gradient, with_ridge=True)
+                decrement = -0.5 * dot(gradient, step)
+                found = backtrack(
+                    objective, theta, step, value, decrement, order=2, gauss_newton=gauss_newton
+                )
             if found is None:
                 current.last = True
                 current.gap = total if total <= 1e3 * objective.rounding else np.nan

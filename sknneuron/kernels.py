@@ -115,23 +115,28 @@ class RowsApart:
 
 @dataclass(frozen=True)
 class LargestShift:
-    """Largest |z| of a block, in a list: lists of blocks add up to one of all.
+    """Largest change of z along a step in a block, in a list: lists of blocks add up to one of all.
 
     Parameters
     ----------
+    pair : Pair
+        In a tail that `steepens` a change counts for more.
     center : ndarray of shape (n_features,) or None
         Subtracted before anything else.
     """
 
+    pair: Pair
     center: np.ndarray | None = None
 
-    def __call__(self, X, y, sample_weight, weights, bias):
+    def __call__(self, X, y, sample_weight, weights, bias, weights_step, bias_step):
         if self.center is not None:
             X = as_float64(X) - self.center
-        z = weighted_sum(X, weights, bias)
+        shift = np.abs(weighted_sum(X, weights_step, bias_step))
+        if self.pair.steepens:
+            shift *= self.pair.curvature_rate(y, weighted_sum(X, weights, bias))
         if sample_weight is not None:
-            z = z[sample_weight > 0]
-        return ([float(np.maximum.reduce(np.abs(z), axis=None, initial=0.0))],)
+            shift = shift[sample_weight > 0]
+        return ([float(np.maximum.reduce(shift, axis=None, initial=0.0))],)
 
 
 @dataclass(frozen=True)

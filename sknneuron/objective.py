@@ -145,6 +145,16 @@ class Objective:
         mean = np.add.reduce(intercept, axis=-1, keepdims=True) / self.n_neurons
         return coef, intercept - mean
 
+    def balanced(self, theta):
+        """Take off what a softmax layer's classes have in common: it changes no probability.
+
+        What an L2 penalty costs falls by that. Solvers take no step that brings it back.
+        """
+        if not self.pair.coupled:
+            return theta
+        per_neuron = theta.reshape(self.n_neurons, self.neuron_size)
+        return (per_neuron - per_neuron.mean(axis=0)).reshape(theta.shape)
+
     def from_weights(self, coef, intercept):
         """Return the `theta` of these weights and biases."""
         theta = np.empty((self.n_neurons, self.neuron_size))
@@ -488,23 +498,35 @@ class Objective:
         """At most `N_WATCHED_ROWS` of the rows, evenly spaced."""
         return self.source.spread(N_WATCHED_ROWS)
 
-    def watched_shift(self, step) -> float:
-        """Largest change of z that `step` makes on the watched rows."""
-        return float(np.maximum.reduce(np.abs(self.pre_activation(step)), axis=None, initial=0.0))
+    def watched_shift(self, step, theta) -> float:
+        """Largest change that `step` from `theta` makes of any watched row's curvature.
 
-    def largest_shift(self, step) -> float:
-        """Largest change of z that `step` makes on any row, or on those watched if rows are far.
+        It is the change of z, in units in which the curvature may change by a factor e.
+        """
+        shift = np.abs(self.pre_activation(step))
+        if self.pair.steepens:
+            shift *= self.pair.curvature_rate(self.watched.y, self.pre_activation(theta))
+        return self._per_unit * float(np.maximum.reduce(shift, axis=None, initial=0.0))
+
+    def largest_shift(self, step, theta) -> float:
+        """`watched_shift` of all rows, or of those watched if rows are far away.
 
         It is the furthest rows that tell how far a model of the loss can be trusted.
         """
-        if not self._hides_far_rows:
-            return self.watched_shift(step)
-        kernel = LargestShift(self.coordinates.center if self.coordinates.center_rows else None)
-        (largest,) = self.source.map_sum(kernel, *self._params(step))
-        return max(largest)
+        if not self.hides_far_rows:
+            return self.watched_shift(step, theta)
+        center = self.coordinates.center if self.coordinates.center_rows else None
+        kernel = LargestShift(self.pair, center)
+        (largest,) = self.source.map_sum(kernel, *self._params(theta), *self._params(step))
+        return self._per_unit * max(largest)
+
+    @property
+    def _per_unit(self) -> float:
+        """Change of the curvature per unit of z, as a share of it."""
+        return self.pair.self_concordance or 1.0
 
     @cached_property
-    def _hides_far_rows(self) -> bool:
+    def hides_far_rows(self) -> bool:
         """Whether rows that are not watched may lie much further out than those that are.
 
         A column that few rows carry, or whose tail is heavy, has few watched rows that make up its

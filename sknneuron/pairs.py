@@ -45,6 +45,10 @@ class Pair:
     coupled: ClassVar[bool] = False
     # Largest change of the curvature per unit of z, as a share of it; None: there is no `bend`.
     self_concordance: ClassVar[float | None] = None
+    # Whether the loss nears its lower end, or rises, as an exponential does, or faster.
+    has_tails: ClassVar[bool] = False
+    # Whether in a tail the curvature changes by ever more per unit of z, see `curvature_rate`.
+    steepens: ClassVar[bool] = False
     # Whether z may be float32 where rows are: sums are right but for the rounding of single rows.
     in_single: ClassVar[bool] = False
     # Whether it is the model of a class's probability where classes are normal, of one covariance.
@@ -106,6 +110,13 @@ class Pair:
         """Return the second derivative of the slope along dz, where `self_concordance` is known.
 
         Whoever has the curvature at z, as `derivatives` gives it, saves most of the work.
+        """
+        raise NotImplementedError
+
+    def curvature_rate(self, y, z):
+        """Return what share of it the curvature changes by per unit of z, at most.
+
+        It is no less than one. Of pairs that `steepens` is said of; elsewhere one number will do.
         """
         raise NotImplementedError
 
@@ -239,6 +250,7 @@ class ClassifierChainRule(ChainRule):
 class SigmoidLogLoss(Pair):
     """``log(1 + exp(z)) - y z``, from ``exp(-|z|)`` so that nothing overflows or cancels."""
 
+    has_tails = True
     self_concordance = 1.0
     in_single = True
     discriminant = True
@@ -364,6 +376,7 @@ class TanhLogLoss(SigmoidLogLoss):
 class SoftmaxLogLoss(Pair):
     """``log sum_k exp(z_k) - z_y`` over the neurons of a layer; the curvature given is p itself."""
 
+    has_tails = True
     coupled = True
     discriminant = True
     # The change is that of the largest difference between two neurons' z.
@@ -423,6 +436,9 @@ class SoftmaxLogLoss(Pair):
 class ProbitLogLoss(Pair):
     """``-y log Phi(z) - (1 - y) log Phi(-z)``, by the scaled complementary error function."""
 
+    has_tails = True
+    steepens = True
+
     def derivatives(self, y, z, order, gauss_newton=False):
         terms = -(y * special.log_ndtr(z) + (1 - y) * special.log_ndtr(-z))
         if order == 0:
@@ -435,12 +451,19 @@ class ProbitLogLoss(Pair):
         # It lies in (0, 1); far out the hazard and z cancel, but for rounding.
         return terms, slope, np.clip(curvature, 0, 1)
 
+    def curvature_rate(self, y, z):
+        # Like the density's: z itself, on the side where the loss ends.
+        return np.maximum(1, np.maximum(y * z, (y - 1) * z))
+
     def complement(self, z):
         return self.probability(-z)
 
 
 class CLogLogLogLoss(Pair):
     """``-y log(1 - exp(-u)) + (1 - y) u`` with ``u = exp(z)``."""
+
+    has_tails = True
+    steepens = True
 
     def derivatives(self, y, z, order, gauss_newton=False):
         with np.errstate(over="ignore", under="ignore", divide="ignore", invalid="ignore"):
@@ -459,6 +482,11 @@ class CLogLogLogLoss(Pair):
             rest = np.where(small, u / 2 + u * u / 12, capped + q - 1)
         return terms, slope, silent + y * q * rest
 
+    def curvature_rate(self, y, z):
+        # Like exp(-u), where the loss ends.
+        with np.errstate(over="ignore"):
+            return np.maximum(1, np.where(y == 0, 0, y * np.exp(z)))
+
     def complement(self, z):
         with np.errstate(over="ignore", under="ignore"):
             return np.exp(-np.exp(z))
@@ -471,6 +499,7 @@ class CLogLogLogLoss(Pair):
 class ExpTweedie(Pair):
     """``exp((2-p) z) / (2-p) - y exp((1-p) z) / (1-p)``; poisson and gamma are p = 1 and 2."""
 
+    has_tails = True
     self_concordance = 1.0
 
     @property
@@ -515,6 +544,8 @@ class ExpTweedie(Pair):
 
 class SoftplusPoisson(Pair):
     """``f - y log f`` with ``f = log(1 + exp(z))``, whose logarithm nears z far below zero."""
+
+    has_tails = True
 
     def derivatives(self, y, z, order, gauss_newton=False):
         level = self.activation(z)

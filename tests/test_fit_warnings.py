@@ -4,6 +4,7 @@ import warnings
 
 import numpy as np
 import pytest
+from scipy import sparse
 from sklearn import config_context
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.pipeline import Pipeline
@@ -122,3 +123,62 @@ def test_a_divergence_that_no_setting_is_to_blame_for_has_a_remedy():
     message, _ = _not_converged(neuron, Outcome(weights, np.inf, 3, False, "the training diverged"))
     assert "diverged" in message
     assert "raise alpha" in message
+
+
+def rare(n=600, classes=2):
+    """A column that six rows have, all of the last class."""
+    rng = np.random.default_rng(1)
+    X = rng.standard_normal((n, 4))
+    X[:, 2] = 0
+    carriers = rng.choice(n, 6, replace=False)
+    X[carriers, 2] = 1
+    z = X[:, 0] + rng.logistic(size=n)
+    y = (z > 0) * 1 if classes == 2 else np.digitize(z, [-1, 1])
+    y[carriers] = classes - 1
+    return X, y, carriers
+
+
+@pytest.mark.parametrize("make", [np.asarray, np.asfortranarray, sparse.csr_array])
+@pytest.mark.parametrize("n", [600, 20_000])
+@pytest.mark.parametrize("activation", ["sigmoid", "tanh", "probit", "cloglog", "softmax"])
+def test_a_weight_that_nothing_keeps_from_growing_is_named(activation, n, make):
+    X, y, _ = rare(n, 3 if activation == "softmax" else 2)
+    neuron = NeuronClassifier(activation, alpha=0)
+    (message,) = said(neuron, make(X), y)
+    assert message.startswith("column 2: all rows with another value than most are of one class")
+    assert "alpha > 0" in message
+    assert said(NeuronClassifier(activation, alpha=1e-6), make(X), y) == []
+
+
+def test_a_column_that_grows_both_ways_is_named():
+    X, y, carriers = rare()
+    X[carriers[:3], 2], y[carriers[:3]] = -1, 0
+    assert len(said(NeuronClassifier(alpha=0), X, y)) == 1
+
+
+@pytest.mark.parametrize("change", ["target", "weight", "side"])
+def test_a_weight_that_one_row_holds_is_not_named(change):
+    X, y, carriers = rare()
+    weight = np.ones(len(y))
+    if change == "target":
+        y[carriers[0]] = 0
+    elif change == "weight":
+        # Held by rows that count, not by those that do not.
+        y[carriers[:2]], weight[carriers[0]] = 0, 0
+    else:
+        X[carriers[0], 2] = -1
+    assert said(NeuronClassifier(alpha=0), X, y, sample_weight=weight) == []
+
+
+def test_without_a_bias_other_rows_hold_a_weight_too():
+    X, y, _ = rare()
+    X[:, 2] += 1
+    assert len(said(NeuronClassifier(alpha=0), X, y)) == 1
+    assert said(NeuronClassifier(alpha=0, fit_intercept=False), X, y) == []
+
+
+def test_rows_without_weight_hold_nothing():
+    X, y, carriers = rare()
+    weight = np.ones(len(y))
+    y[carriers[0]], weight[carriers[0]] = 0, 0
+    assert len(said(NeuronClassifier(alpha=0), X, y, sample_weight=weight)) == 1

@@ -282,6 +282,18 @@ def test_bend_is_the_second_derivative_of_the_slope_along_a_step(pair):
     assert np.all(third <= pair.self_concordance * shift * second * (1 + 1e-9) + 1e-15)
 
 
+@pytest.mark.parametrize("pair", [p for p in ALL if p.steepens], ids=repr)
+def test_the_rate_bounds_how_the_curvature_changes(pair):
+    z = np.linspace(-30, 6 if "CLogLog" in repr(pair) else 30, 2001)[:, None]
+    for target in (0.0, 0.3, 1.0):
+        y, h = np.full_like(z, target), 1e-4
+        d, ahead = (pair.derivatives(y, at, 2)[2] for at in (z, z + h))
+        # Where the curvature is no more than rounding of its parts it says nothing.
+        told = d > 1e-12
+        change = np.abs(np.log(ahead[told] / d[told])) / h
+        assert np.all(change <= 1.05 * pair.curvature_rate(y, z)[told] + 0.5)
+
+
 @pytest.mark.parametrize("pair", [pair for pair in CLASSIFIERS if not pair.coupled], ids=repr)
 class TestClassifiers:
     def test_probability_is_the_level_rescaled(self, pair):

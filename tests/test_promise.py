@@ -4,7 +4,7 @@ import warnings
 
 import numpy as np
 import pytest
-from scipy.special import expit, logsumexp
+from scipy.special import expit, log_ndtr, logsumexp
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
@@ -172,6 +172,111 @@ def test_no_subsample_leads_astray(seed):
     gain = best.history_["objective"][0] - best.objective_
     assert neuron.converged_
     assert neuron.objective_ - best.objective_ <= 1.5e-6 * gain
+
+
+def collinear(seed, n, p):
+    """Columns that are others again, but for a thousandth to a ten-millionth, in odd units."""
+    rng = np.random.default_rng([seed, 9])
+    X = rng.standard_normal((n, p))
+    for j in range(1, p, 2):
+        X[:, j] = X[:, j - 1] + 10 ** rng.uniform(-7, -3) * rng.standard_normal(n)
+    z = (X - X.mean(axis=0)) / X.std(axis=0) @ rng.standard_normal(p)
+    return X * 10 ** rng.uniform(-2, 6, p), z, rng
+
+
+@pytest.mark.parametrize(
+    ("solver", "l1_ratio"),
+    [
+        ("newton", 0.0),
+        ("lbfgs", 0.0),
+        ("levenberg_marquardt", 0.0),
+        ("proximal_newton", 0.0),
+        ("proximal_newton", 1.0),
+    ],
+)
+@pytest.mark.parametrize("seed", range(10))
+def test_no_column_that_is_nearly_another_is_missed(seed, solver, l1_ratio):
+    X, z, rng = collinear(seed, 200, 8)
+    y = (z + rng.logistic(size=len(z)) > 0) * 1
+    alpha, tol = 10 ** rng.uniform(-10, -6), 10.0 ** -rng.integers(4, 9)
+
+    neuron = NeuronClassifier(alpha=alpha, l1_ratio=l1_ratio, tol=tol, solver=solver, max_iter=5000)
+    assert left_of(neuron, X, y, None, lambda z: np.logaddexp(0, z) - y * z) <= 1.5
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_what_classes_have_in_common_is_taken_off(seed):
+    """L-BFGS on a softmax layer: a sum over classes costs a penalty, and nothing else shows it."""
+    X, z, rng = collinear(seed, 300, 4)
+    y = np.digitize(z + rng.logistic(size=len(z)), [-1, 1])
+    neuron = NeuronClassifier(alpha=1e-5, tol=1e-7, solver="lbfgs", max_iter=5000).fit(X, y)
+    best = NeuronClassifier(alpha=1e-5, tol=1e-13, solver="newton").fit(X, y)
+    assert np.abs(neuron.coef_.sum(axis=0)) == pytest.approx(0, abs=1e-9 * np.abs(best.coef_).max())
+    gain = best.history_["objective"][0] - best.objective_
+    assert neuron.converged_
+    assert neuron.objective_ - best.objective_ <= 1.5e-7 * gain
+
+
+# The seeds of 150 each that once were missed, and a few more.
+@pytest.mark.parametrize(
+    ("activation", "seed"),
+    [*(("probit", k) for k in (28, 97, 98, 116, 134)), *(("cloglog", k) for k in (0, 1, 2, 109))],
+)
+def test_no_step_into_a_steep_tail_ends_a_fit(activation, seed):
+    """Nearly separable classes and rare columns, where the curvature changes faster than z does."""
+    rng = np.random.default_rng([seed, 10])
+    n, p = int(rng.integers(40, 150)), int(rng.integers(3, 12))
+    X = rng.standard_normal((n, p))
+    for j in range(1, p, 2):
+        X[:, j] = 0
+        X[rng.choice(n, 3, replace=False), j] = 1
+    z = X @ rng.standard_normal(p) * rng.uniform(2, 10)
+    z += rng.choice([0.0, 0.3]) * rng.standard_normal(n)
+    y = (z > np.median(z)) * 1
+    s = 10 ** rng.uniform(-3, 3, n)
+    X = X * 10 ** rng.uniform(-4, 4, p)
+    alpha, tol = 10 ** rng.uniform(-12, -4), 10.0 ** -rng.integers(4, 9)
+
+    def loss(z):
+        if activation == "probit":
+            return -log_ndtr((2 * y - 1) * z)
+        u = np.exp(np.clip(z, -700, 700))
+        return np.where(y == 1, -np.log(-np.expm1(-u)), u)
+
+    neuron = NeuronClassifier(activation, alpha=alpha, tol=tol, max_iter=5000)
+    assert left_of(neuron, X, y, s, loss) <= 1.0
+
+
+@pytest.mark.parametrize("solver", ["auto", "newton", "proximal_newton", "levenberg_marquardt"])
+@pytest.mark.parametrize("unit", [1e-8, 1e-4, 1.0])
+@pytest.mark.parametrize("seed", range(3))
+def test_no_column_that_the_sampled_rows_lack_is_missed(seed, unit, solver):
+    rng = np.random.default_rng(seed)
+    n = int(rng.integers(6000, 30_000))
+    X = np.column_stack([rng.standard_normal((n, 2)), np.zeros(n)])
+    unseen = np.setdiff1d(np.arange(n), np.linspace(0, n - 1, 4096).astype(np.intp))
+    rare = rng.choice(unseen, 20, replace=False)
+    X[rare, 2] = unit * rng.choice([-1.0, 1.0], 20)
+    y = (rng.random(n) < expit(X[:, 0] + 5 * X[:, 2] / unit)) * 1
+    neuron = NeuronClassifier(alpha=1e-30, tol=1e-6, solver=solver)
+    assert left_of(neuron, X, y, None, lambda z: np.logaddexp(0, z) - y * z) <= 1.5
+
+
+def test_columns_whose_curvature_is_but_rounding_are_told_by_the_steps():
+    """Columns that differ by a share of 1e-7: no Hessian in float64 knows in what they do."""
+    rng = np.random.default_rng(3)
+    X = rng.standard_normal((400, 4))
+    difference = rng.standard_normal((400, 2))
+    X[:, 2:] = X[:, :2] + 3e-8 * difference
+    y = (difference.sum(axis=1) + X[:, 0] + rng.logistic(size=400) > 0) * 1
+    neuron = NeuronClassifier(alpha=1e-20, tol=1e-6)
+    best = NeuronClassifier(alpha=0, tol=1e-13).fit(np.c_[X[:, :2], difference], y)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NeuronWarning)
+        neuron.fit(X, y)
+    gain = best.history_["objective"][0] - best.objective_
+    assert neuron.converged_
+    assert neuron.objective_ - best.objective_ <= 1e-3 * gain
 
 
 def test_promise_on_a_few_small_problems():

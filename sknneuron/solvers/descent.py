@@ -18,7 +18,7 @@ from ..kernels import Single
 from ..objective import Objective
 from .base import Iterate
 from .discriminant import discriminant, is_blank
-from .line_search import backtrack, foreseen, is_foretold
+from .line_search import backtrack, foreseen, is_foretold, still_to_come
 from .linear_algebra import SpdSolver, dot
 from .memory import Memory
 
@@ -94,10 +94,11 @@ class Descent:
                 self.earlier = ratio
             enough = total <= 1e-3 * objective.rounding
             if not enough and total * expected <= allowed:
-                shift = objective.largest_shift(step)
+                shift = objective.largest_shift(step, theta)
                 # The change of curvature along the step alone allows that contraction.
-                expected = max(expected, min(1.0, shift**2))
+                expected = max(expected, min(1.0, shift) ** 2)
                 enough = total * expected <= allowed and foreseen(objective.pair, shift)
+                enough = enough and self._knows_curvature(ratio, gradient, allowed)
             if confirmed and total <= allowed:
                 current.gap, current.last = 2 * total, True
             yield current
@@ -181,6 +182,15 @@ class Descent:
         allowed = self.target(value, theta)
         return moved > MOST_MOVED * allowed or off > MOST_OFF * allowed
 
+    def _knows_curvature(self, ratio: float | None, gradient, allowed: float) -> bool:
+        """Whether the factor is of all rows, or of some that are like the others, or has served.
+
+        And rounding hides none of it that matters.
+        """
+        assert self.factor is not None
+        knows_rows = self.fresh or ratio is not None or not self.objective.hides_far_rows
+        return knows_rows and self.factor.unseen(gradient) <= allowed
+
     def _expected_contraction(self, ratio: float | None) -> float:
         """What the decrement will shrink by in the next step, from what the last one did."""
         if ratio is None:
@@ -188,7 +198,7 @@ class Descent:
         if self.earlier is not None:
             # One good step may be luck: the next one need not have it.
             ratio = max(ratio, (ratio * self.earlier) ** 0.5)
-        return min(1.0, (2 if ratio < POOR else 3) * ratio)
+        return max(min(1.0, (2 if ratio < POOR else 3) * ratio), still_to_come(min(ratio, 1.0)) - 1)
 
     def _hessian_would_pay(self, decrement, allowed, ratio) -> bool:
         if ratio is None or ratio <= POOR:

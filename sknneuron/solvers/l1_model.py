@@ -14,6 +14,7 @@ from scipy.linalg import lapack
 from scipy.linalg.blas import daxpy
 
 from ..penalties import soft_threshold
+from .linear_algebra import solve_without_ridge
 
 EPS = np.finfo(float).eps
 # Sweeps of coordinate descent before each exact step, or one for every so many columns if that is
@@ -25,6 +26,8 @@ MAX_ROUNDS = 100
 INEXACT = 1e-3
 # Squared pivots of the scaled matrix below this are rounding, and a ridge takes their place.
 LEAST_PIVOT = 1e-11
+# Share of the L1 norm's slope past which that of a weight of zero is more than rounding.
+WAKES = 1e-10
 
 
 class L1Model:
@@ -52,7 +55,7 @@ class L1Model:
         diagonal = hessian.diagonal()
         largest = max(diagonal.max(initial=0.0), np.finfo(float).tiny)
         # Scaled to a unit diagonal; what has no curvature keeps a little, so that it stays finite.
-        self.scale = 1 / np.sqrt(np.maximum(diagonal, 1e-14 * largest))
+        self.scale = 1 / np.sqrt(np.maximum(diagonal, 1e-30 * largest))
         self.H = hessian * self.scale
         self.H *= self.scale[:, None]
         np.fill_diagonal(self.H, 1.0)
@@ -73,7 +76,8 @@ class L1Model:
             if self._descend(u, slope, tol):
                 break
             u, slope = self._exact_step(u)
-            if self._left(u, slope) <= tol:
+            # One weight alone may have little to gain and much with others that it resembles.
+            if self._left(u, slope) <= tol and not self._wakes_any(u, slope):
                 break
         return u * self.scale
 
@@ -109,6 +113,11 @@ class L1Model:
         gain -= self.l1 @ (np.abs(moved) - np.abs(u))
         return float(gain)
 
+    def _wakes_any(self, u, slope) -> bool:
+        """Whether some weight of zero wants to be another, by more than rounding."""
+        rounding = WAKES * self.l1 + 100 * EPS * np.abs(self.gradient_at).max(initial=0.0)
+        return bool(np.any((u == 0) & (np.abs(slope) > self.l1 + rounding)))
+
     def _gain(self, u, slope) -> float:
         """How much lower the model is at `u` than where the search began."""
         smooth = 0.5 * float((u - self.at) @ (self.gradient_at + slope))
@@ -143,7 +152,7 @@ class L1Model:
             u = self._cut(u, free, target, crossed)
 
     def _solve(self, free, right):
-        """H^-1 on the free coordinates, with the least ridge that makes it sound."""
+        """H^-1 on the free coordinates, by the least ridge that makes it sound."""
         H = self.H[np.ix_(free, free)]
         ridge = 0.0
         while True:
@@ -152,7 +161,10 @@ class L1Model:
             if info == 0 and np.min(factor.diagonal()) ** 2 > LEAST_PIVOT:
                 break
             ridge = max(10 * ridge, 1e-11)
-        return lapack.dpotrs(factor, right, lower=1)[0]
+        if ridge == 0:
+            return lapack.dpotrs(factor, right, lower=1)[0]
+        np.fill_diagonal(H, 1.0)
+        return solve_without_ridge(H, factor, right)
 
     def _cut(self, u, free, target, crossed):
         """Go towards the target to where the model is lowest; what crosses zero stays there."""

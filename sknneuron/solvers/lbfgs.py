@@ -32,6 +32,7 @@ class LBFGS(Solver):
     name = "lbfgs"
 
     def iterate(self, objective, start, goal, rng):
+        start = objective.balanced(start)
         if stages_pay(objective):
             yield from self._iterate_staged(objective, start, goal, rng)
         else:
@@ -48,14 +49,20 @@ class LBFGS(Solver):
             prior=stages.prior,
             hessian_cost=hessian_cost(objective.shape[1]),
         )
-        for iterate in descent.iterate(stages.theta):
-            if not iterate.value <= goal.null_value:
+        yield from self._descend(descent, stages.theta, goal, start)
+
+    @staticmethod
+    def _descend(descent: Descent, theta, goal, start=None):
+        """Go down from theta; by Newton's steps if that leads nowhere, from `start` if astray."""
+        objective = descent.objective
+        for iterate in descent.iterate(theta):
+            if start is not None and not iterate.value <= goal.null_value:
                 # The rows that decide were in no subsample, and it led to where they cost too much.
-                yield from Newton().iterate(objective, start, goal, rng)
+                yield from Newton().iterate(objective, start, goal, None)
                 return
             if iterate.message and not iterate.gap <= goal.target(iterate.value, iterate.theta):
                 # Few rows decide, and what was learnt of the curvature does not serve.
-                yield from Newton().iterate(objective, iterate.theta, goal, rng)
+                yield from Newton().iterate(objective, iterate.theta, goal, None)
                 return
             yield iterate
 
@@ -79,7 +86,7 @@ class LBFGS(Solver):
             gap = remaining(decrements)
             is_end = decrements[-1] <= 1e-3 * objective.rounding
             if can_factor and (is_end or gap <= goal.target(float(value.sum()), theta)):
-                yield from Descent(objective, stop_at(goal)).iterate(theta)
+                yield from self._descend(Descent(objective, stop_at(goal)), theta, goal)
                 return
             current = Iterate(
                 theta,
@@ -95,6 +102,9 @@ class LBFGS(Solver):
                 precondition = diagonal_preconditioner(objective, theta)
             found = backtrack(objective, theta, step, value, decrement, order=1)
             if found is None:
+                if failed and can_factor:
+                    yield from self._descend(Descent(objective, stop_at(goal)), theta, goal)
+                    return
                 if failed:
                     current.last = True
                     if decrements[-1] > 1e3 * objective.rounding:
@@ -130,7 +140,7 @@ def diagonal_preconditioner(objective: Objective, theta):
     diagonal = objective.curvature_diagonal(theta)
     largest = np.maximum(diagonal.max(axis=1, keepdims=True), np.finfo(float).tiny)
     inverse = 1 / np.maximum(diagonal, 1e-12 * largest)
-    return lambda g: g * inverse
+    return lambda g: objective.balanced(g * inverse)
 
 
 def remaining(decrements: list[float]) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 import numpy as np
@@ -11,9 +12,10 @@ from .base import Goal, Iterate, Solver
 from .damping import MAX_DAMPING, RIDGE, DampedDescent
 from .descent import Descent
 from .kinks import KinkedDescent
+from .line_search import contraction
 from .linear_algebra import SpdSolver
 from .multistart import find_start
-from .newton import trusted_gap
+from .newton import Newton, trusted_gap
 from .search import End, Search
 from .staged import hessian_cost
 
@@ -46,6 +48,7 @@ class LevenbergMarquardt(Solver):
 
     def iterate(self, objective, start, goal, rng):
         if objective.pair.convex or not self._needs_search(objective, start):
+            start = objective.balanced(start)
             yield from self._go_down(objective, start, goal, is_near=objective.pair.convex)
             return
         searches, ends = find_start(objective, rng)
@@ -122,7 +125,7 @@ class LevenbergMarquardt(Solver):
                 damping=0.0 if is_near else 1e-3,
                 is_positive=not is_near,
             )
-        previous, ratio, step_size = np.nan, 1.0, np.nan
+        previous, ratio, step_size = np.nan, np.nan, np.nan
         steps = refusals = 0
         while True:
             norm, value = objective.weight_gradient_norm(down.gradient), float(down.value.sum())
@@ -131,14 +134,15 @@ class LevenbergMarquardt(Solver):
                 # the end, and they need not be looked for.
                 step, predicted = down.propose_without_kinks()
                 total = float(predicted.sum())
-                shift = objective.largest_shift(step)
-                gap = trusted_gap(shift, total, total / previous)
+                ratio = contraction(total, previous, objective.rounding)
+                shift = objective.largest_shift(step, down.theta)
+                gap = trusted_gap(objective.pair, shift, total, ratio)
                 if gap <= goal.target(value, down.theta):
                     yield Iterate(down.theta, value, norm, objective, step_size, gap)
             step, predicted = down.propose()
             total = float(predicted.sum())
-            if total < previous:
-                ratio = total / previous
+            if not math.isnan(previous):
+                ratio = contraction(total, previous, objective.rounding)
             is_last = total <= 1e-3 * objective.rounding
             if is_last and not is_near:
                 is_near = True
@@ -148,10 +152,15 @@ class LevenbergMarquardt(Solver):
             sound = is_near and down.damping.max() <= RIDGE and (steps or is_last or not kinked)
             gap = np.nan
             if sound:
-                gap = trusted_gap(objective.largest_shift(step), total, ratio)
-            if is_last and not sound:
-                gap = down.undamped_decrement()
+                shift = objective.largest_shift(step, down.theta)
+                gap = trusted_gap(objective.pair, shift, total, ratio)
+            if is_last:
+                gap = 2 * total if sound else down.undamped_decrement()
             allowed = goal.target(value, down.theta)
+            if sound and gap <= allowed and objective.pair.convex:
+                # Damping however small hides what nearly collinear columns have to gain.
+                yield from Newton().iterate(objective, down.theta, goal, None)
+                return
             if sound and not kinked and gap <= allowed:
                 # The last step is at hand, and a look at its value is all that it needs.
                 end = down.theta + step

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from ..kernels import Single
@@ -9,8 +11,12 @@ from ..objective import Objective
 
 SUFFICIENT_DECREASE = 1e-4
 MAX_TRIALS = 40
-# Most that a step may move any row's z if nobody looks at its end.
-MOST_UNSEEN = 1.0
+LEAST_LENGTH = 1e-6
+# Most that a step may change any row's curvature if nobody looks at its end. In a tail, where what
+# is left shows from step to step only, Newton's steps change it by a factor e.
+MOST_UNSEEN = 0.5
+# Ratio of two decrements below which Newton's steps contract as they should.
+CONTRACTING = 0.1
 # Share of a step's decrement by which the objective may fall more or less than that, and the
 # quadratic model still be right.
 MOST_OFF = 0.1
@@ -77,6 +83,9 @@ def backtrack(
         if not length.any():
             return None
         trial = theta + length[:, None] * step
+    if length.max() <= LEAST_LENGTH and np.all(value - result[0] <= rounding):
+        # Cut to nothing, it still wins nothing: rounding led there.
+        return None
     if len(result) == 1:
         result = evaluate(trial)
     return trial, *result, length
@@ -104,6 +113,31 @@ def foreseen(pair, shift: float) -> bool:
     loss beyond all bounds at the end. Where curvature jumps, a step of any length may do that.
     """
     return not pair.quadratic_pieces and shift <= MOST_UNSEEN
+
+
+def is_small(pair, shift: float, ratio: float) -> bool:
+    """Whether a step is so small that the quadratic model holds.
+
+    Where losses have tails it may change no row's curvature by much: what a row far out has to gain
+    shows only after others have none left. Elsewhere it will do that steps contract as Newton's do.
+    """
+    return shift <= MOST_UNSEEN or (ratio <= CONTRACTING and not pair.has_tails)
+
+
+def contraction(decrement: float, previous: float, rounding: float) -> float:
+    """What the last step made of the decrement; nan if unknown, or if that was but rounding."""
+    return min(decrement / previous, 1.0) if previous > rounding else np.nan
+
+
+def still_to_come(ratio: float) -> float:
+    """How often the decrement of a step is that of all steps to come, each a `ratio` of the last.
+
+    Where something holds steps back (a ridge, a tail) decrements fall by the same share each time,
+    and tell of the next step alone.
+    """
+    if math.isnan(ratio):
+        return 1.0
+    return 1 / (1 - ratio) if ratio < 1 else np.inf
 
 
 def is_foretold(before: float, decrement: float, value, rounding: float) -> bool:

@@ -8,11 +8,13 @@ from scipy.linalg import lapack
 
 from ..objective import dot
 
-__all__ = ["SpdSolver", "dot", "is_positive_definite", "solve_positive"]
+__all__ = ["SpdSolver", "dot", "is_positive_definite", "solve_positive", "solve_without_ridge"]
 
 # Below this squared pivot (of a matrix with unit diagonal) a Cholesky factor is noise.
 LEAST_PIVOT = 1e-13
 TINY = float(np.finfo(float).tiny)
+EPS = float(np.finfo(float).eps)
+MAX_REFINEMENTS = 20
 
 
 class SpdSolver:
@@ -30,20 +32,35 @@ class SpdSolver:
         self.ridge = 0.0
         self._factors = [_plain_factor(H) or self._scaled_factor(H) for H in hessian]
 
-    def __call__(self, g):
+    def __call__(self, g, with_ridge: bool = False):
         x = np.empty_like(g)
-        for k, (factor, inverse) in enumerate(self._factors):
+        for k, (factor, inverse, matrix, _) in enumerate(self._factors):
             if inverse is None:
                 x[k] = lapack.dpotrs(factor, g[k], lower=1)[0]
-            else:
+            elif matrix is None or with_ridge:
                 x[k] = lapack.dpotrs(factor, g[k] * inverse, lower=1)[0] * inverse
+            else:
+                x[k] = solve_without_ridge(matrix, factor, g[k] * inverse) * inverse
         return x
+
+    def unseen(self, g) -> float:
+        """What the solution may miss of ``g . H^-1 g / 2``, where a curvature is but rounding."""
+        missed = 0.0
+        if not self.ridge:
+            return missed
+        x = self(g)
+        for k, (factor, inverse, matrix, ridge) in enumerate(self._factors):
+            if matrix is not None:
+                residual = g[k] * inverse - matrix @ (x[k] / inverse)
+                by_ridge = dot(residual, lapack.dpotrs(factor, residual, lower=1)[0])
+                missed += 0.5 * float(by_ridge) * ridge / rounding_of(matrix)
+        return missed
 
     def least_pivot(self) -> float:
         """Least share of a parameter's curvature that is its alone; 0 with a ridge."""
         if self.ridge:
             return 0.0
-        shares = [factor.diagonal() ** 2 / dot(factor, factor) for factor, _ in self._factors]
+        shares = [factor.diagonal() ** 2 / dot(factor, factor) for factor, *_ in self._factors]
         return float(min(share.min(initial=1.0) for share in shares))
 
     def _scaled_factor(self, H):
@@ -52,9 +69,40 @@ class SpdSolver:
         # A parameter without curvature keeps a unit pivot, and with its zero gradient stays put.
         least = max(1e-30 * float(diagonal.max(initial=0.0)), TINY)
         inverse = 1 / np.sqrt(np.maximum(diagonal, least))
-        factor, ridge = _factor_with_ridge(H * inverse * inverse[:, None])
+        matrix = H * inverse * inverse[:, None]
+        factor, ridge = _factor_with_ridge(matrix)
         self.ridge = max(self.ridge, ridge)
-        return factor, inverse
+        return factor, inverse, matrix if ridge else None, ridge
+
+
+def solve_without_ridge(matrix, factor, g):
+    """Solve with a matrix by the factor of it and a ridge: conjugate gradients take that back out.
+
+    The ridge is felt along a few directions only, and so a few steps do. They end where the
+    curvature along one is rounding.
+    """
+    x = lapack.dpotrs(factor, g, lower=1)[0]
+    residual = g - matrix @ x
+    direction, before = np.zeros_like(g), np.inf
+    for _ in range(MAX_REFINEMENTS):
+        z = lapack.dpotrs(factor, residual, lower=1)[0]
+        now = dot(residual, z)
+        if not now > EPS * dot(g, x):
+            break
+        direction = z + now / before * direction
+        change = matrix @ direction
+        curvature = dot(direction, change)
+        if not curvature > rounding_of(matrix) * dot(direction, direction):
+            break
+        x = x + now / curvature * direction
+        residual = residual - now / curvature * change
+        before = now
+    return x
+
+
+def rounding_of(matrix) -> float:
+    """Curvature of a matrix with unit diagonal that is no more than rounding."""
+    return EPS * len(matrix)
 
 
 def is_positive_definite(matrix) -> bool:
@@ -81,7 +129,7 @@ def _plain_factor(H):
         return None
     pivots = factor.diagonal()
     sound = pivots * pivots > LEAST_PIVOT * H.diagonal()
-    return (factor, None) if np.logical_and.reduce(sound) else None
+    return (factor, None, None, 0.0) if np.logical_and.reduce(sound) else None
 
 
 def _factor_with_ridge(H):

@@ -10,13 +10,20 @@ from ..objective import Objective
 from .base import Iterate, Solver
 from .descent import newton_solver
 from .discriminant import discriminant, is_blank
-from .line_search import backtrack, foreseen, is_foretold
+from .line_search import (
+    CONTRACTING,
+    backtrack,
+    contraction,
+    foreseen,
+    is_foretold,
+    is_small,
+    still_to_come,
+)
 from .linear_algebra import TINY, dot
+from .memory import Memory
 
 # Most that a step is bent, as a share of its length.
 MOST_BENT = 0.5
-# Ratio of two decrements below which Newton's steps contract as they should.
-CONTRACTING = 0.1
 # Exponent past which an old factor tells nothing of what is left.
 MOST_EXCESS = 5.0
 
@@ -26,7 +33,8 @@ class Newton(Solver):
 
     The step is corrected by the change of the Hessian along it, where the pair knows its third
     derivative: that costs a fraction of a Hessian and saves one in three. Neurons that share no
-    loss are stepped side by side, each with its own Hessian and step length.
+    loss are stepped side by side, each with its own Hessian and step length. Where columns are so
+    nearly collinear that rounding hides a curvature, the steps taken tell of it, as in L-BFGS.
     For a pair that is not convex the Gauss-Newton curvature is used, which leads to a stationary
     point near the start.
 
@@ -45,40 +53,42 @@ class Newton(Solver):
         gauss_newton = not pair.convex
         ends_unseen = pair.convex and not pair.quadratic_pieces
         bends = pair.convex and pair.self_concordance is not None
-        theta = start
+        theta = objective.balanced(start)
         value, gradient, hessian = objective.value_gradient_hessian(theta, gauss_newton)
         step_size = np.nan
-        fall, ratio = 1.0, 1.0
-        previous = np.nan
-        confirmed = False
+        fall = ratio = previous = np.nan
+        # Blind is a Hessian that misses a curvature which matters: the memory has what steps tell.
+        confirmed = blind = False
+        memory = Memory()
         blank, was_blank = is_blank(objective, theta), False
-        # How much less than an old factor says the curvature may be.
+        # By what factor an old factor may overrate the curvature.
         excess = 1.0
         while True:
             if hessian is not None:
                 solve, excess = newton_solver(objective, hessian), 1.0
-            step = -solve(gradient)
+            step = -(memory.inverse_hessian_product(gradient, solve) if blind else solve(gradient))
             decrement = -0.5 * dot(gradient, step)
             total = sum(decrement.tolist())
             if not math.isnan(previous):
-                fall = min(total / previous, 1.0)
-                # Newton's contraction is as what is left. How it was before another step shows not:
-                # perhaps it was none.
+                fall = contraction(total, previous, objective.rounding)
+                # Newton's steps contract as what is left does. How they did before the
+                # discriminant's, which was none of them, does not show: perhaps not at all.
                 ratio = math.sqrt(fall) if was_blank else fall
             now = sum(value.tolist())
             target = goal.target(now, theta)
-            gap, shift = np.nan, np.nan
-            if excess * total <= target and not pair.quadratic_pieces:
-                shift = objective.largest_shift(step)
-                gap = trusted_gap(shift, excess * total, ratio)
-            elif total <= target and (confirmed or total <= 1e-3 * objective.rounding):
+            blind = solve.unseen(gradient) > target
+            gap = shift = np.nan
+            # What is left is less than what rounding does to the objective.
+            is_end = total <= 1e-3 * objective.rounding
+            if is_end or (total <= target and confirmed):
                 # Where curvature jumps, rows ahead may have none yet: one such step has been tried.
                 gap = 2 * total
+            elif excess * total <= target and not (pair.quadratic_pieces or blind):
+                shift = objective.largest_shift(step, theta)
+                gap = trusted_gap(pair, shift, excess * total, ratio)
             current = Iterate(theta, now, gradient, objective, step_size)
-            # What is left is less than what rounding does to the objective.
-            current.last = total <= 1e-3 * objective.rounding and (gauss_newton or np.isnan(gap))
             if not ends_unseen:
-                current.gap = gap
+                current.gap, current.last = gap, is_end
             yield current
             bent, gain = np.nan, 0.0
             longer = discriminant(objective, theta, gradient, step) if blank else None
@@ -89,9 +99,9 @@ class Newton(Solver):
             left = excess * total
             if hessian is not None:
                 left *= expected_contraction(pair, ratio)
-            if left <= target and ends_unseen:
+            if left <= target and ends_unseen and not blind:
                 if math.isnan(shift):
-                    shift = objective.largest_shift(step)
+                    shift = objective.largest_shift(step, theta)
                 left = gap if gap <= target else max(left, total * unforeseen(pair, shift, bent))
                 if left <= target and foreseen(pair, shift):
                     # No pass to look at the end: the model's error there is less than that.
@@ -100,6 +110,10 @@ class Newton(Solver):
                         end = refined(objective, end, solve, total)
                     yield Iterate(end, now - total - gain, np.nan, objective, 1.0, left, last=True)
                     return
+            if is_end:
+                current.gap, current.last = gap, True
+                yield current
+                return
             if hessian is None:
                 # The factor was an old one and what it said was not enough: take a new one here.
                 value, gradient, hessian = objective.value_gradient_hessian(theta, gauss_newton)
@@ -110,25 +124,37 @@ class Newton(Solver):
             order = 1 if left <= target and factor_serves else 2
             if order == 2 and bends and not goal.polishes and total * fall**2 <= target:
                 if math.isnan(shift):
-                    shift = objective.largest_shift(step)
-                # Perhaps that was the last step, and this factor will do to show it.
-                excess = math.exp(min(pair.self_concordance * shift, MOST_EXCESS))
+                    shift = objective.largest_shift(step, theta)
+                # Perhaps this is the last step, and the factor at hand will do to show it.
+                excess = math.exp(min(shift, MOST_EXCESS))
                 order = 1 if excess * total * fall**2 <= target else 2
             found = backtrack(
                 objective, theta, step, value, decrement, order=order, gauss_newton=gauss_newton
             )
+            if found is None and solve.ridge:
+                # Next to no curvature, and rounding leads anywhere: hold the step back.
+                step = -solve(gradient, with_ridge=True)
+                decrement = -0.5 * dot(gradient, step)
+                found = backtrack(
+                    objective, theta, step, value, decrement, order=2, gauss_newton=gauss_newton
+                )
             if found is None:
                 current.last = True
                 current.gap = total if total <= 1e3 * objective.rounding else np.nan
                 current.message = "the line search found no lower point"
                 yield current
                 return
-            theta, value, gradient, hessian, taken = found
+            new, value, new_gradient, hessian, taken = found
+            if blind:
+                memory.remember(new - theta, new_gradient - gradient)
+            else:
+                memory = Memory()
+            theta, gradient = new, new_gradient
             step_size = max(taken.tolist())
             previous = total
             if not is_whole(taken, decrement, objective.rounding):
                 # What whole steps did says nothing of what is ahead of a short one.
-                ratio, previous = 1.0, np.nan
+                ratio = previous = np.nan
             if not ends_unseen:
                 confirmed = left <= target and is_foretold(now, total, value, objective.rounding)
 
@@ -179,8 +205,8 @@ def refined(objective: Objective, theta, solve, decrement: float):
 def unforeseen(pair, shift: float, bent: float) -> float:
     """Share of the decrement that the change of curvature along a step may leave.
 
-    Of Newton's step that is a square of the change of any row's z, of the corrected one a fourth
-    power: what the correction bends itself, and the fourth derivative.
+    Of Newton's step that is a square of the change of any row's curvature, of the corrected one a
+    fourth power: what the correction bends itself, and the fourth derivative.
 
     References
     ----------
@@ -189,8 +215,8 @@ def unforeseen(pair, shift: float, bent: float) -> float:
     """
     bound = pair.self_concordance
     if bound is None or math.isnan(bent):
-        return min(1.0, shift**2)
-    change = bound * min(shift, 1.0)
+        return min(1.0, shift) ** 2
+    change = min(shift, bound)
     return min(1.0, (bent * change + change**2 / 6) ** 2 * math.exp(2 * change))
 
 
@@ -200,19 +226,20 @@ def expected_contraction(pair, ratio: float) -> float:
     Ratios square from step to step where the curvature is continuous. In a tail that falls by more
     than an exponential (probit, cloglog) they do not: far out a step changes most of it.
     """
+    if math.isnan(ratio):
+        return 1.0
     if pair.self_concordance is None or not pair.convex:
-        return min(1.0, 3 * ratio)
+        return max(min(1.0, 3 * ratio), still_to_come(ratio) - 1)
     return min(1.0, 3 * ratio, max(10 * ratio**2, 1e-6))
 
 
-def trusted_gap(shift: float, decrement: float, ratio: float) -> float:
+def trusted_gap(pair, shift: float, decrement: float, ratio: float) -> float:
     """The decrement as an estimate of what is left, or nan where it cannot be relied on.
 
-    It is the gap of the quadratic model. The model holds if the last steps contracted as Newton's
-    do, or if the step moves no row's z far enough to change the curvature.
+    It is the gap of the quadratic model, which holds near the end.
     """
-    if shift <= 1.0 or ratio <= CONTRACTING:
-        return decrement * (1 + min(shift, 1.0))
+    if is_small(pair, shift, ratio):
+        return decrement * (1 + min(shift, 1.0)) * still_to_come(ratio)
     return np.nan
 
 

@@ -11,7 +11,7 @@ from ..objective import Objective
 from ..penalties import least_subgradient
 from .base import Iterate
 from .l1_model import INEXACT, L1Model
-from .line_search import foreseen, is_foretold
+from .line_search import contraction, foreseen, is_foretold, is_small, still_to_come
 from .working_set import WorkingSet
 
 MAX_STEPS = 500
@@ -19,7 +19,7 @@ MAX_TRIALS = 40
 SUFFICIENT_DECREASE = 1e-4
 # Contraction of the decrement expected of a first Newton step.
 FIRST_CONTRACTION = 0.05
-# A step that moves no z by more than this leaves the Hessian good enough for the next one.
+# A step that changes no row's curvature by more than this leaves the Hessian good for the next.
 SMALL_SHIFT = 0.1
 # An old Hessian, or a subsample's, serves while steps leave no more than this of the decrement.
 SLOW = 0.1
@@ -67,7 +67,8 @@ class Step:
     smooth : float
         Smooth part of the objective there, by the model.
     shift : float
-        Largest change of z on the way, on the watched rows; on all, where it might be the last.
+        Largest change of a row's curvature on the way, of the watched rows; of all, where it might
+        be the last.
     """
 
     end: np.ndarray
@@ -97,7 +98,7 @@ class ProximalDescent:
         self.working = WorkingSet(objective)
         # Where Hessians are taken: over all rows, or over a subsample.
         self.curvature = self.working
-        self.ratio: float | None = None
+        self.ratio = np.nan
         # Whether the last step came out as the model said, which curvature that jumps has to show.
         self.foretold = not objective.pair.quadratic_pieces
         # Largest change of a slope outside the working set per root of a step's decrement.
@@ -126,15 +127,17 @@ class ProximalDescent:
             current = self._iterate(point, step_size)
             allowed = self.target(current.value + self._l1(point.theta), point.theta)
             step = self._model_step(point, 1e-3 * allowed)
-            self.ratio = None if previous is None else step.decrement / previous
-            if not point.exact and (step_size < 1 or (self.ratio or 0) > SLOW):
+            self.ratio = np.nan
+            if previous is not None:
+                self.ratio = contraction(max(step.decrement, 0.0), previous, self.rounding)
+            if not point.exact and (step_size < 1 or self.ratio > SLOW):
                 point = self._renewed(point)
                 step = self._model_step(point, 1e-3 * allowed)
-                self.ratio = None
+                self.ratio = np.nan
             current.gap, left = self._gap(point, step), self._left(point, step)
             if current.gap <= allowed or left <= allowed:
                 # It might be the last step: of all rows, how far does it move any?
-                step.shift = self.objective.largest_shift(step.end - point.theta)
+                step.shift = self.objective.largest_shift(step.end - point.theta, point.theta)
                 current.gap, left = self._gap(point, step), self._left(point, step)
             yield current
             enough = left <= allowed and foreseen(self.objective.pair, step.shift)
@@ -231,7 +234,7 @@ class ProximalDescent:
             slope,
             decrement=-float(slope.sum()) - bend,
             smooth=float(point.value.sum() + smooth.sum()) + bend,
-            shift=objective.watched_shift(step),
+            shift=objective.watched_shift(step, point.theta),
         )
 
     def _take(self, point: Point, step: Step, keep_hessian: bool) -> tuple[Point, float] | None:
@@ -268,13 +271,13 @@ class ProximalDescent:
 
     def _gap(self, point: Point, step: Step) -> float:
         """The decrement as an estimate of what is left; nan where it cannot be relied on."""
-        sure = step.shift <= 1 or (self.ratio is not None and self.ratio <= 0.1)
-        sure &= self.foretold
+        sure = is_small(self.objective.pair, step.shift, self.ratio) and self.foretold
         if not sure or self.working.missing(point.columns, point.theta, point.gradient):
             return np.nan
-        if not point.exact and self.ratio is None:
+        if not point.exact and np.isnan(self.ratio):
             return np.nan
-        return max(step.decrement, 0.0) * (1 + min(step.shift, 1.0)) * (1 if point.exact else 2)
+        gap = max(step.decrement, 0.0) * still_to_come(self.ratio)
+        return gap * (1 + min(step.shift, 1.0)) * (1 if point.exact else 2)
 
     def _left(self, point: Point, step: Step) -> float:
         """What the step leaves."""
@@ -282,13 +285,13 @@ class ProximalDescent:
 
     def _contraction(self, point: Point, step: Step) -> float:
         """What the step will leave of the decrement."""
-        if self.ratio is not None:
-            expected = min(1.0, 3 * self.ratio)
+        if not np.isnan(self.ratio):
+            expected = max(min(1.0, 3 * self.ratio), still_to_come(self.ratio) - 1)
         else:
             newton = point.exact and self.objective.pair.convex
             expected = FIRST_CONTRACTION if newton else 1.0
         # The model itself may not have been minimised further.
-        return max(expected, min(1.0, step.shift**2)) + INEXACT
+        return max(expected, min(1.0, step.shift) ** 2) + INEXACT
 
     def _stays_complete(self, point: Point, step: Step) -> bool:
         """Whether no weight outside the working set can want to move after the step.

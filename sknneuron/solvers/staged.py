@@ -147,7 +147,7 @@ class StagedStart:
 
     def _contraction(self, n_rows: float) -> float:
         """What the Hessian of so many rows makes of a decrement in a step, at most."""
-        return min(0.5, 0.01 + 4 * self.objective.shape[1] / n_rows)
+        return min(0.5, 0.01 + 4 * self.objective.shape[1] / max(n_rows, 1.0))
 
     def _noise(self, n_rows: int) -> float:
         """How far the optimum over `n_rows` lies above that over all rows, about."""

@@ -70,7 +70,7 @@ def test_what_a_corrected_step_leaves_is_foreseen(pair):
         step, bent, gain = corrected(objective, theta, newton, decrement, solve)
         end, slope, curvature = objective.value_gradient_hessian(theta + step)
         left = 0.5 * dot(slope, newton_solver(objective, curvature)(slope)).sum()
-        share = unforeseen(objective.pair, objective.largest_shift(step), bent)
+        share = unforeseen(objective.pair, objective.largest_shift(step, theta), bent)
         if share < 0.05 and decrement.sum() > 1e-9:
             seen += 1
             assert left <= share * decrement.sum()

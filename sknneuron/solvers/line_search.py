@@ -106,7 +106,9 @@ def foreseen(pair, shift: float) -> bool:
     return not pair.quadratic_pieces and shift <= MOST_UNSEEN
 
 
-def is_foretold(before: float, decrement: float, value, rounding: float) -> bool:
-    """Whether a step lowered the objective by its decrement, as where no curvature changed."""
+def is_foretold(
+    before: float, decrement: float, value, rounding: float, most_off: float = MOST_OFF
+) -> bool:
+    """Whether a step lowered the objective by its decrement, but for a share of that."""
     fall = before - sum(value.tolist())
-    return abs(fall - decrement) <= MOST_OFF * decrement + rounding
+    return abs(fall - decrement) <= most_off * decrement + rounding

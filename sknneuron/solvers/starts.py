@@ -83,12 +83,9 @@ class Starts:
         return self.activation.derivative(z) ** 2
 
     def _bounded_targets(self):
-        width = self.high - self.low
-        targets = []
-        for share in (0.02, 0.1, 0.25):
-            z = self._sent_back(share * width)
-            targets.append((z, self._precision(z)))
-        return [*targets, (z, 1.0)]
+        margins = np.array([0.02, 0.1, 0.25]) * (self.high - self.low)
+        z = self._sent_back(margins[:, None, None])
+        return [*zip(z, self._precision(z), strict=True), (z[-1], 1.0)]
 
     def _open_targets(self):
         # Far up these activations are the identity (or grow faster), far down they are flat.

@@ -399,6 +399,9 @@ class Search:
                     unseen = np.full_like(step[last], np.nan)
                     steps.append((at, ends[number[last]], values[number[last]], unseen))
                     ended |= last
+                    # Worse than nothing, where all others have ended: not waited for.
+                    hopeless = down.value > self.null_value[owner[number]]
+                    ended |= hopeless & np.all(ended | hopeless)
             still = ~ended
             live[number] = still
             if not still.any() or (early and self._is_clear(values, owner, lowest, live)):

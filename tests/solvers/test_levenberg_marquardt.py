@@ -191,6 +191,16 @@ def test_descents_that_become_one_end_where_each_would_alone(activation):
         assert np.array_equal(end.path()[-1][0], end.theta)
 
 
+@pytest.mark.parametrize("activation", ["relu", "gelu", "silu"])
+def test_a_fit_to_rows_that_are_surely_active_is_near_the_end(activation):
+    X, y = teacher_data(activation, n=5000)
+    if activation == "relu":
+        y = np.maximum(y, 0)
+    few, more = searches_of(make_objective(X, y, activation))
+    assert len(few.lowest(0).path()) == 2
+    assert len(more.ends[0]) == 1
+
+
 def test_one_step_on_more_rows_ends_where_a_descent_does():
     X, y = teacher_data("gelu", n=5000)
     few, more = searches_of(make_objective(X, y, "gelu"))

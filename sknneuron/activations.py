@@ -19,6 +19,8 @@ INF = float("inf")
 INV_SQRT_2PI = float(1 / np.sqrt(2 * np.pi))
 # A derivative below this share of its largest value is as good as gone.
 FLAT = 1e-2
+# How far from a kink its two sides are looked at.
+SIDE = 1e-9
 
 
 class Activation(Parametrized):
@@ -59,9 +61,14 @@ class Activation(Parametrized):
     def __init_subclass__(cls, **kwargs):
         super().__init_subclass__(**kwargs)
         # What a parent shares between level and slope is not right for a child's own.
-        own = vars(cls)
+        own = set(vars(cls))
         if ("__call__" in own or "derivative" in own) and "with_derivative" not in own:
             cls.with_derivative = Activation.with_derivative  # type: ignore[method-assign]
+            own.add("with_derivative")
+        if ("with_derivative" in own or "second_derivative" in own) and (
+            "with_derivatives" not in own
+        ):
+            cls.with_derivatives = Activation.with_derivatives  # type: ignore[method-assign]
 
     def __call__(self, z):
         """Return the activation levels f(z)."""
@@ -78,6 +85,15 @@ class Activation(Parametrized):
     def with_derivative(self, z):
         """Return (f(z), f'(z)), sharing what the two have in common."""
         return self(z), self.derivative(z)
+
+    def with_derivatives(self, z):
+        """Return (f(z), f'(z), f''(z)), sharing what they have in common."""
+        return *self.with_derivative(z), self.second_derivative(z)
+
+    def jump(self, kink: float) -> float:
+        """Return how much the derivative rises at a kink."""
+        below, above = self.derivative(np.array([kink - SIDE, kink + SIDE]))
+        return float(above - below)
 
     def inverse(self, a):
         """Return a z with f(z) = a, on the rising branch; levels out of range count as near it."""
@@ -152,6 +168,10 @@ class Sigmoid(Activation):
         a = special.expit(z)
         return a, a * (1 - a)
 
+    def with_derivatives(self, z):
+        a, slope = self.with_derivative(z)
+        return a, slope, slope * (1 - 2 * a)
+
     def second_derivative(self, z):
         a, b = special.expit(z), special.expit(-z)
         return a * b * (b - a)
@@ -185,6 +205,10 @@ class Tanh(Activation):
     def with_derivative(self, z):
         a = np.tanh(z)
         return a, 1 - a * a
+
+    def with_derivatives(self, z):
+        a, slope = self.with_derivative(z)
+        return a, slope, -2 * a * slope
 
     def second_derivative(self, z):
         return -2 * np.tanh(z) * self.derivative(z)
@@ -321,8 +345,16 @@ class Softplus(Activation):
         return special.expit(z)
 
     def with_derivative(self, z):
+        return self._level_and_slope(z, np.exp(-np.abs(z)))
+
+    def with_derivatives(self, z):
         e = np.exp(-np.abs(z))
-        return np.log1p(e) + np.maximum(z, 0), np.where(z >= 0, 1, e) / (1 + e)
+        return *self._level_and_slope(z, e), e / np.square(1 + e)
+
+    @staticmethod
+    def _level_and_slope(z, e):
+        """Level and slope from ``e = exp(-|z|)``, which is one at most."""
+        return np.log1p(e) + np.maximum(z, 0), np.maximum(e, z >= 0, dtype=e.dtype) / (1 + e)
 
     def second_derivative(self, z):
         e = np.exp(-np.abs(z))
@@ -380,6 +412,10 @@ class GELU(_RisingBranch):
         share = special.ndtr(z)
         return z * share, share + z * _normal_density(z)
 
+    def with_derivatives(self, z):
+        share, density = special.ndtr(z), _normal_density(z)
+        return z * share, share + z * density, (2 - np.square(z)) * density
+
     def second_derivative(self, z):
         return (2 - np.square(z)) * _normal_density(z)
 
@@ -412,6 +448,11 @@ class SiLU(_RisingBranch):
         share = special.expit(z)
         a = z * share
         return a, a + share * (1 - a)
+
+    def with_derivatives(self, z):
+        share = special.expit(z)
+        a, rest = z * share, 1 - share
+        return a, a + share * (1 - a), share * rest * (2 + z * (rest - share))
 
     def second_derivative(self, z):
         a, b = special.expit(z), special.expit(-z)

@@ -276,6 +276,20 @@ class NullLoss:
 
 
 @dataclass(frozen=True)
+class ConvexKinks:
+    """How many rows have a loss whose kink in z is convex: X is not read."""
+
+    pair: Pair
+
+    def __call__(self, X, y, sample_weight):
+        activation, n = self.pair.activation, 0
+        for kink in activation.kinks:
+            slope = self.pair.loss.derivative(y, activation(np.array([kink])))
+            n += int(np.count_nonzero(activation.jump(kink) * slope > 0))
+        return (n,)
+
+
+@dataclass(frozen=True)
 class TargetSums:
     """Sum of the targets, a column at a time: X is not read."""
 

@@ -25,6 +25,7 @@ from .coordinates import Coordinates
 from .kernels import (
     BendSums,
     ClassWeights,
+    ConvexKinks,
     CurvatureDiagonal,
     LargestShift,
     LossSums,
@@ -494,6 +495,17 @@ class Objective:
         return np.linspace(0, self.source.n_rows - 1, n_rows).astype(np.intp)
 
     @cached_property
+    def minima_lie_on_kinks(self) -> bool:
+        """Whether the loss of any row has a kink that is convex.
+
+        That of a relu falls on one side or the other of its kink unless the target is below zero.
+        """
+        if not self.pair.activation.kinks:
+            return False
+        (n,) = self._sum_over_targets(ConvexKinks(self.pair))
+        return n > 0
+
+    @cached_property
     def watched(self):
         """At most `N_WATCHED_ROWS` of the rows, evenly spaced."""
         return self.source.spread(N_WATCHED_ROWS)
@@ -508,12 +520,13 @@ class Objective:
             shift *= self.pair.curvature_rate(self.watched.y, self.pre_activation(theta))
         return self._per_unit * float(np.maximum.reduce(shift, axis=None, initial=0.0))
 
-    def largest_shift(self, step, theta) -> float:
+    def largest_shift(self, step, theta, *, exact: bool = False) -> float:
         """`watched_shift` of all rows, or of those watched if rows are far away.
 
-        It is the furthest rows that tell how far a model of the loss can be trusted.
+        It is the furthest rows that tell how far a model of the loss can be trusted. With `exact`
+        all are looked at, wherever they are.
         """
-        if not self.hides_far_rows:
+        if not (exact or self.hides_far_rows):
             return self.watched_shift(step, theta)
         center = self.coordinates.center if self.coordinates.center_rows else None
         kernel = LargestShift(self.pair, center)
@@ -570,12 +583,13 @@ class Objective:
     def flat_fraction(self, theta):
         """Share of (at most `N_WATCHED_ROWS`) rows on which each neuron's derivative vanishes."""
         z = self.pre_activation(theta)
+        if not self.pair.coupled:
+            share = np.count_nonzero(self.activation.is_flat(z), axis=0) / len(z)
+            return share.reshape(*theta.shape[:-2], self.n_neurons)
         # The neurons of one theta by themselves: those of a softmax layer depend on each other.
         z = z.T.reshape(-1, self.n_neurons, len(z)).transpose(2, 0, 1)
-        if self.pair.coupled:
-            # Exponentials at half the price: a share of rows needs no digits.
-            z = z.astype(np.float32)
-        flat = self.activation.is_flat(z)
+        # Exponentials at half the price: a share of rows needs no digits.
+        flat = self.activation.is_flat(z.astype(np.float32))
         share = np.add.reduce(flat, axis=0, dtype=np.intp) / len(flat)
         return share.reshape(*theta.shape[:-2], self.n_neurons)
 

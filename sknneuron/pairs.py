@@ -166,14 +166,15 @@ class ChainRule(Pair):
         with np.errstate(all="ignore"):
             if order == 0:
                 return loss(y, f(z)), None, None
-            a, f1 = f.with_derivative(z)
+            bends = order == 2 and not gauss_newton
+            a, f1, *f2 = f.with_derivatives(z) if bends else f.with_derivative(z)
             terms, slope_a = loss(y, a), loss.derivative(y, a)
             slope = slope_a * f1
             if order == 1:
                 return terms, slope, None
             curvature = loss.second_derivative(y, a) * f1 * f1
-            if not gauss_newton:
-                curvature += slope_a * f.second_derivative(z)
+            if bends:
+                curvature += slope_a * f2[0]
                 if self.convex:
                     # Far out the two parts cancel, but for rounding.
                     np.maximum(curvature, 0, out=curvature)

@@ -15,6 +15,7 @@ from sknneuron.activations import (
     LeakyReLU,
     Sigmoid,
     Softmax,
+    Tanh,
     get_activation,
 )
 
@@ -82,6 +83,9 @@ class TestElementwise:
     def test_level_and_derivative_at_once(self, f):
         z = draw(f)
         for found, expected in zip(f.with_derivative(z), (f(z), f.derivative(z)), strict=True):
+            assert_allclose(found, expected, rtol=1e-8, atol=1e-15)
+        bent = f(z), f.derivative(z), f.second_derivative(z)
+        for found, expected in zip(f.with_derivatives(z), bent, strict=True):
             assert_allclose(found, expected, rtol=1e-8, atol=1e-15)
 
     def test_float32_is_kept_and_agrees_with_float64(self, f):
@@ -221,9 +225,19 @@ def test_a_subclass_with_a_level_of_its_own_does_not_inherit_the_pair():
             return 2 * super().derivative(z)
 
     z = np.linspace(-3, 3, 7)
-    level, slope = Doubled().with_derivative(z)
-    assert_allclose(level, 2 * Sigmoid()(z), rtol=1e-14)
-    assert_allclose(slope, 2 * Sigmoid().derivative(z), rtol=1e-14)
+    for at_once in (Doubled().with_derivative(z), Doubled().with_derivatives(z)[:2]):
+        level, slope = at_once
+        assert_allclose(level, 2 * Sigmoid()(z), rtol=1e-14)
+        assert_allclose(slope, 2 * Sigmoid().derivative(z), rtol=1e-14)
+
+
+def test_a_subclass_with_a_curvature_of_its_own_keeps_it():
+    class Bent(Tanh):
+        def second_derivative(self, z):
+            return 3 * super().second_derivative(z)
+
+    z = np.linspace(-3, 3, 7)
+    assert_allclose(Bent().with_derivatives(z)[2], 3 * Tanh().second_derivative(z), rtol=1e-14)
 
 
 def test_identity_and_relu_have_their_own_dead_zones():

@@ -18,17 +18,21 @@ from ..kernels import Single
 from ..objective import Objective
 from .base import Iterate
 from .discriminant import discriminant, is_blank
-from .line_search import backtrack, foreseen, is_foretold, still_to_come
+from .line_search import MOST_OFF, MOST_UNSEEN, backtrack, is_foretold, still_to_come
 from .linear_algebra import SpdSolver, dot
 from .memory import Memory
 
+# What `MOST_UNSEEN` is where the loss is not convex: there all rows are looked at.
+MOST_UNSEEN_NOT_CONVEX = 0.1
+# What `MOST_OFF` is at kinks, which take some curvature off of which no Hessian tells.
+MOST_OFF_AT_KINKS = 0.3
 # Contraction past which the preconditioner is worth a second thought.
 POOR = 0.05
 MAX_STEPS = 200
 # A Hessian in float32 is as good as one in float64 if all pivots are over this.
 LEAST_SINGLE_PIVOT = 1e-3
 # Shares of the gap allowed that float32 rows may move the end by, and be wrong about a value.
-MOST_MOVED, MOST_OFF = 0.01, 0.3
+MOST_MOVED, MOST_WRONG = 0.01, 0.3
 
 
 @dataclass
@@ -55,8 +59,13 @@ class Descent:
     hessian_cost: float = 0.0
 
     def __post_init__(self):
+        pair = self.objective.pair
         # Where the loss is not convex its Hessian may be negative; Gauss-Newton's never is.
-        self.gauss_newton = not self.objective.pair.convex
+        self.gauss_newton = not pair.convex
+        self.most_unseen = MOST_UNSEEN if pair.convex else MOST_UNSEEN_NOT_CONVEX
+        # Whether curvature jumps, so that a step of any length may meet with another one.
+        self.jumps = pair.quadratic_pieces or bool(pair.activation.kinks)
+        self.most_off = MOST_OFF_AT_KINKS if pair.activation.kinks else MOST_OFF
         self.fresh = False
         self.previous: float | None = None
         # The contraction before the last one: of a factor from a subsample, what is expected of it.
@@ -68,7 +77,8 @@ class Descent:
         """Yield iterates; the last one is flagged, and its gap says what is left.
 
         The last step is taken without a pass to look at its end: its value is that of the
-        quadratic model, whose error is a fraction of the gap allowed.
+        quadratic model, whose error is a fraction of the gap allowed. Where curvature jumps it is
+        looked at.
         """
         objective = self.objective
         if self.factor is None:
@@ -85,19 +95,18 @@ class Descent:
             step = -self.memory.inverse_hessian_product(gradient, self.factor)
             decrement = -0.5 * dot(gradient, step)
             total = float(decrement.sum())
-            norm = objective.weight_gradient_norm(gradient)
-            current = Iterate(theta, float(value.sum()), norm, objective, step_size)
+            current = Iterate(theta, float(value.sum()), gradient, objective, step_size)
             allowed = self.target(current.value, theta)
             ratio = None if self.previous is None else total / self.previous
             expected = self._expected_contraction(ratio)
             if ratio is not None:
                 self.earlier = ratio
             enough = total <= 1e-3 * objective.rounding
-            if not enough and total * expected <= allowed:
-                shift = objective.largest_shift(step, theta)
+            if not (enough or self.jumps) and total * expected <= allowed:
+                shift = objective.largest_shift(step, theta, exact=not objective.pair.convex)
                 # The change of curvature along the step alone allows that contraction.
                 expected = max(expected, min(1.0, shift) ** 2)
-                enough = total * expected <= allowed and foreseen(objective.pair, shift)
+                enough = total * expected <= allowed and shift <= self.most_unseen
                 enough = enough and self._knows_curvature(ratio, gradient, allowed)
             if confirmed and total <= allowed:
                 current.gap, current.last = 2 * total, True
@@ -135,11 +144,11 @@ class Descent:
                 self.previous = None
                 continue
             new, value, new_gradient, hessian, taken = found
-            # Where curvature jumps, only a step that was looked at tells what is left.
+            # Where curvature jumps, or z goes far, only a step looked at tells what is left.
             confirmed = (
-                objective.pair.quadratic_pieces
+                (self.jumps or not objective.pair.convex)
                 and total * expected <= allowed
-                and is_foretold(current.value, total, value, objective.rounding)
+                and is_foretold(current.value, total, value, objective.rounding, self.most_off)
             )
             step_size = float(taken.max())
             self.previous = total if taken.min() >= 0.5 else None
@@ -180,7 +189,7 @@ class Descent:
             return False
         moved, off = self.objective.noise_of_single(theta)
         allowed = self.target(value, theta)
-        return moved > MOST_MOVED * allowed or off > MOST_OFF * allowed
+        return moved > MOST_MOVED * allowed or off > MOST_WRONG * allowed
 
     def _knows_curvature(self, ratio: float | None, gradient, allowed: float) -> bool:
         """Whether the factor is of all rows, or of some that are like the others, or has served.

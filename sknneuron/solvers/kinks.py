@@ -12,13 +12,11 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import linalg, sparse
 
-from ..activations import Activation
+from ..activations import SIDE
 from ..objective import Objective
 from ..pairs import Pair
 from .damping import RIDGE, DampedDescent
 
-# How far from the kink its two sides are looked at.
-SIDE = 1e-9
 # Rows near a kink that the model takes in: so many per weight, and at least so many.
 ROWS_PER_WEIGHT = 8
 LEAST_ROWS = 50
@@ -49,7 +47,7 @@ class SoftPair(Pair):
     def __init__(self, pair: Pair, width: float):
         super().__init__(pair.activation, pair.loss, pair.convex)
         self.width = width
-        self._jumps = [(kink, kink_jump(self.activation, kink)) for kink in self.activation.kinks]
+        self._jumps = [(kink, self.activation.jump(kink)) for kink in self.activation.kinks]
 
     def derivatives(self, y, z, order, gauss_newton=False):
         f, loss = self.activation, self.loss
@@ -74,13 +72,6 @@ class SoftPair(Pair):
         if gauss_newton:
             bend = np.maximum(bend, 0.0)
         return terms, slope * f1, loss.second_derivative(y, level) * f1 * f1 + bend
-
-
-def kink_jump(activation: Activation, kink: float) -> float:
-    """How much the derivative rises at the kink."""
-    sides = np.array([kink - SIDE, kink + SIDE])
-    below, above = activation.derivative(sides)
-    return float(above - below)
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from .damping import MAX_DAMPING, RIDGE, DampedDescent
 from .descent import Descent
 from .kinks import KinkedDescent
 from .line_search import contraction
-from .linear_algebra import SpdSolver
+from .linear_algebra import SpdSolver, positive_solver
 from .multistart import find_start
 from .newton import Newton, trusted_gap
 from .search import End, Search
@@ -55,7 +55,7 @@ class LevenbergMarquardt(Solver):
         theta = np.array([end.theta for end in ends])
         for found in searches:
             yield from found.iterates(start if found is searches[0] else None)
-        factor = self._factor(searches[-1], ends)
+        factor = None if objective.minima_lie_on_kinks else self._factor(searches[-1], ends)
         goes_on = objective.source.n_rows > searches[-1].objective.source.n_rows
         # They hold copies of rows.
         del searches, found, ends
@@ -73,14 +73,8 @@ class LevenbergMarquardt(Solver):
     @staticmethod
     def _factor(found: Search, ends: list[End]) -> SpdSolver | None:
         """Factor of the sample's Hessian, if it is positive definite and says it all."""
-        if found.sample.pair.activation.kinks:
-            return None
         hessian = np.array([found.hessian(k, end) for k, end in enumerate(ends)])
-        try:
-            np.linalg.cholesky(hessian)
-        except np.linalg.LinAlgError:
-            return None
-        return SpdSolver(hessian)
+        return positive_solver(hessian)
 
     @staticmethod
     def _follow(objective: Objective, theta, goal: Goal, factor: SpdSolver):
@@ -92,13 +86,6 @@ class LevenbergMarquardt(Solver):
         for iterate in descent.iterate(theta):
             if iterate.last and iterate.message:
                 return iterate.theta
-            if iterate.last:
-                # Its end was foretold for rows like those watched; others may be far out.
-                seen = float(objective.value(iterate.theta).sum())
-                if not seen <= iterate.value + goal.target(seen, theta):
-                    return theta
-                iterate.value = seen
-            theta = iterate.theta
             yield iterate
         return None
 
@@ -112,7 +99,7 @@ class LevenbergMarquardt(Solver):
         def gauss_newton(theta):
             return objective.value_gradient_hessian(theta, gauss_newton=True)
 
-        kinked = bool(objective.pair.activation.kinks)
+        kinked = objective.minima_lie_on_kinks
         if kinked:
             down: KinkedDescent | DampedDescent = KinkedDescent(objective, theta)
             is_near = True

@@ -140,7 +140,9 @@ def still_to_come(ratio: float) -> float:
     return 1 / (1 - ratio) if ratio < 1 else np.inf
 
 
-def is_foretold(before: float, decrement: float, value, rounding: float) -> bool:
-    """Whether a step lowered the objective by its decrement, as where no curvature changed."""
+def is_foretold(
+    before: float, decrement: float, value, rounding: float, most_off: float = MOST_OFF
+) -> bool:
+    """Whether a step lowered the objective by its decrement, but for a share of that."""
     fall = before - sum(value.tolist())
-    return abs(fall - decrement) <= MOST_OFF * decrement + rounding
+    return abs(fall - decrement) <= most_off * decrement + rounding

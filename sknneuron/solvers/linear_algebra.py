@@ -8,7 +8,14 @@ from scipy.linalg import lapack
 
 from ..objective import dot
 
-__all__ = ["SpdSolver", "dot", "is_positive_definite", "solve_positive", "solve_without_ridge"]
+__all__ = [
+    "SpdSolver",
+    "dot",
+    "is_positive_definite",
+    "positive_solver",
+    "solve_positive",
+    "solve_without_ridge",
+]
 
 # Below this squared pivot (of a matrix with unit diagonal) a Cholesky factor is noise.
 LEAST_PIVOT = 1e-13
@@ -108,6 +115,12 @@ def rounding_of(matrix) -> float:
 def is_positive_definite(matrix) -> bool:
     """Whether a symmetric matrix has a Cholesky factor."""
     return lapack.dpotrf(matrix.T, lower=1)[1] == 0
+
+
+def positive_solver(hessian) -> SpdSolver | None:
+    """Return a solver if all groups' matrices are positive definite."""
+    sound = np.isfinite(hessian).all() and all(map(is_positive_definite, hessian))
+    return SpdSolver(hessian) if sound else None
 
 
 def solve_positive(matrices, g):

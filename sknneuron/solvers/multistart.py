@@ -43,18 +43,19 @@ def find_start(objective: Objective, rng: np.random.Generator) -> tuple[list[Sea
         The best one of each group.
     """
     search = partial(Search, null=objective.null(), rounding=objective.rounding, rng=rng)
+    n_sharp = 0 if objective.minima_lie_on_kinks else objective.source.n_rows
     size = objective.neuron_size
     n_most = max(MAX_ENTRIES // size, LEAST_SAMPLE)
     sample = _draw(objective, min(max(SAMPLE_PER_WEIGHT * size, LEAST_SAMPLE), n_most), rng)
     n_screen = max(SCREEN_PER_WEIGHT * size, LEAST_SCREEN)
     if sample.source.n_rows < 2 * n_screen:
-        searches = [search(sample)]
+        searches = [search(sample, n_sharp=n_sharp)]
         searches[0].run(
             trusts_fits=sample.source.n_rows >= max(LEAST_SCREEN, ROWS_PER_WEIGHT[0] * size)
         )
     else:
         first = sample.over(sample.source.spread(n_screen))
-        searches = [search(first, tol=TOL, widths=WIDTHS_FIRST)]
+        searches = [search(first, tol=TOL, widths=WIDTHS_FIRST, n_sharp=n_sharp)]
         searches[0].run(trusts_fits=True)
         searches.append(_go_on(searches[0], search, sample))
     n_most = min(objective.source.n_rows, n_most)
@@ -78,13 +79,16 @@ def _draw(objective: Objective, n: int, rng: np.random.Generator) -> Objective:
 
 def _go_on(before: Search, search: Callable[..., Search], sample: Objective) -> Search:
     """The search on more rows, from the ends on fewer that come into question."""
-    found = search(sample, tol=TOL, widths=WIDTHS_AFTER)
+    n_sharp = 0 if before.rounds_off else before.n_sharp
+    found = search(sample, tol=TOL, widths=WIDTHS_AFTER, n_sharp=n_sharp)
     rivals = before.rivals(CLOSE_CALL)
     if not before.is_sure() and not np.any(sample.flat_fraction(found.null) == 1):
         # What a few rows show may be worse than nothing on more.
         for theta, ends in zip(found.null, rivals, strict=True):
             ends.append(End(theta, np.inf))
-    found.descend(_aligned(rivals), is_near=True)
+    thetas = _aligned(rivals)
+    if len(thetas) > 1 or found.rounds_off or not found.refine(thetas[0]):
+        found.descend(thetas, is_near=True)
     return found
 
 

@@ -36,8 +36,8 @@ class Sample:
         Of sum one.
     levels : ndarray of shape (n_rows, n_groups)
         Targets on the activation's own scale.
-    spread : ndarray of shape (n_groups,)
-        Standard deviation of `levels`.
+    mean_level, spread : ndarray of shape (n_groups,)
+        Mean and standard deviation of `levels`.
     """
 
     def __init__(self, objective: Objective):
@@ -58,16 +58,22 @@ class Sample:
         self.weight = np.ones(source.n_rows) if weight is None else weight
         self.weight = self.weight / self.weight.sum()
         self.y = source.y
-        self.levels = self._levels()
-        self.mean_level = self.weight @ self.levels
-        spread = np.sqrt(self.weight @ (self.levels - self.mean_level) ** 2)
-        self.spread = np.maximum(spread, 1e-12 * np.abs(self.levels).max() + 1e-300)
 
-    def _levels(self):
+    @cached_property
+    def levels(self):
         if isinstance(self.pair, ClassifierChainRule):
             low, high = self.pair.activation.range
             return low + (high - low) * self.y
         return self.y
+
+    @cached_property
+    def mean_level(self):
+        return self.weight @ self.levels
+
+    @cached_property
+    def spread(self):
+        spread = np.sqrt(self.weight @ (self.levels - self.mean_level) ** 2)
+        return np.maximum(spread, 1e-12 * np.abs(self.levels).max() + 1e-300)
 
     def evaluate(self, theta, y, pair, gauss_newton: bool = True, order: int = 2):
         """Values, gradients and Hessians of neurons `theta` with targets `y`, as of `targets`."""
@@ -93,6 +99,11 @@ class Sample:
     def values(self, theta):
         """Values of one neuron per group."""
         return self.evaluate(theta, self.y, self.pair, order=0)[0]
+
+    def constant_values(self, bias):
+        """Values of neurons without weights, one per group."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            return self.weight.dot(self.pair.constant_terms(self.y, bias))
 
     def values_and_gradients(self, thetas):
         """Values (n, n_groups) and gradients of one neuron per group, n times."""

@@ -20,6 +20,7 @@ from ..objective import Objective
 from .base import Iterate
 from .damping import DampedDescent
 from .kinks import SoftPair
+from .linear_algebra import dot, positive_solver
 from .sample import Sample
 from .starts import Starts
 
@@ -50,13 +51,19 @@ GAUSS_NEWTON_STEPS = 8
 RACE_STEPS = 12
 RACE_STEPS_SCREEN = 4
 RACE_SHARE = 0.2
-# A fit to the targets that after so many steps is worse than no weights at all is on a plateau.
-STEPS_TO_NULL = 2
+# A fit to the targets that after so many steps is worse than no weights at all is on a plateau; on
+# rounded kinks it takes one more.
+STEPS_TO_NULL = 1
 # Descents that near one end, and are no further from it than this share of the gain, become one.
 JOIN_SHARE = 0.03
+# Descents on few rows end where a step promises no more than this share of the gain: on more rows
+# the end is about as far off.
+ROUGH_END = 5e-3
 # Ends of a group that are handed on, and where it is not sure that the lowest is no accident.
 MAX_RIVALS = 3
 MAX_UNSURE = 6
+# What weights that fit noise gain is no more than this share of the gain where kinks are no matter.
+SMOOTH = 1e-4
 # Widths that kinks are rounded off over, as shares of the targets' spread, one after the other.
 SOFT_WIDTHS = (0.1, 0.01, 1e-3)
 
@@ -105,6 +112,10 @@ class Search:
         How close to its end a descent goes, as a share of the gain.
     widths : tuple of float
         Of kinks that are rounded off, see `SOFT_WIDTHS`.
+    n_sharp : int
+        Of a pair whose kinks hold no minimum, the number of all rows: fits go down on the pair as
+        it is at first, and kinks are rounded off only where so many rows would still leave many
+        small valleys. 0 rounds them off from the start.
 
     Attributes
     ----------
@@ -120,15 +131,19 @@ class Search:
         rng: np.random.Generator,
         tol: float = TOL,
         widths: tuple[float, ...] = SOFT_WIDTHS,
+        n_sharp: int = 0,
     ):
         self.objective = objective
         self.sample = Sample(objective)
         self.starts = Starts(self.sample, rng)
         self.tol = tol
         self.widths = widths
+        self.n_sharp = n_sharp
+        self.rounds_off = not n_sharp and bool(objective.pair.activation.kinks)
         self.race_steps = RACE_STEPS if tol == TOL else RACE_STEPS_SCREEN
         self.null = null
-        self.null_value = self.sample.values(null)
+        # The bias comes last, if there is one.
+        self.null_value = self.sample.constant_values(null[:, objective.n_features :].sum(axis=1))
         self.rounding = rounding
         self.ends: list[list[End]] = [[] for _ in null]
 
@@ -144,9 +159,12 @@ class Search:
         fits = self.starts.fits[:affordable]
         if trusts_fits:
             self.descend(fits, early=False)
-            if self._is_plain():
+            if self._is_plain() and not self._is_rough():
                 return
-            fits = fits[:0]
+            if self.rounds_off or not self.sample.pair.activation.kinks:
+                fits = fits[:0]
+            else:
+                self.rounds_off, self.ends = True, [[] for _ in self.ends]
         informed = np.concatenate([fits, self.null[None], self.starts.others()])[:affordable]
         n_random = N_RANDOM_SCREEN if is_screen else N_RANDOM
         self.descend(informed, self.starts.random(min(n_random, affordable - len(informed))))
@@ -173,6 +191,17 @@ class Search:
             if len(low) < ENOUGH_HITS or max(low) > self.lowest(k).value + self._same(k):
                 return False
         return self.is_sure()
+
+    def _is_rough(self) -> bool:
+        """Whether kinks make many small valleys: each time that some rows change sides, a new one.
+
+        They differ by no more than what weights gain that fit noise.
+        """
+        if self.rounds_off or not self.sample.pair.activation.kinks:
+            return False
+        lowest = np.array([self.lowest(k).value for k in range(len(self.ends))])
+        by_chance = self._by_chance(lowest) * self.sample.n_rows / self.n_sharp
+        return bool(np.any(by_chance > SMOOTH * (self.null_value - lowest)))
 
     def is_sure(self) -> bool:
         """Whether the lowest ends explain so much that it can be no accident of the rows."""
@@ -267,10 +296,33 @@ class Search:
             if np.isfinite(value[i]):
                 self.ends[k].append(End(theta[i], float(value[i]), steps, i, hessians.get(i)))
 
+    def refine(self, theta) -> bool:
+        """From near its end, take each group there by one Newton step, if that is all it takes."""
+        sample = self.sample
+        value, gradient, hessian = sample.evaluate(theta, sample.y, sample.pair, False)
+        factor = positive_solver(hessian)
+        if factor is None:
+            return False
+        step = -factor(gradient)
+        predicted = -0.5 * dot(gradient, step)
+        gain = np.maximum(self.null_value - value, 0.0)
+        if np.any(self._left(step, predicted) > self.tol * gain):
+            return False
+        steps = [(np.arange(len(theta)), theta, value, gradient)]
+        ends = zip(theta + step, (value - predicted).tolist(), hessian, strict=True)
+        for k, (end, lowest, curvature) in enumerate(ends):
+            self.ends[k].append(End(end, lowest, steps, k, curvature))
+        return True
+
+    def _left(self, step, predicted):
+        """What Newton's step leaves of what it promises: the square of any row's change of z."""
+        shift = np.abs(self.sample.pre_activation(step)).max(axis=0)
+        return predicted * np.minimum(shift, 1.0) ** 2
+
     def _pairs(self) -> list:
         """The pair, or its stand-ins with narrower and narrower kinks."""
         pair = self.sample.pair
-        if not pair.activation.kinks:
+        if not self.rounds_off:
             return [pair]
         return [SoftPair(pair, share * float(self.sample.spread.mean())) for share in self.widths]
 
@@ -323,22 +375,33 @@ class Search:
             ended = self._have_ended(down, predicted, self.tol * gain)
             if n_steps >= self.race_steps:
                 ended |= down.value > lowest[owner[number]] + RACE_SHARE * gain
-            if n_steps >= STEPS_TO_NULL and not early:
+            if n_steps >= STEPS_TO_NULL + self.rounds_off and not early:
                 ended |= down.value > self.null_value[owner[number]]
             if n_steps >= turn and pair is self.sample.pair:
-                # Newton's step leaves the square of the change of any row's z: where that is next
-                # to nothing, its end needs no look.
-                shift = np.abs(self.sample.pre_activation(step)).max(axis=0)
-                left = predicted * np.minimum(shift, 1.0) ** 2
+                # Where next to nothing is left, the end needs no look.
+                left = self._left(step, predicted)
                 last = (left <= self.tol * gain) & (down.damping == 0) & ~ended
                 ends[number[last]] += step[last]
                 values[number[last]] -= predicted[last]
                 ended |= last
-            if not (early or pair.activation.kinks):
+            if not (early or self.rounds_off):
                 goes_with = self._joining(down, step, predicted, JOIN_SHARE * gain, owner[number])
                 goes_with[ended] = np.flatnonzero(ended)
                 joined[number] = number[goes_with]
                 ended |= goes_with != np.arange(len(number))
+                if self.tol > TOL:
+                    last = (predicted <= ROUGH_END * gain) & (down.damping <= 1e-3) & ~ended
+                    ends[number[last]] += step[last]
+                    values[number[last]] -= predicted[last]
+                    # The way goes on to where nobody looks.
+                    at = np.full(len(owner), -1)
+                    at[number[last]] = np.arange(np.count_nonzero(last))
+                    unseen = np.full_like(step[last], np.nan)
+                    steps.append((at, ends[number[last]], values[number[last]], unseen))
+                    ended |= last
+                    # Worse than nothing, where all others have ended: not waited for.
+                    hopeless = down.value > self.null_value[owner[number]]
+                    ended |= hopeless & np.all(ended | hopeless)
             still = ~ended
             live[number] = still
             if not still.any() or (early and self._is_clear(values, owner, lowest, live)):
@@ -401,7 +464,7 @@ class Search:
             zip(*(path[min(i, len(path) - 1)] for path in paths), strict=True) for i in range(n)
         ]
         thetas, values, gradients = (np.array(part) for part in zip(*points, strict=True))
-        if self.sample.pair.activation.kinks:
+        if self.rounds_off:
             # The way led over stand-ins.
             values, gradients = self.sample.values_and_gradients(thetas)
         if start is not None:
@@ -409,8 +472,7 @@ class Search:
             way = zip(first, (thetas, values, gradients), strict=True)
             thetas, values, gradients = (np.concatenate(parts) for parts in way)
         for theta, value, gradient in zip(thetas, values, gradients, strict=True):
-            norm = self.objective.weight_gradient_norm(gradient)
-            yield Iterate(theta, float(value.sum()), norm, self.objective)
+            yield Iterate(theta, float(value.sum()), gradient, self.objective)
 
 
 def measured(objective: Objective, theta) -> Iterate:

@@ -83,18 +83,21 @@ class Starts:
         return self.activation.derivative(z) ** 2
 
     def _bounded_targets(self):
-        width = self.high - self.low
-        targets = []
-        for share in (0.02, 0.1, 0.25):
-            z = self._sent_back(share * width)
-            targets.append((z, self._precision(z)))
-        return [*targets, (z, 1.0)]
+        margins = np.array([0.02, 0.1, 0.25]) * (self.high - self.low)
+        z = self._sent_back(margins[:, None, None])
+        return [*zip(z, self._precision(z), strict=True), (z[-1], 1.0)]
 
     def _open_targets(self):
         # Far up these activations are the identity (or grow faster), far down they are flat.
         y = self.sample.levels
-        z_soft, z = self._sent_back(0.3 * self.sample.spread), self._up()
-        targets = [(z, self._precision(z)), (z_soft, self._precision(z_soft))]
+        z = self._up()
+        targets = [(z, self._precision(z))]
+        if self.activation.attains_low:
+            # Rows that are surely active say most.
+            targets.append((z, (y > 0.1 * y.max(axis=0)) + FAINT))
+        else:
+            z_soft = self._sent_back(0.3 * self.sample.spread)
+            targets.append((z_soft, self._precision(z_soft)))
         targets += [(y, 1.0), (2 * y - self.sample.mean_level, 1.0)]
         if not self.activation.monotone:
             # Low levels may come from the falling branch as well.

@@ -191,6 +191,97 @@ def test_descents_that_become_one_end_where_each_would_alone(activation):
         assert np.array_equal(end.path()[-1][0], end.theta)
 
 
+@pytest.mark.parametrize("activation", ["relu", "gelu", "silu"])
+def test_a_fit_to_rows_that_are_surely_active_is_near_the_end(activation):
+    X, y = teacher_data(activation, n=5000)
+    if activation == "relu":
+        y = np.maximum(y, 0)
+    few, more = searches_of(make_objective(X, y, activation))
+    assert len(few.lowest(0).path()) == 2
+    assert len(more.ends[0]) == 1
+
+
+def test_one_step_on_more_rows_ends_where_a_descent_does():
+    X, y = teacher_data("gelu", n=5000)
+    few, more = searches_of(make_objective(X, y, "gelu"))
+    (end,) = more.ends[0]
+    assert len(end.path()) == 1
+    exact = Search(more.objective, more.null, more.rounding, np.random.default_rng(0), tol=1e-14)
+    exact.descend(few.lowest(0).theta[None, None], is_near=True)
+    gain = more.null_value[0] - exact.lowest(0).value
+    for value in (end.value, more.sample.values(end.theta[None])[0]):
+        assert abs(value - exact.lowest(0).value) <= more.tol * gain
+    # From far off it takes more than a step.
+    assert not exact.refine(more.null)
+    assert len(exact.ends[0]) == 1
+
+
+def test_whether_minima_may_lie_on_kinks():
+    X, y = teacher_data("relu")
+    assert y.min() < 0
+    in_range = np.maximum(y, 0)
+    assert make_objective(X, y, "relu").minima_lie_on_kinks
+    assert not make_objective(X, in_range, "relu").minima_lie_on_kinks
+    assert not make_objective(X, in_range, "leaky_relu", "huber").minima_lie_on_kinks
+    assert make_objective(X, np.c_[in_range, y], "leaky_relu").minima_lie_on_kinks
+    assert not make_objective(X, y, "softplus").minima_lie_on_kinks
+
+
+@pytest.mark.parametrize("unit", [1e-3, 1.0, 1e5])
+def test_relu_whose_targets_are_in_its_range_takes_few_full_passes(unit):
+    X, y = teacher_data("relu", n=20_000)
+    objective = make_objective(X, unit * np.maximum(y, 0), "relu")
+    (searches, _) = find_start(objective, np.random.default_rng(0))
+    assert not any(found.rounds_off for found in searches)
+    last = (iterates := train(objective, tol=1e-6))[-1]
+    assert not last.message
+    assert [iterate.objective.source.n_rows for iterate in iterates].count(20_000) <= 4
+    # No step of any length leads lower.
+    exact = train(objective, tol=1e-12, start=last.theta)[-1].value
+    rng = np.random.default_rng(0)
+    for size in (1e-4, 1e-3, 1e-2, 0.1):
+        for _ in range(5):
+            near = last.theta + unit * size * rng.standard_normal(last.theta.shape)
+            exact = min(exact, train(objective, tol=1e-9, start=near)[-1].value)
+    gain = objective.total(objective.null()) - exact
+    assert objective.total(last.theta) - exact <= 1e-6 * gain
+
+
+def test_kinks_are_rounded_off_where_weights_may_fit_noise():
+    X, y = teacher_data("relu", n=900, noise=1.5)
+    objective = make_objective(X, np.maximum(y, 0), "relu")
+    assert not objective.minima_lie_on_kinks
+    assert all(found.rounds_off for found in searches_of(objective))
+    exact = train(objective, tol=1e-12)[-1]
+    assert not exact.message
+    assert gradient_norm_at(objective, exact.theta) < 1e-5 * objective.total(objective.null())
+
+
+@pytest.mark.parametrize("activation", ["tanh", "relu", "gelu", "softplus"])
+def test_the_last_value_is_that_of_all_rows_though_some_are_far_out(activation):
+    X, y = teacher_data(activation, n=20_000)
+    rare = np.random.default_rng(1).choice(20_000, 5, replace=False)
+    X[rare] *= 30.0
+    objective = make_objective(X, y, activation)
+    assert objective.pair.convex is False
+    last = train(objective, tol=1e-6)[-1]
+    gain = objective.total(objective.null()) - last.value
+    assert abs(objective.total(last.theta) - last.value) <= 1e-6 * gain
+    exact = train(objective, tol=1e-13, start=last.theta)[-1]
+    assert objective.total(last.theta) - exact.value <= 1e-6 * gain
+
+
+def test_largest_shift_of_all_rows():
+    X, y = teacher_data("tanh", n=20_000)
+    X[7] += 1e3
+    objective = make_objective(X, y, "tanh")
+    step = np.random.default_rng(0).standard_normal((1, 5))
+    shift = np.abs((X - objective.coordinates.center) / objective.coordinates.scale @ step[0, :-1])
+    largest = objective.largest_shift(step, exact=True)
+    assert largest == pytest.approx(shift.max(), rel=0.1)
+    assert largest > 10 * objective.watched_shift(step)
+
+
 def test_many_weights_have_as_many_rows_each():
     rng = np.random.default_rng(0)
     X = rng.standard_normal((20_000, 40))

@@ -98,7 +98,7 @@ class Newton(Solver):
                 step, bent, gain = corrected(objective, theta, step, decrement, solve)
             left = excess * total
             if hessian is not None:
-                left *= expected_contraction(pair, ratio)
+                left *= expected_contraction(pair, ratio, exact=not solve.ridge)
             if left <= target and ends_unseen and not blind:
                 if math.isnan(shift):
                     shift = objective.largest_shift(step, theta)
@@ -220,15 +220,16 @@ def unforeseen(pair, shift: float, bent: float) -> float:
     return min(1.0, (bent * change + change**2 / 6) ** 2 * math.exp(2 * change))
 
 
-def expected_contraction(pair, ratio: float) -> float:
+def expected_contraction(pair, ratio: float, exact: bool = True) -> float:
     """What a full step will shrink the decrement by, from what the last one did.
 
-    Ratios square from step to step where the curvature is continuous. In a tail that falls by more
-    than an exponential (probit, cloglog) they do not: far out a step changes most of it.
+    Ratios square from step to step where the curvature is continuous and the Hessian `exact`, of
+    which rounding may leave little along some direction. In a tail that falls by more than an
+    exponential (probit, cloglog) they do not: far out a step changes most of it.
     """
     if math.isnan(ratio):
         return 1.0
-    if pair.self_concordance is None or not pair.convex:
+    if pair.self_concordance is None or not (pair.convex and exact):
         return max(min(1.0, 3 * ratio), still_to_come(ratio) - 1)
     return min(1.0, 3 * ratio, max(10 * ratio**2, 1e-6))
 

@@ -277,9 +277,9 @@ def test_largest_shift_of_all_rows():
     objective = make_objective(X, y, "tanh")
     step = np.random.default_rng(0).standard_normal((1, 5))
     shift = np.abs((X - objective.coordinates.center) / objective.coordinates.scale @ step[0, :-1])
-    largest = objective.largest_shift(step, exact=True)
+    largest = objective.largest_shift(step, objective.null(), exact=True)
     assert largest == pytest.approx(shift.max(), rel=0.1)
-    assert largest > 10 * objective.watched_shift(step)
+    assert largest > 10 * objective.watched_shift(step, objective.null())
 
 
 def test_many_weights_have_as_many_rows_each():

@@ -132,7 +132,7 @@ class Newton(Solver):
                 objective, theta, step, value, decrement, order=order, gauss_newton=gauss_newton
             )
             if found is None and solve.ridge:
-                # Next to no curvature, and rounding leads anywhere: hold the step back.
+                # Where there is next to no curvature rounding may lead anywhere: hold it back.
                 step = -solve(gradient, with_ridge=True)
                 decrement = -0.5 * dot(gradient, step)
                 found = backtrack(

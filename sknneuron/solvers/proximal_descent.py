@@ -23,6 +23,8 @@ FIRST_CONTRACTION = 0.05
 SMALL_SHIFT = 0.1
 # An old Hessian, or a subsample's, serves while steps leave no more than this of the decrement.
 SLOW = 0.1
+# Share of the last decrement that a step with a new Hessian has to be under to be the better one.
+HARDLY_LESS = 0.5
 
 
 @dataclass
@@ -133,7 +135,9 @@ class ProximalDescent:
             if not point.exact and (step_size < 1 or self.ratio > SLOW):
                 point = self._renewed(point)
                 step = self._model_step(point, 1e-3 * allowed)
-                self.ratio = np.nan
+                # The new Hessian is known by nothing yet, unless it promises no end either.
+                if not step.decrement > HARDLY_LESS * (previous or np.inf):
+                    self.ratio = np.nan
             current.gap, left = self._gap(point, step), self._left(point, step)
             if current.gap <= allowed or left <= allowed:
                 # It might be the last step: of all rows, how far does it move any?

@@ -98,7 +98,7 @@ class Newton(Solver):
                 step, bent, gain = corrected(objective, theta, step, decrement, solve)
             left = excess * total
             if hessian is not None:
-                left *= expected_contraction(pair, ratio, exact=not solve.ridge)
+                left *= expected_contraction(pair, ratio, solve.is_exact(gradient))
             if left <= target and ends_unseen and not blind:
                 if math.isnan(shift):
                     shift = objective.largest_shift(step, theta)

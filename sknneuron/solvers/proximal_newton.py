@@ -10,6 +10,7 @@ import numpy as np
 
 from ..objective import Objective
 from .base import Goal, Iterate, Solver
+from .newton import Newton
 from .proximal_descent import ProximalDescent
 from .subsample import Sampler, most_rows
 
@@ -45,7 +46,13 @@ class ProximalNewton(Solver):
         descent = ProximalDescent(
             objective, lambda value, theta: STOP_SHARE * goal.target(value, theta)
         )
-        yield from descent.iterate(theta, sample)
+        for iterate in descent.iterate(theta, sample):
+            is_near = iterate.last or iterate.gap <= goal.target(iterate.value, iterate.theta)
+            if is_near and not objective.penalty.l1 and objective.pair.convex:
+                # Without a kink of the penalty Newton's own end tells more of what is left.
+                yield from Newton().iterate(objective, iterate.theta, goal, rng)
+                return
+            yield iterate
 
     def _warm_start(self, objective: Objective, theta, goal: Goal) -> Steps:
         """Minimise over growing subsamples; return where that led and the last of them."""

@@ -32,8 +32,9 @@ class Newton(Solver):
     """Newton's method with a Cholesky factor and a backtracking line search.
 
     The step is corrected by the change of the Hessian along it, where the pair knows its third
-    derivative: that costs a fraction of a Hessian and saves one in three. Neurons that share no
-    loss are stepped side by side, each with its own Hessian and step length. Where columns are so
+    derivative: that costs a fraction of a Hessian and saves one in three. Classifiers begin with
+    the discriminant instead. Neurons that share no loss are stepped side by side, each with its own
+    Hessian and step length. Where columns are so
     nearly collinear that rounding hides a curvature, the steps taken tell of it, as in L-BFGS.
     For a pair that is not convex the Gauss-Newton curvature is used, which leads to a stationary
     point near the start.

@@ -135,8 +135,8 @@ class LargestShift:
         if self.pair.steepens:
             shift *= self.pair.curvature_rate(y, weighted_sum(X, weights, bias))
         if sample_weight is not None:
-            shift = shift[sample_weight > 0]
-        return ([float(np.maximum.reduce(shift, axis=None, initial=0.0))],)
+            shift = np.where((sample_weight > 0)[:, None], shift, 0.0)
+        return ([float(np.maximum.reduce(shift, axis=None))],)
 
 
 @dataclass(frozen=True)

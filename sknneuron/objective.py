@@ -518,6 +518,10 @@ class Objective:
         shift = np.abs(self.pre_activation(step))
         if self.pair.steepens:
             shift *= self.pair.curvature_rate(self.watched.y, self.pre_activation(theta))
+        weight = self.watched.sample_weight
+        if weight is not None:
+            # A row without weight is none.
+            shift = np.where((weight > 0)[:, None], shift, 0.0)
         return self._per_unit * float(np.maximum.reduce(shift, axis=None, initial=0.0))
 
     def largest_shift(self, step, theta, *, exact: bool = False) -> float:

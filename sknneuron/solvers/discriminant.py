@@ -29,7 +29,7 @@ from .linear_algebra import TINY, dot
 MOST_LENGTHENED = 3.0
 MOST_BETWEEN = 1 - 1 / MOST_LENGTHENED
 # Most that it may change any row's curvature: normal rows are not that far out.
-MOST_MOVED = 20.0
+MOST_SHIFT = 20.0
 
 
 def is_blank(objective: Objective, theta) -> bool:
@@ -58,7 +58,7 @@ def discriminant(objective: Objective, theta, gradient, step):
     """
     of_classes = _of_softmax if objective.pair.coupled else _of_two
     step = of_classes(objective, theta, gradient, step)
-    return step if objective.watched_shift(step, theta) <= MOST_MOVED else None
+    return step if objective.watched_shift(step, theta) <= MOST_SHIFT else None
 
 
 def _of_two(objective, theta, gradient, step):

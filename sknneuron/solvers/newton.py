@@ -92,8 +92,10 @@ class Newton(Solver):
                 current.gap, current.last = gap, is_end
             yield current
             bent, gain = np.nan, 0.0
-            longer = discriminant(objective, theta, gradient, step) if blank else None
-            if total > target and longer is not None:
+            longer = None
+            if blank and total > target:
+                longer = discriminant(objective, theta, gradient, step)
+            if longer is not None:
                 step = longer
             elif total > target and bends:
                 step, bent, gain = corrected(objective, theta, step, decrement, solve)

@@ -336,6 +336,9 @@ def _sum_of_rows(terms, sample_weight):
 def sums_and_targets(pair, X, y, weights, bias):
     """z and the targets, both in float32 where the rows are and the pair can do with it."""
     z = weighted_sum(X, weights, bias)
+    if type(y) is np.ndarray:
+        # A neuron's z lie together, and so must its targets for the two to be run through quickly.
+        y = np.asfortranarray(y)
     if z.dtype != np.float32:
         return z, y
     return (z, y.astype(np.float32)) if pair.in_single else (z.astype(np.float64), y)

@@ -19,6 +19,7 @@ from functools import cached_property
 
 import numpy as np
 
+from ._dot import dot
 from .activations import Activation
 from .block import StandardBlock
 from .coordinates import Coordinates
@@ -596,11 +597,3 @@ class Objective:
         flat = self.activation.is_flat(z.astype(np.float32))
         share = np.add.reduce(flat, axis=0, dtype=np.intp) / len(flat)
         return share.reshape(*theta.shape[:-2], self.n_neurons)
-
-
-def _sum_of_products(a, b):
-    return np.add.reduce(a * b, axis=-1)
-
-
-# Scalar product per group; numpy >= 2 has it as one function.
-dot = getattr(np, "vecdot", _sum_of_products)

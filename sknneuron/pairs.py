@@ -14,6 +14,7 @@ from typing import ClassVar
 import numpy as np
 
 from . import _special as special
+from ._dot import dot
 from .activations import ACTIVATIONS, Activation, get_activation
 from .losses import LOSSES, Loss, get_loss
 
@@ -277,7 +278,7 @@ class SigmoidLogLoss(Pair):
             factors = e + 1
             loss = _sum_of_logs(factors)
         loss += _sum_of_rows(z)
-        loss -= _sum_of_rows(y * z)
+        loss -= _sum_of_products(y, z)
         if not math.isfinite(sum(loss.tolist())):
             terms, *slopes = SigmoidLogLoss.derivatives(self, y, z, order)
             return _sum_of_rows(terms), *slopes
@@ -582,6 +583,13 @@ def _sum_of_rows(terms):
     if terms.dtype == np.float32:
         return np.add.reduce(terms, axis=0, dtype=np.float64)
     return np.add.reduce(terms, axis=0)
+
+
+def _sum_of_products(a, b):
+    """``(a * b).sum(axis=0)``; in float64 at the price of reading them."""
+    if b.dtype == np.float32:
+        return _sum_of_rows(a * b)
+    return dot(a.T, b.T)
 
 
 def _sum_of_logs(factors):

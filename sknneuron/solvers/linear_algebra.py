@@ -6,7 +6,7 @@ import numpy as np
 from scipy import linalg
 from scipy.linalg import lapack
 
-from ..objective import dot
+from .._dot import dot
 
 __all__ = [
     "SpdSolver",

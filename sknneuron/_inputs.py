@@ -6,12 +6,13 @@ import sys
 from dataclasses import dataclass
 
 import array_api_compat
+import numpy as np
 import pandas as pd
 from sklearn import get_config
 
 from ._sklearn_compat import check_sample_weight
 from ._targets import ClassEncoder, ValueEncoder
-from ._validation import refuse_dates, words_error
+from ._validation import refuse_dates, with_gaps, words_error
 from .exceptions import warn
 from .sources import Source
 from .sources.device_array import DeviceArray
@@ -85,9 +86,16 @@ def look_at_columns(X) -> None:
 
 def checked_weight(weight, X, name: str):
     """Sample weights as float64, not negative and not all zero."""
-    weight = check_sample_weight(weight, X)
+    weight = check_sample_weight(with_gaps(weight), X)
     if not weight.any():
         raise ValueError(
             f"All values of {name} are zero, so no row counts. Give at least one row a weight > 0."
+        )
+    with np.errstate(over="ignore"):
+        total = weight.sum()
+    if not np.isfinite(total):
+        raise ValueError(
+            f"{name} adds up to more than a float holds: its largest value is {weight.max():.0e}. "
+            "Only how weights compare matters: divide them by the largest one."
         )
     return weight

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from numbers import Real
 from typing import Any
 
 
@@ -49,6 +50,19 @@ class Parametrized:
                 )
             setattr(self, name, value)
         return self
+
+    def number(self, name: str):
+        """Return the parameter of that name.
+
+        Raises
+        ------
+        TypeError
+            If it is no number.
+        """
+        value = getattr(self, name)
+        if not isinstance(value, Real):
+            raise TypeError(f"{name} must be a number, got {value!r}.")
+        return value
 
     def __repr__(self) -> str:
         params = ", ".join(f"{name}={value!r}" for name, value in self.get_params().items())

@@ -24,6 +24,7 @@ def checked(estimator, X, y="no_validation", **options):
         For missing and infinite values: how many, where the first one is, and what would do.
     """
     refuse_times(X)
+    X, y = with_gaps(X), with_gaps(y)
     try:
         with np.errstate(over="ignore", invalid="ignore"):
             return validate_data(estimator, X, y, accept_sparse="csr", dtype=DTYPES, **options)
@@ -46,6 +47,14 @@ def checked(estimator, X, y="no_validation", **options):
                 "in a Pipeline, or leave those rows out."
             )
         raise ValueError(f"Input {name} contains {what}: {where}. {remedy}") from None
+
+
+def with_gaps(values):
+    """A masked array with NaN for what is masked: scikit-learn takes what lies beneath."""
+    if not isinstance(values, np.ma.MaskedArray) or not np.ma.is_masked(values):
+        return values
+    dtype = np.float64 if values.dtype.kind in "biuf" else object
+    return np.ma.filled(values.astype(dtype), np.nan)
 
 
 def _where(values, name: str, is_missing: bool) -> str:

@@ -271,20 +271,26 @@ class LeakyReLU(Activation):
     def __init__(self, negative_slope: float = 0.01):
         self.negative_slope = negative_slope
 
+    def _checked_slope(self) -> float:
+        slope = self.number("negative_slope")
+        if not 0 < slope < 1:
+            raise ValueError(f"negative_slope must lie in (0, 1), got {slope!r}.")
+        return float(slope)
+
     def __call__(self, z):
         z = _as_array(z)
-        return np.where(z > 0, z, self.negative_slope * z)
+        return np.where(z > 0, z, self._checked_slope() * z)
 
     def derivative(self, z):
         z = _as_array(z)
-        return np.where(z > 0, 1.0, self.negative_slope).astype(z.dtype, copy=False)
+        return np.where(z > 0, 1.0, self._checked_slope()).astype(z.dtype, copy=False)
 
     def second_derivative(self, z):
         return np.zeros_like(z)
 
     def inverse(self, a):
         a = np.asarray(a, dtype=np.float64)
-        return np.where(a > 0, a, a / self.negative_slope)
+        return np.where(a > 0, a, a / self._checked_slope())
 
 
 class ELU(Activation):

@@ -141,9 +141,10 @@ class Quantile(Loss):
 
     def _slopes(self) -> tuple[float, float]:
         """Slopes in a below and above the target."""
-        if not 0 < self.quantile < 1:
-            raise ValueError(f"quantile must lie in (0, 1), got {self.quantile!r}.")
-        return -self.quantile, 1 - self.quantile
+        quantile = self.number("quantile")
+        if not 0 < quantile < 1:
+            raise ValueError(f"quantile must lie in (0, 1), got {quantile!r}.")
+        return -quantile, 1 - quantile
 
     def __call__(self, y, a):
         below, above = self._slopes()
@@ -218,9 +219,10 @@ class Huber(Loss):
         self.delta = delta
 
     def _checked_delta(self) -> float:
-        if not self.delta > 0:
-            raise ValueError(f"delta must be positive, got {self.delta!r}.")
-        return self.delta
+        delta = self.number("delta")
+        if not delta > 0:
+            raise ValueError(f"delta must be positive, got {delta!r}.")
+        return delta
 
     def __call__(self, y, a):
         delta = self._checked_delta()
@@ -348,12 +350,13 @@ class Tweedie(Loss):
         self.power = power
 
     def _checked_power(self) -> float:
-        if 0 < self.power < 1 or not np.isfinite(self.power):
+        power = self.number("power")
+        if 0 < power < 1 or not np.isfinite(power):
             raise ValueError(
-                f"power must be at most 0 or at least 1, got {self.power!r}: no distribution has "
+                f"power must be at most 0 or at least 1, got {power!r}: no distribution has "
                 "that variance."
             )
-        return float(self.power)
+        return float(power)
 
     @property
     def target_range(self):

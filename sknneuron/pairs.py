@@ -697,7 +697,7 @@ def _is_convex(activation: Activation, loss: Loss, classifier: bool) -> bool:
         )
     if activation.name == "exp":
         return loss.name in ("poisson", "gamma") or (
-            loss.name == "tweedie" and 1 <= loss.get_params()["power"] <= 2
+            loss.name == "tweedie" and 1 <= loss.number("power") <= 2
         )
     # softplus is log-concave, so -y log softplus(z) is convex as softplus itself is.
     poisson = loss.name == "poisson" or loss.get_params() == {"power": 1}

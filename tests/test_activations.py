@@ -348,3 +348,16 @@ def test_get_activation_refuses_what_is_none(wrong):
         get_activation(wrong)
     assert "'relu'" in str(error.value)
     assert f"Got {wrong!r} instead." in str(error.value)
+
+
+@pytest.mark.parametrize("slope", [0.0, 1.0, -0.1, np.nan])
+def test_leaky_slopes_out_of_range_are_refused(slope):
+    leaky = LeakyReLU(slope)
+    for method in (leaky, leaky.derivative, leaky.inverse):
+        with pytest.raises(ValueError, match=r"negative_slope must lie in \(0, 1\), got"):
+            method(np.ones(1))
+
+
+def test_a_leaky_slope_that_is_no_number_is_refused():
+    with pytest.raises(TypeError, match="negative_slope must be a number, got 'a'"):
+        LeakyReLU("a")(np.ones(1))

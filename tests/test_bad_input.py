@@ -29,6 +29,13 @@ MISSING = FRAME.astype(float)
 MISSING.iloc[[3, 8], 1] = np.nan
 
 
+def masked(values, place):
+    """The values with the one at that place masked."""
+    mask = np.zeros(np.shape(values), dtype=bool)
+    mask[place] = True
+    return np.ma.masked_array(values, mask)
+
+
 def regressor(**params):
     return NeuronRegressor(**params)
 
@@ -182,6 +189,42 @@ CASES = [
         fit(sample_weight=np.zeros(40)),
         ValueError,
         "sample_weight.*zero",
+    ),
+    (
+        "weights too large to add up",
+        regressor(),
+        fit(sample_weight=np.full(40, 1e308)),
+        ValueError,
+        "sample_weight adds up to more than a float holds.*1e[+]308.*divide them",
+    ),
+    (
+        "masked X",
+        regressor(),
+        fit(X=masked(X, (3, 1))),
+        ValueError,
+        "X contains NaN: 1 value.*row 3, column 1",
+    ),
+    ("masked y", regressor(), fit(y=masked(Z, 5)), ValueError, "y contains NaN: 1 value.*row 5"),
+    (
+        "masked labels",
+        classifier(),
+        fit(y=masked(LABELS, 5)),
+        ValueError,
+        "y contains NaN: 1 value",
+    ),
+    (
+        "masked words",
+        classifier(),
+        fit(y=masked(np.array(["a", "b"])[LABELS], 5)),
+        ValueError,
+        "y contains NaN: 1 value",
+    ),
+    (
+        "masked weights",
+        regressor(),
+        fit(sample_weight=masked(np.ones(40), 5)),
+        ValueError,
+        "sample_weight.*NaN",
     ),
     ("nan weights", regressor(), fit(sample_weight=np.full(40, np.nan)), ValueError, "NaN"),
     ("inf weights", regressor(), fit(sample_weight=np.full(40, np.inf)), ValueError, "infinity"),
@@ -570,6 +613,13 @@ CASES = [
         lambda e: e.fit(X, Z).predict(replaced(np.nan)),
         ValueError,
         "NaN",
+    ),
+    (
+        "predict masked rows",
+        regressor(),
+        lambda e: e.fit(X, Z).predict(masked(X, (3, 1))),
+        ValueError,
+        "X contains NaN: 1 value, the first in row 3, column 1",
     ),
     (
         "predict one row as 1-D",

@@ -359,6 +359,15 @@ def test_parameters_out_of_range_are_refused(loss, message):
             method(one, one)
 
 
+@pytest.mark.parametrize("cls", [Quantile, Huber, Tweedie])
+@pytest.mark.parametrize("value", ["a", None])
+def test_parameters_that_are_no_numbers_are_refused(cls, value):
+    one = np.ones((1, 1))
+    (name,) = cls().get_params()
+    with pytest.raises(TypeError, match=f"{name} must be a number, got {value!r}"):
+        cls(value)(one, one)
+
+
 @pytest.mark.parametrize("name", LOSSES)
 def test_get_loss_by_name(name):
     loss = get_loss(name)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from ..objective import Objective
-from .base import Iterate, Solver
+from .base import Goal, Iterate, Solver
 from .descent import newton_solver
 from .discriminant import discriminant, is_blank
 from .line_search import (
@@ -50,116 +52,267 @@ class Newton(Solver):
     name = "newton"
 
     def iterate(self, objective, start, goal, rng):
+        return NewtonDescent(objective, goal).iterate(objective.balanced(start))
+
+
+@dataclass
+class Step:
+    """Newton's step from a point, and what it promises.
+
+    Parameters
+    ----------
+    direction : ndarray of shape (n_groups, size)
+        Newton's step, until it is lengthened, bent or held back.
+    decrement : ndarray of shape (n_groups,)
+        Half the slope along it, as a positive number.
+    total : float
+        The decrement of Newton's step, over all groups.
+    value : float
+        Smooth part of the objective where it begins.
+    target : float
+        The gap allowed there.
+    is_end : bool
+        Whether less is left than what rounding does to the objective.
+
+    Attributes
+    ----------
+    gap : float
+        Estimate of what is left where it begins, nan where none can be relied on.
+    left : float
+        Estimate of what is left where it ends.
+    bent, gain : float
+        What `corrected` says of it.
+    shift : float
+        Largest change of any row's curvature along it, nan until asked for.
+    """
+
+    direction: np.ndarray
+    decrement: np.ndarray
+    total: float
+    value: float
+    target: float
+    is_end: bool
+    gap: float = field(default=np.nan, init=False)
+    left: float = field(default=np.nan, init=False)
+    bent: float = field(default=np.nan, init=False)
+    gain: float = field(default=0.0, init=False)
+    shift: float = field(default=np.nan, init=False)
+
+
+class NewtonDescent:
+    """Minimise a smooth objective by Newton's steps from a start.
+
+    Parameters
+    ----------
+    objective : Objective
+    goal : Goal
+    """
+
+    def __init__(self, objective: Objective, goal: Goal):
         pair = objective.pair
-        gauss_newton = not pair.convex
-        ends_unseen = pair.convex and not pair.quadratic_pieces
-        bends = pair.convex and pair.self_concordance is not None
-        theta = objective.balanced(start)
-        value, gradient, hessian = objective.value_gradient_hessian(theta, gauss_newton)
-        step_size = np.nan
-        fall = ratio = previous = np.nan
+        self.objective = objective
+        self.pair = pair
+        self.goal = goal
+        self.rounding = objective.rounding
+        self.gauss_newton = not pair.convex
+        # Whether the last step may be taken without a pass to look at its end.
+        self.ends_unseen = pair.convex and not pair.quadratic_pieces
+        self.bends = pair.convex and pair.self_concordance is not None
+        self.step_size = np.nan
+        # The last decrement, what became of the one before it, and what that tells of the next.
+        self.previous = self.fall = self.ratio = np.nan
+        # Whether the last step came out as the model said.
+        self.confirmed = False
         # Blind is a Hessian that misses a curvature which matters: the memory has what steps tell.
-        confirmed = blind = False
-        memory = Memory()
-        blank, was_blank = is_blank(objective, theta), False
+        self.blind = False
+        self.memory = Memory()
+        # Whether there are no weights yet, here and where the last step began.
+        self.blank = self.was_blank = False
         # By what factor an old factor may overrate the curvature.
-        excess = 1.0
+        self.excess = 1.0
+
+    def iterate(self, theta) -> Iterator[Iterate]:
+        """Yield iterates; the last one is flagged, and its gap says what is left.
+
+        Where curvature is continuous the last step is taken without a pass to look at its end: its
+        value is that of the model, whose error is less than the gap allowed.
+        """
+        self.blank = is_blank(self.objective, theta)
+        self._renew_at(theta)
         while True:
-            if hessian is not None:
-                solve, excess = newton_solver(objective, hessian), 1.0
-            step = -(memory.inverse_hessian_product(gradient, solve) if blind else solve(gradient))
-            decrement = -0.5 * dot(gradient, step)
-            total = sum(decrement.tolist())
-            if not math.isnan(previous):
-                fall = contraction(total, previous, objective.rounding)
-                # Newton's steps contract as what is left does. How they did before the
-                # discriminant's, which was none of them, does not show: perhaps not at all.
-                ratio = math.sqrt(fall) if was_blank else fall
-            now = sum(value.tolist())
-            target = goal.target(now, theta)
-            blind = solve.unseen(gradient) > target
-            gap = shift = np.nan
-            # What is left is less than what rounding does to the objective.
-            is_end = total <= 1e-3 * objective.rounding
-            if is_end or (total <= target and confirmed):
-                # Where curvature jumps, rows ahead may have none yet: one such step has been tried.
-                gap = 2 * total
-            elif excess * total <= target and not (pair.quadratic_pieces or blind):
-                shift = objective.largest_shift(step, theta)
-                gap = trusted_gap(pair, shift, excess * total, ratio)
-            current = Iterate(theta, now, gradient, objective, step_size)
-            if not ends_unseen:
-                current.gap, current.last = gap, is_end
+            step = self._newton_step()
+            if step.is_end or step.total <= step.target:
+                step.gap = self._gap(step)
+            current = Iterate(self.theta, step.value, self.gradient, self.objective, self.step_size)
+            if not self.ends_unseen:
+                current.gap, current.last = step.gap, step.is_end
             yield current
-            bent, gain = np.nan, 0.0
-            longer = None
-            if blank and total > target:
-                longer = discriminant(objective, theta, gradient, step)
-            if longer is not None:
-                step = longer
-            elif total > target and bends:
-                step, bent, gain = corrected(objective, theta, step, decrement, solve)
-            left = excess * total
-            if hessian is not None:
-                left *= expected_contraction(pair, ratio, solve.is_exact(gradient))
-            if left <= target and ends_unseen and not blind:
-                if math.isnan(shift):
-                    shift = objective.largest_shift(step, theta)
-                left = gap if gap <= target else max(left, total * unforeseen(pair, shift, bent))
-                if left <= target and foreseen(pair, shift):
-                    # No pass to look at the end: the model's error there is less than that.
-                    end = theta + step
-                    if target < 2 * objective.rounding:
-                        end = refined(objective, end, solve, total)
-                    yield Iterate(end, now - total - gain, np.nan, objective, 1.0, left, last=True)
-                    return
-            if is_end:
-                current.gap, current.last = gap, True
+            if step.total > step.target:
+                self._improve(step)
+            step.left = self._left(step)
+            if self.ends_unseen and step.left <= step.target and self._foresees(step):
+                yield self._unseen_end(step)
+                return
+            if step.is_end:
+                current.gap, current.last = step.gap, True
                 yield current
                 return
-            if hessian is None:
+            if self.hessian is None:
                 # The factor was an old one and what it said was not enough: take a new one here.
-                value, gradient, hessian = objective.value_gradient_hessian(theta, gauss_newton)
+                self._renew_at(self.theta)
                 continue
-            blank, was_blank = False, blank
-            # Where curvature jumps, the factor at hand tells what is left only once steps contract.
-            factor_serves = ends_unseen or ratio <= CONTRACTING
-            order = 1 if left <= target and factor_serves else 2
-            if order == 2 and bends and not goal.polishes and total * fall**2 <= target:
-                if math.isnan(shift):
-                    shift = objective.largest_shift(step, theta)
-                # Perhaps this is the last step, and the factor at hand will do to show it.
-                excess = math.exp(min(shift, MOST_EXCESS))
-                order = 1 if excess * total * fall**2 <= target else 2
-            found = backtrack(
-                objective, theta, step, value, decrement, order=order, gauss_newton=gauss_newton
-            )
-            if found is None and solve.ridge:
-                # Where there is next to no curvature rounding may lead anywhere: hold it back.
-                step = -solve(gradient, with_ridge=True)
-                decrement = -0.5 * dot(gradient, step)
-                found = backtrack(
-                    objective, theta, step, value, decrement, order=2, gauss_newton=gauss_newton
-                )
+            found = self._search(step)
             if found is None:
-                current.last = True
-                current.gap = total if total <= 1e3 * objective.rounding else np.nan
-                current.message = "the line search found no lower point"
-                yield current
+                yield self._stuck(current, step)
                 return
-            new, value, new_gradient, hessian, taken = found
-            if blind:
-                memory.remember(new - theta, new_gradient - gradient)
-            else:
-                memory = Memory()
-            theta, gradient = new, new_gradient
-            step_size = max(taken.tolist())
-            previous = total
-            if not is_whole(taken, decrement, objective.rounding):
-                # What whole steps did says nothing of what is ahead of a short one.
-                ratio = previous = np.nan
-            if not ends_unseen:
-                confirmed = left <= target and is_foretold(now, total, value, objective.rounding)
+            self._go(step, *found)
+
+    # -- points ------------------------------------------------------------------------------------
+
+    def _renew_at(self, theta) -> None:
+        """Take value, gradient and Hessian at `theta`."""
+        self.theta = theta
+        self.value, self.gradient, self.hessian = self.objective.value_gradient_hessian(
+            theta, self.gauss_newton
+        )
+
+    def _go(self, step: Step, theta, value, gradient, hessian, taken) -> None:
+        """Go to what the line search found, and keep what the step there tells."""
+        if self.blind:
+            self.memory.remember(theta - self.theta, gradient - self.gradient)
+        elif len(self.memory):
+            self.memory = Memory()
+        self.theta, self.value, self.gradient, self.hessian = theta, value, gradient, hessian
+        self.step_size = max(taken.tolist())
+        self.blank, self.was_blank = False, self.blank
+        self.previous = step.total
+        if not is_whole(taken, step.decrement, self.rounding):
+            # What whole steps did says nothing of what is ahead of a short one.
+            self.ratio = self.previous = np.nan
+        if not self.ends_unseen:
+            self.confirmed = step.left <= step.target and is_foretold(
+                step.value, step.total, value, self.rounding
+            )
+
+    # -- steps -------------------------------------------------------------------------------------
+
+    def _newton_step(self) -> Step:
+        """Newton's step from here, by the Hessian here or the one before."""
+        gradient = self.gradient
+        if self.hessian is not None:
+            self.solve, self.excess = newton_solver(self.objective, self.hessian), 1.0
+        solve = self.solve
+        direction = -(
+            self.memory.inverse_hessian_product(gradient, solve) if self.blind else solve(gradient)
+        )
+        decrement = -0.5 * dot(gradient, direction)
+        total = sum(decrement.tolist())
+        if not math.isnan(self.previous):
+            self.fall = contraction(total, self.previous, self.rounding)
+            # Newton's steps contract as what is left does. How they did before the
+            # discriminant's, which was none of them, does not show: perhaps not at all.
+            self.ratio = math.sqrt(self.fall) if self.was_blank else self.fall
+        value = sum(self.value.tolist())
+        target = self.goal.target(value, self.theta)
+        self.blind = solve.unseen(gradient) > target
+        return Step(direction, decrement, total, value, target, total <= 1e-3 * self.rounding)
+
+    def _improve(self, step: Step) -> None:
+        """Lengthen Newton's step to the discriminant, or bend it as the Hessian changes."""
+        if self.blank:
+            longer = discriminant(self.objective, self.theta, self.gradient, step.direction)
+            if longer is not None:
+                step.direction = longer
+                return
+        if self.bends:
+            step.direction, step.bent, step.gain = corrected(
+                self.objective, self.theta, step.direction, step.decrement, self.solve
+            )
+
+    def _search(self, step: Step):
+        """What `backtrack` finds along the step; held back, if it finds nothing."""
+        found = backtrack(
+            self.objective,
+            self.theta,
+            step.direction,
+            self.value,
+            step.decrement,
+            order=1 if self._factor_may_do(step) else 2,
+            gauss_newton=self.gauss_newton,
+        )
+        if found is not None or not self.solve.ridge:
+            return found
+        # Where there is next to no curvature rounding may lead anywhere: hold it back.
+        step.direction = -self.solve(self.gradient, with_ridge=True)
+        step.decrement = -0.5 * dot(self.gradient, step.direction)
+        return backtrack(
+            self.objective,
+            self.theta,
+            step.direction,
+            self.value,
+            step.decrement,
+            order=2,
+            gauss_newton=self.gauss_newton,
+        )
+
+    def _factor_may_do(self, step: Step) -> bool:
+        """Whether the factor at hand may do to show that this step was the last one."""
+        # Where curvature jumps, it tells what is left only once steps contract.
+        if step.left <= step.target and (self.ends_unseen or self.ratio <= CONTRACTING):
+            return True
+        if not self.bends or self.goal.polishes or not step.total * self.fall**2 <= step.target:
+            return False
+        self.excess = math.exp(min(self._shift(step), MOST_EXCESS))
+        return self.excess * step.total * self.fall**2 <= step.target
+
+    def _stuck(self, current: Iterate, step: Step) -> Iterate:
+        """The last iterate where no step goes lower."""
+        current.last = True
+        current.gap = step.total if step.total <= 1e3 * self.rounding else np.nan
+        current.message = "the line search found no lower point"
+        return current
+
+    # -- what is left ------------------------------------------------------------------------------
+
+    def _gap(self, step: Step) -> float:
+        """What is left here, by Newton's step; nan where it cannot be relied on."""
+        if step.is_end or (step.total <= step.target and self.confirmed):
+            # Where curvature jumps, rows ahead may have none yet: one such step has been tried.
+            return 2 * step.total
+        most = self.excess * step.total
+        if not most <= step.target or self.pair.quadratic_pieces or self.blind:
+            return np.nan
+        return trusted_gap(self.pair, self._shift(step), most, self.ratio)
+
+    def _left(self, step: Step) -> float:
+        """What the step leaves."""
+        left = self.excess * step.total
+        if self.hessian is not None:
+            exact = self.solve.is_exact(self.gradient)
+            left *= expected_contraction(self.pair, self.ratio, exact)
+        if not self.ends_unseen or self.blind or not left <= step.target:
+            return left
+        if step.gap <= step.target:
+            return step.gap
+        return max(left, step.total * unforeseen(self.pair, self._shift(step), step.bent))
+
+    def _foresees(self, step: Step) -> bool:
+        """Whether nobody has to look at the step's end."""
+        return not self.blind and foreseen(self.pair, self._shift(step))
+
+    def _unseen_end(self, step: Step) -> Iterate:
+        """The end of the last step, by the model, whose error there is less than the target."""
+        end = self.theta + step.direction
+        if step.target < 2 * self.rounding:
+            end = refined(self.objective, end, self.solve, step.total)
+        value = step.value - step.total - step.gain
+        return Iterate(end, value, np.nan, self.objective, 1.0, step.left, last=True)
+
+    def _shift(self, step: Step) -> float:
+        """Largest change of any row's curvature along a step, looked up once."""
+        if math.isnan(step.shift):
+            step.shift = self.objective.largest_shift(step.direction, self.theta)
+        return step.shift
 
 
 def corrected(objective: Objective, theta, step, decrement, solve):
@@ -179,7 +332,7 @@ def corrected(objective: Objective, theta, step, decrement, solve):
     bend = objective.bend(theta, step)
     correction = solve(bend)
     correction *= -0.5
-    square = (-0.25 * dot(bend, correction)).tolist()
+    square = [-0.25 * s for s in dot(bend, correction).tolist()]
     share = [
         math.sqrt(max(s, 0.0) / max(d, TINY))
         for s, d in zip(square, decrement.tolist(), strict=True)

@@ -140,7 +140,9 @@ class LayerObjective(Objective):
         self.n_neurons = n_neurons
         self._n_outputs = n_outputs
         self.fit_intercept = True
-        self.coordinates = coordinates or LayerCoordinates.of(source, pair, self._targets(), alpha)
+        self.coordinates = coordinates or LayerCoordinates.of(
+            source, pair, self.null_model.targets(), alpha
+        )
         self.n_features = source.n_features
         self.neuron_size = self.n_features + 1
         self.n_hidden = n_neurons * self.neuron_size
@@ -214,9 +216,6 @@ class LayerObjective(Objective):
         output /= coordinates.output_scale[:, None]
         return theta
 
-    def _params(self, theta):
-        return self.kernel_parameters(theta)
-
     def kernel_parameters(self, theta):
         """What `batch_kernel` is called with: `to_weights`, the biases those of centred rows if it
         centres them."""
@@ -258,7 +257,7 @@ class LayerObjective(Objective):
     def _means(self, theta, order, gauss_newton=False, single=Single.NONE):
         if self._copy is not None:
             return self._copy.means(theta, order)
-        loss, *sums = self.source.map_sum(self._kernel(order), *self._params(theta))
+        loss, *sums = self.source.map_sum(self._kernel(order), *self.kernel_parameters(theta))
         total = self.source.total_weight
         return loss / total, *(self.gradient_of(*sums) / total for _ in range(order))
 
@@ -277,7 +276,7 @@ class LayerObjective(Objective):
         low, high = NARROW_RANGE
         if work < NARROW_WORK or not LayerBlock.fits(source, NARROW_ENTRIES):
             return self
-        if not low < self._at_null[1] < high:
+        if not low < self.null_model.absolute < high:
             return self
         narrow = copy(self)
         narrow._copy, narrow._exact = LayerBlock(self, np.float32), self

@@ -1,15 +1,7 @@
-"""The training objective as a solver sees it: a function of a few numbers.
+"""The training objective as a solver sees it: the penalised loss, and what to plan with.
 
-    F = sum_i s_i sum_k loss(y_ik, f(x_i . w_k + b_k)) / sum_i s_i
-        + alpha * (l1_ratio * |W|_1 + (1 - l1_ratio) / 2 * |W|_2^2)
-
-Shape convention: parameters `theta` are (n_groups, group_size). Neurons that share no loss are
-problems of their own, solved side by side so that they share the reading of X: one group each, with
-its weights and then its bias. A softmax layer is one group that holds all neurons one after the
-other. Values are (n_groups,), gradients as theta, Hessians (n_groups, group_size, group_size).
-
-Solvers work in coordinates in which columns are centred and scaled: `theta` holds ``scale * w`` and
-``b + center . w``. Square feet beside a dummy then converge as surely as scaled columns do.
+A sum over all rows costs a pass. Between two of them solvers ask what y alone tells, and a few rows
+that stand in for all: those that are watched, evenly spaced.
 """
 
 from __future__ import annotations
@@ -19,246 +11,146 @@ from functools import cached_property
 
 import numpy as np
 
-from ._dot import dot
 from .activations import Activation
-from .block import StandardBlock
-from .coordinates import Coordinates
-from .kernels import (
-    BendSums,
-    ClassWeights,
-    ConvexKinks,
-    CurvatureDiagonal,
-    LargestShift,
-    LossSums,
-    NullLoss,
-    Single,
-    TargetSums,
-    WorkingSums,
-    sums_and_targets,
-)
+from .kernels import ConvexKinks, LargestShift, sums_and_targets
+from .null_model import NullModel, sum_over_targets
 from .pairs import Pair
-from .penalties import ElasticNet
+from .penalised_loss import PenalisedLoss
 from .products import weighted_sum
 
-# Rows on which dead and saturated neurons are counted at each iterate.
+# Rows that are watched: dead and saturated neurons are counted on them at each iterate.
 N_WATCHED_ROWS = 1000
 # Watched rows that a column's square must be spread over, if the rest are to be much like them.
 LEAST_SUPPORT = 50
-# Rows that the best constant level is taken from where it is no mean and rows are far away.
-N_LEVEL_ROWS = 1 << 16
-# Rows of a Hessian that are changed at once.
-STRIP = 64
 
 
-class Objective:
-    """The objective over the rows of a source, its derivatives and what a solver plans with.
+class Objective(PenalisedLoss):
+    """The penalised loss over the rows of a source, and what a solver plans with.
 
     Parameters
     ----------
-    source : source of rows
-    pair : Pair
-        The loss as a function of z.
-    penalty : ElasticNet
-    n_neurons : int
-    fit_intercept : bool, default=True
-    coordinates : Coordinates, default=None
-        None takes them from the rows.
-
-    Notes
-    -----
-    `value`, `value_and_gradient` and the rest are of the smooth part: loss and L2. The L1 part is
-    `l1_value`, with strengths `l1` per coordinate, for the solvers that can take it.
+    source, pair, penalty, n_neurons, fit_intercept, coordinates
+        As of `PenalisedLoss`.
     """
-
-    # What `settled_weights` returns, in its order.
-    weight_names: tuple[str, ...] = ("coef", "intercept")
-
-    def __init__(
-        self,
-        source,
-        pair: Pair,
-        penalty: ElasticNet,
-        n_neurons: int,
-        *,
-        fit_intercept=True,
-        coordinates: Coordinates | None = None,
-    ):
-        self.source = source
-        self.pair = pair
-        self.penalty = penalty
-        self.n_neurons = n_neurons
-        self.fit_intercept = fit_intercept
-        self.coordinates = coordinates or Coordinates.of(source, fit_intercept)
-        self.n_features = source.n_features
-        self.neuron_size = self.n_features + bool(fit_intercept)
-        self.shape = (
-            (1, n_neurons * self.neuron_size) if pair.coupled else (n_neurons, self.neuron_size)
-        )
-        per_neuron = np.zeros(self.neuron_size)
-        per_neuron[: self.n_features] = 1 / self.coordinates.scale
-        per_group = np.concatenate([per_neuron] * n_neurons) if pair.coupled else per_neuron
-        self.l1 = penalty.l1 * per_group
-        self.l2 = penalty.l2 * per_group**2
 
     @property
     def activation(self) -> Activation:
         """Activation of the neurons that are watched for dead and saturated ones."""
         return self.pair.activation
 
-    @property
-    def n_outputs(self) -> int:
-        """Number of neurons that the loss compares with targets."""
-        return self.n_neurons
-
-    @property
-    def weight_shapes(self) -> tuple[tuple[int, ...], ...]:
-        """Shapes of what `settled_weights` returns."""
-        return (self.n_neurons, self.n_features), (self.n_neurons,)
+    # -- the same over other rows, or under another loss -------------------------------------------
 
     @property
     def exact(self) -> Objective:
         """The same objective in float64, which nearly all are themselves."""
         return self
 
-    # -- parameters ------------------------------------------------------------------------------
+    def over(self, source) -> Objective:
+        """The same objective over the rows of another source."""
+        return Objective(
+            source,
+            self.pair,
+            self.penalty,
+            self.n_neurons,
+            fit_intercept=self.fit_intercept,
+            coordinates=self.coordinates,
+        )
 
-    def to_weights(self, theta):
-        """Return coef (n_neurons, n_features) and intercept (n_neurons,) of `theta`.
+    def subsample(self, rows, sample_weight=None) -> Objective:
+        """The objective over these rows alone, in the same coordinates.
 
-        Of several thetas at once: axes before the last two stay in front.
+        `sample_weight` replaces their weights: inverse inclusion probabilities, say.
         """
-        theta = theta.reshape(*theta.shape[:-2], self.n_neurons, self.neuron_size)
-        coef = theta[..., : self.n_features] / self.coordinates.scale
-        if not self.fit_intercept:
-            return coef, np.zeros(coef.shape[:-1])
-        return coef, theta[..., -1] - coef @ self.coordinates.center
+        return self.over(self.source.take(rows, sample_weight))
 
-    def settled_weights(self, theta):
-        """`to_weights`, with what a softmax layer leaves open settled: sums of zero over classes.
+    def sample_rows(self, n_rows: int):
+        """At most `n_rows` evenly spaced row numbers."""
+        if self.source.n_rows <= n_rows:
+            return np.arange(self.source.n_rows)
+        return np.linspace(0, self.source.n_rows - 1, n_rows).astype(np.intp)
 
-        Adding the same to every class changes no probability; where nothing penalises it, solvers
-        end wherever they come by.
-        """
-        coef, intercept = self.to_weights(theta)
-        if not self.pair.coupled:
-            return coef, intercept
-        if self.penalty.alpha == 0:
-            coef = coef - coef.mean(axis=-2, keepdims=True)
-        mean = np.add.reduce(intercept, axis=-1, keepdims=True) / self.n_neurons
-        return coef, intercept - mean
+    def with_pair(self, pair: Pair) -> Objective:
+        """The same rows and penalty under another loss."""
+        return Objective(
+            self.source,
+            pair,
+            self.penalty,
+            self.n_neurons,
+            fit_intercept=self.fit_intercept,
+            coordinates=self.coordinates,
+        )
 
-    def balanced(self, theta):
-        """Take off what a softmax layer's classes have in common: it changes no probability.
-
-        What an L2 penalty costs falls by that. Solvers take no step that brings it back.
-        """
-        if not self.pair.coupled:
-            return theta
-        per_neuron = theta.reshape(self.n_neurons, self.neuron_size)
-        return (per_neuron - per_neuron.mean(axis=0)).reshape(theta.shape)
-
-    def from_weights(self, coef, intercept):
-        """Return the `theta` of these weights and biases."""
-        theta = np.empty((self.n_neurons, self.neuron_size))
-        theta[:, : self.n_features] = coef * self.coordinates.scale
-        if self.fit_intercept:
-            theta[:, -1] = intercept + coef @ self.coordinates.center
-        return theta.reshape(self.shape)
-
-    def _params(self, theta):
-        """What a kernel is called with: weights and bias, that of centred rows if it centres."""
-        coef, intercept = self.to_weights(theta)
-        if self.coordinates.center_rows and self.fit_intercept:
-            intercept = theta.reshape(self.n_neurons, self.neuron_size)[:, -1]
-        return coef, np.ascontiguousarray(intercept)
-
-    def _kernel(self, order, gauss_newton=False, single=Single.NONE):
-        centers = self.fit_intercept and not self.source.is_sparse
-        center = self.coordinates.center if centers else None
-        center_rows = self.coordinates.center_rows
-        return LossSums(self.pair, order, gauss_newton, center, center_rows, single)
-
-    def _to_mean(self, raw):
-        return raw / self.source.total_weight
-
-    def _to_gradient(self, raw):
-        """A kernel's sums (n_neurons, n_features + 1) as a gradient in theta, a mean over rows."""
-        g = raw[:, : self.neuron_size] / self.source.total_weight
-        if self.fit_intercept and not self.coordinates.center_rows:
-            g[:, :-1] -= g[:, -1:] * self.coordinates.center
-        g[:, : self.n_features] /= self.coordinates.scale
-        if self.coordinates.constant is not None:
-            g[:, self.coordinates.constant] = 0.0
-        return g.reshape(self.shape)
-
-    def _to_hessian(self, raw):
-        n, size, p = self.shape[1] // self.neuron_size, self.neuron_size, self.n_features
-        H = raw.reshape(len(raw), n, p + 1, n, p + 1)[:, :, :size, :, :size]
-        H = H / self.source.total_weight
-        if self.source.is_sparse and self.fit_intercept:
-            # Rows were left sparse, so the centring is done on the sums.
-            H[:, :, :-1] -= self.coordinates.center[:, None, None] * H[:, :, -1:]
-            H[..., :-1] -= self.coordinates.center * H[..., -1:]
-        H[:, :, :p] /= self.coordinates.scale[:, None, None]
-        H[..., :p] /= self.coordinates.scale
-        if self.coordinates.constant is not None:
-            H[:, :, self.coordinates.constant] = 0.0
-            H[..., self.coordinates.constant] = 0.0
-        return H.reshape(len(raw), self.shape[1], self.shape[1])
-
-    # -- the objective and its derivatives --------------------------------------------------------
-
-    def value(self, theta):
-        """Smooth part of the objective, (n_groups,)."""
-        (loss,) = self._means(theta, 0)
-        return loss + self.l2_value(theta)
-
-    def value_and_gradient(self, theta, single=Single.NONE):
-        """Smooth part and its gradient, with what `single` says multiplied in float32."""
-        loss, gradient = self._means(theta, 1, single=single)
-        slope = self.l2 * theta
-        return loss + 0.5 * dot(slope, theta), gradient + slope
-
-    def value_gradient_hessian(self, theta, gauss_newton=False, single=Single.NONE):
-        """Smooth part, its gradient and its Hessian (of convex type with `gauss_newton`)."""
-        loss, gradient, hessian = self._means(theta, 2, gauss_newton, single)
-        slope = self.l2 * theta
-        n_groups, size = self.shape
-        diagonal = hessian.reshape(n_groups, -1)[:, :: size + 1]
-        diagonal += self.l2
-        gradient += slope
-        return loss + 0.5 * dot(slope, theta), gradient, hessian
-
-    def _means(self, theta, order, gauss_newton=False, single=Single.NONE):
-        """The loss, and by `order` its gradient and Hessian in theta, as means over the rows."""
-        if self._block is not None:
-            return self._block.means(theta, order, gauss_newton)
-        sums = self.source.map_sum(self._kernel(order, gauss_newton, single), *self._params(theta))
-        to_theta = (self._to_mean, self._to_gradient, self._to_hessian)
-        return tuple(convert(raw) for convert, raw in zip(to_theta, sums, strict=False))
+    # -- what the targets tell ---------------------------------------------------------------------
 
     @cached_property
-    def _block(self) -> StandardBlock | None:
-        return StandardBlock.of(self)
+    def null_model(self) -> NullModel:
+        """The best neurons with a bias alone (zero without a bias)."""
+        return NullModel(self.source, self.pair, self.n_outputs, self.fit_intercept)
 
-    def bend(self, theta, step):
-        """Second derivative of the gradient along a step: of a pair that has `bend`."""
-        if self._block is not None:
-            return self._block.bend(theta, step)
-        coordinates = self.coordinates
-        kernel = BendSums(self.pair, coordinates.center if coordinates.center_rows else None)
-        (raw,) = self.source.map_sum(kernel, *self._params(theta), *self._params(step))
-        return self._to_gradient(raw)
+    def null(self):
+        """`theta` of the best neuron with a bias alone (zero without a bias)."""
+        theta = np.zeros((self.n_neurons, self.neuron_size))
+        if self.fit_intercept:
+            theta[:, -1] = self.null_model.bias
+        return theta.reshape(self.shape)
 
     @property
-    def quicker_in_single(self) -> Single:
-        """What of a sum over the rows is quicker in float32."""
-        if self.source.is_sparse or not self.source.is_numpy or self._block is not None:
-            return Single.NONE
-        if self.source.dtype != np.float32 or self.coordinates.center_rows:
-            return Single.HESSIAN
-        # On a kink, and between valleys, a row's side matters to the last bit.
-        return Single.ROWS | Single.HESSIAN if self.pair.convex else Single.HESSIAN
+    def null_value(self) -> float:
+        """Objective of the best neuron with a bias alone."""
+        return self.null_model.value
+
+    @cached_property
+    def rounding(self) -> float:
+        """What rounding may add to the objective: a few eps times the mean absolute loss term."""
+        return 4 * self.source.eps * self.null_model.absolute
+
+    @cached_property
+    def minima_lie_on_kinks(self) -> bool:
+        """Whether the loss of any row has a kink that is convex.
+
+        That of a relu falls on one side or the other of its kink unless the target is below zero.
+        """
+        if not self.pair.activation.kinks:
+            return False
+        (n,) = sum_over_targets(self.source, ConvexKinks(self.pair))
+        return n > 0
+
+    # -- what the watched rows tell ----------------------------------------------------------------
+
+    @cached_property
+    def watched(self):
+        """At most `N_WATCHED_ROWS` of the rows, evenly spaced."""
+        return self.source.spread(N_WATCHED_ROWS)
+
+    def pre_activation(self, theta):
+        """z of the watched rows, (n_rows, n_neurons); neurons of several thetas side by side."""
+        # A block that no sum has asked for yet costs more than it saves here.
+        block = vars(self).get("_block")
+        if block is not None and self.watched is self.source:
+            return block.pre_activation(theta)
+        coef, intercept = self.to_weights(theta)[:2]
+        return self.watched.X @ coef.reshape(-1, self.n_features).T + intercept.ravel()
+
+    def flat_fraction(self, theta):
+        """Share of (at most `N_WATCHED_ROWS`) rows on which each neuron's derivative vanishes."""
+        z = self.pre_activation(theta)
+        if not self.pair.coupled:
+            share = np.count_nonzero(self.activation.is_flat(z), axis=0) / len(z)
+            return share.reshape(*theta.shape[:-2], self.n_neurons)
+        # The neurons of one theta by themselves: those of a softmax layer depend on each other.
+        z = z.T.reshape(-1, self.n_neurons, len(z)).transpose(2, 0, 1)
+        # Exponentials at half the price: a share of rows needs no digits.
+        flat = self.activation.is_flat(z.astype(np.float32))
+        share = np.add.reduce(flat, axis=0, dtype=np.intp) / len(flat)
+        return share.reshape(*theta.shape[:-2], self.n_neurons)
+
+    def dispersion(self, theta) -> float:
+        """Dispersion of the targets about the neurons' levels, from the watched rows."""
+        if self.pair.loss.fixed_dispersion:
+            return 1.0
+        rows = self.watched
+        level = self.pair.level(self.pre_activation(theta))
+        return float(np.mean(self.pair.loss.dispersion(rows.y, level, rows.sample_weight)))
 
     def noise_of_single(self, theta) -> tuple[float, float]:
         """What float32 rows do to where a descent ends, and to a value, from the watched rows.
@@ -278,238 +170,7 @@ class Objective:
         moved = 0.5 * weight @ (error * error / np.maximum(d, np.finfo(float).tiny)).sum(axis=1)
         return float(moved), 3 * math.sqrt(weight @ change**2 / self.source.n_rows)
 
-    def value_gradient_working(self, theta, columns, gauss_newton=False):
-        """Smooth part, its whole gradient, and its Hessian in a few features of each neuron.
-
-        Parameters
-        ----------
-        theta : ndarray
-        columns : list of ndarray of int
-            Features of each neuron; its bias always belongs to them.
-
-        Returns
-        -------
-        value, gradient
-        hessians : list of ndarray
-            One per group, over the parameters that `working_index` names.
-        """
-        kernel = self._kernel(2)
-        kernel = WorkingSums(
-            self.pair, tuple(columns), gauss_newton, kernel.center, kernel.center_rows
-        )
-        loss, gradient, *raw = self.source.map_sum(kernel, *self._params(theta))
-        value = loss / self.source.total_weight + self.l2_value(theta)
-        gradient = self._to_gradient(gradient) + self.l2 * theta
-        of_groups = [columns] if self.pair.coupled else [[c] for c in columns]
-        hessians = [self._to_working(*pair) for pair in zip(raw, of_groups, strict=True)]
-        return value, gradient, hessians
-
-    def working_index(self, columns) -> list[np.ndarray]:
-        """Where the weights of these features, and the biases, stand in theta's groups."""
-        per_neuron = [np.append(c, self.n_features) if self.fit_intercept else c for c in columns]
-        if not self.pair.coupled:
-            return per_neuron
-        return [np.concatenate([k * self.neuron_size + c for k, c in enumerate(per_neuron)])]
-
-    def _to_working(self, H, columns):
-        """A kernel's sums over some features of a group's neurons as a Hessian in theta."""
-        H = H / self.source.total_weight
-        features = np.concatenate([np.append(c, self.n_features) for c in columns])
-        is_bias = features == self.n_features
-        center = np.append(self.coordinates.center, 0.0)[features]
-        group = np.cumsum(is_bias) - is_bias
-        bias, of_bias = np.flatnonzero(is_bias)[group], H[is_bias]
-        inverse_scale = 1 / np.append(self.coordinates.scale, 1.0)[features]
-        # Strip by strip and in place: of thousands of columns a copy is dear.
-        for start in range(0, len(H), STRIP):
-            strip = slice(start, start + STRIP)
-            rows = H[strip]
-            if self.source.is_sparse and self.fit_intercept:
-                # Rows of X were left sparse, so the centring is done on the sums.
-                rows -= center[strip, None] * of_bias[group[strip]]
-                rows -= center * rows[:, bias]
-            rows *= inverse_scale * inverse_scale[strip, None]
-        if self.coordinates.constant is not None:
-            held = np.isin(features, self.coordinates.constant)
-            H[held] = 0.0
-            H[:, held] = 0.0
-        H[np.diag_indices(len(H))] += self.penalty.l2 * inverse_scale**2 * ~is_bias
-        return H if self.fit_intercept else H[np.ix_(~is_bias, ~is_bias)]
-
-    def curvature_diagonal(self, theta):
-        """Diagonal of the (Gauss-Newton) Hessian, in theta's shape."""
-        d0, d1, d2 = self.source.map_sum(CurvatureDiagonal(self.pair), *self.to_weights(theta))
-        center, scale = self.coordinates.center, self.coordinates.scale
-        diagonal = np.empty((self.n_neurons, self.neuron_size))
-        d0 = d0[:, None]
-        columns = (d2 - 2 * center * d1 + center**2 * d0) / scale**2
-        # A column far from zero loses the difference to rounding; its scale stands in.
-        diagonal[:, : self.n_features] = np.maximum(columns, 1e-6 * d0)
-        if self.fit_intercept:
-            diagonal[:, -1:] = d0
-        return diagonal.reshape(self.shape) / self.source.total_weight + self.l2
-
-    def l2_value(self, theta):
-        return 0.5 * dot(self.l2 * theta, theta)
-
-    def l1_value(self, theta):
-        return np.abs(theta) @ self.l1
-
-    def total_l1(self, theta) -> float:
-        """The L1 part of the objective."""
-        return float(self.l1_value(theta).sum()) if self.penalty.l1 else 0.0
-
-    def total(self, theta):
-        """The whole objective, a number."""
-        return float(self.value(theta).sum()) + self.total_l1(theta)
-
-    def weight_gradient_norm(self, gradient):
-        """Euclidean norm of the gradient in weights and biases, from the one in theta.
-
-        Of several gradients at once: axes before the last two stay in front.
-        """
-        g = gradient.reshape(*gradient.shape[:-2], self.n_neurons, self.neuron_size)
-        scale, center = self._scale_and_center
-        g = (g * scale + g[..., -1:] * center).reshape(*gradient.shape[:-2], -1)
-        return np.sqrt(dot(g, g))
-
-    @cached_property
-    def _scale_and_center(self):
-        """Scale and centre of the columns, and of the one that the bias belongs to."""
-        scale, center = self.coordinates.scale, self.coordinates.center
-        if not self.fit_intercept:
-            return scale, center
-        return np.concatenate([scale, [1.0]]), np.concatenate([center, [0.0]])
-
-    # -- what solvers plan with --------------------------------------------------------------------
-
-    def null(self):
-        """`theta` of the best neuron with a bias alone (zero without a bias)."""
-        theta = np.zeros((self.n_neurons, self.neuron_size))
-        if self.fit_intercept:
-            theta[:, -1] = self._null_bias
-        return theta.reshape(self.shape)
-
-    def _targets(self):
-        """Targets and weights whose best constant level is that of all rows."""
-        source, loss = self.source, self.pair.loss
-        if self.pair.coupled:
-            return self._class_weights
-        if loss.linear_in_y or (loss.mean_decides and not source.in_memory):
-            return self._mean_targets, None
-        if source.in_memory:
-            return source.y, source.sample_weight
-        # A start, and a yardstick for `tol`: neither needs the exact level.
-        rows = source.spread(N_LEVEL_ROWS)
-        return rows.y, rows.sample_weight
-
-    @cached_property
-    def _class_weights(self):
-        """Class codes, and the weight of each."""
-        (weights,) = self._sum_over_targets(ClassWeights(self.n_outputs))
-        return np.arange(self.n_outputs), weights
-
-    @cached_property
-    def _mean_targets(self):
-        """Mean of the targets, as of a single row."""
-        (total,) = self._sum_over_targets(TargetSums())
-        return total[None] / self.source.total_weight
-
-    def _sum_over_targets(self, kernel) -> tuple:
-        """Sums by a kernel that does not read X, all at once where that is no matter."""
-        source = self.source
-        if source.in_memory:
-            return kernel(None, source.y, source.sample_weight)
-        return source.map_sum(kernel)
-
-    @cached_property
-    def _null_bias(self):
-        return self.pair.null_bias(*self._targets())
-
-    @cached_property
-    def _at_null(self) -> tuple[float, float]:
-        """Objective of the best neuron with a bias alone, and its mean absolute loss term."""
-        bias = self._null_bias if self.fit_intercept else np.zeros(self.n_neurons)
-        if self.pair.coupled:
-            # All rows of a class have the same loss, which is not negative.
-            codes, weights = self._class_weights
-            loss = absolute = NullLoss(self.pair)(None, codes, weights, bias)[0]
-        elif self.pair.loss.linear_in_y and self.pair.loss.nonnegative:
-            terms = self.pair.derivatives(self._mean_targets, bias[None], 0)[0]
-            return (at_null := sum(terms[0].tolist())), at_null
-        else:
-            loss, absolute = self.source.map_sum(NullLoss(self.pair), bias)
-        total = self.source.total_weight
-        return sum(loss.tolist()) / total, sum(absolute.tolist()) / total
-
-    @property
-    def null_value(self) -> float:
-        """Objective of the best neuron with a bias alone."""
-        return self._at_null[0]
-
-    @cached_property
-    def rounding(self) -> float:
-        """What rounding may add to the objective: a few eps times the mean absolute loss term."""
-        return 4 * self.source.eps * self._at_null[1]
-
-    def dispersion(self, theta) -> float:
-        """Dispersion of the targets about the neurons' levels, from the watched rows."""
-        if self.pair.loss.fixed_dispersion:
-            return 1.0
-        rows = self.watched
-        level = self.pair.level(self.pre_activation(theta))
-        return float(np.mean(self.pair.loss.dispersion(rows.y, level, rows.sample_weight)))
-
-    def subsample(self, rows, sample_weight=None) -> Objective:
-        """The objective over these rows alone, in the same coordinates.
-
-        `sample_weight` replaces their weights: inverse inclusion probabilities, say.
-        """
-        return self.over(self.source.take(rows, sample_weight))
-
-    def over(self, source) -> Objective:
-        """The same objective over the rows of another source."""
-        return Objective(
-            source,
-            self.pair,
-            self.penalty,
-            self.n_neurons,
-            fit_intercept=self.fit_intercept,
-            coordinates=self.coordinates,
-        )
-
-    def with_pair(self, pair: Pair) -> Objective:
-        """The same rows and penalty under another loss."""
-        return Objective(
-            self.source,
-            pair,
-            self.penalty,
-            self.n_neurons,
-            fit_intercept=self.fit_intercept,
-            coordinates=self.coordinates,
-        )
-
-    def sample_rows(self, n_rows: int):
-        """At most `n_rows` evenly spaced row numbers."""
-        if self.source.n_rows <= n_rows:
-            return np.arange(self.source.n_rows)
-        return np.linspace(0, self.source.n_rows - 1, n_rows).astype(np.intp)
-
-    @cached_property
-    def minima_lie_on_kinks(self) -> bool:
-        """Whether the loss of any row has a kink that is convex.
-
-        That of a relu falls on one side or the other of its kink unless the target is below zero.
-        """
-        if not self.pair.activation.kinks:
-            return False
-        (n,) = self._sum_over_targets(ConvexKinks(self.pair))
-        return n > 0
-
-    @cached_property
-    def watched(self):
-        """At most `N_WATCHED_ROWS` of the rows, evenly spaced."""
-        return self.source.spread(N_WATCHED_ROWS)
+    # -- how far a step reaches --------------------------------------------------------------------
 
     def watched_shift(self, step, theta) -> float:
         """Largest change that `step` from `theta` makes of any watched row's curvature.
@@ -535,7 +196,9 @@ class Objective:
             return self.watched_shift(step, theta)
         center = self.coordinates.center if self.coordinates.center_rows else None
         kernel = LargestShift(self.pair, center)
-        (largest,) = self.source.map_sum(kernel, *self._params(theta), *self._params(step))
+        (largest,) = self.source.map_sum(
+            kernel, *self.kernel_parameters(theta), *self.kernel_parameters(step)
+        )
         return self._per_unit * max(largest)
 
     @property
@@ -560,40 +223,3 @@ class Objective:
         few = total**2 < LEAST_SUPPORT * fourth
         none = total < 0.1 * rows.n_rows * self.coordinates.scale**2
         return bool(np.any(few | none))
-
-    def pre_activation(self, theta):
-        """z of the watched rows, (n_rows, n_neurons); neurons of several thetas side by side."""
-        # A block that no sum has asked for yet costs more than it saves here.
-        block = vars(self).get("_block")
-        if block is not None and self.watched is self.source:
-            return block.pre_activation(theta)
-        coef, intercept = self.to_weights(theta)[:2]
-        return self.watched.X @ coef.reshape(-1, self.n_features).T + intercept.ravel()
-
-    def row_curvature(self, theta):
-        """Weighted curvature of each row's loss in z, summed over neurons. Dense rows only."""
-        source = self.source
-        coef, intercept = self.to_weights(theta)
-        d = np.empty(source.n_rows)
-        for start in range(0, source.n_rows, source.block_rows):
-            stop = min(start + source.block_rows, source.n_rows)
-            X, y, weight = source.block(start, stop)
-            z, y = sums_and_targets(self.pair, X, y, coef, intercept)
-            dz = self.pair.derivatives(y, z, 2, True)[2]
-            d[start:stop] = (dz * (1 - dz) if self.pair.coupled else dz).sum(axis=1)
-            if weight is not None:
-                d[start:stop] *= weight
-        return d
-
-    def flat_fraction(self, theta):
-        """Share of (at most `N_WATCHED_ROWS`) rows on which each neuron's derivative vanishes."""
-        z = self.pre_activation(theta)
-        if not self.pair.coupled:
-            share = np.count_nonzero(self.activation.is_flat(z), axis=0) / len(z)
-            return share.reshape(*theta.shape[:-2], self.n_neurons)
-        # The neurons of one theta by themselves: those of a softmax layer depend on each other.
-        z = z.T.reshape(-1, self.n_neurons, len(z)).transpose(2, 0, 1)
-        # Exponentials at half the price: a share of rows needs no digits.
-        flat = self.activation.is_flat(z.astype(np.float32))
-        share = np.add.reduce(flat, axis=0, dtype=np.intp) / len(flat)
-        return share.reshape(*theta.shape[:-2], self.n_neurons)

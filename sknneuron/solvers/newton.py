@@ -55,7 +55,7 @@ class Newton(Solver):
         return NewtonDescent(objective, goal).iterate(objective.balanced(start))
 
 
-@dataclass
+@dataclass(slots=True)
 class Step:
     """Newton's step from a point, and what it promises.
 

@@ -216,17 +216,6 @@ def test_one_step_on_more_rows_ends_where_a_descent_does():
     assert len(exact.ends[0]) == 1
 
 
-def test_whether_minima_may_lie_on_kinks():
-    X, y = teacher_data("relu")
-    assert y.min() < 0
-    in_range = np.maximum(y, 0)
-    assert make_objective(X, y, "relu").minima_lie_on_kinks
-    assert not make_objective(X, in_range, "relu").minima_lie_on_kinks
-    assert not make_objective(X, in_range, "leaky_relu", "huber").minima_lie_on_kinks
-    assert make_objective(X, np.c_[in_range, y], "leaky_relu").minima_lie_on_kinks
-    assert not make_objective(X, y, "softplus").minima_lie_on_kinks
-
-
 @pytest.mark.parametrize("unit", [1e-3, 1.0, 1e5])
 def test_relu_whose_targets_are_in_its_range_takes_few_full_passes(unit):
     X, y = teacher_data("relu", n=20_000)
@@ -269,17 +258,6 @@ def test_the_last_value_is_that_of_all_rows_though_some_are_far_out(activation):
     assert abs(objective.total(last.theta) - last.value) <= 1e-6 * gain
     exact = train(objective, tol=1e-13, start=last.theta)[-1]
     assert objective.total(last.theta) - exact.value <= 1e-6 * gain
-
-
-def test_largest_shift_of_all_rows():
-    X, y = teacher_data("tanh", n=20_000)
-    X[7] += 1e3
-    objective = make_objective(X, y, "tanh")
-    step = np.random.default_rng(0).standard_normal((1, 5))
-    shift = np.abs((X - objective.coordinates.center) / objective.coordinates.scale @ step[0, :-1])
-    largest = objective.largest_shift(step, objective.null(), exact=True)
-    assert largest == pytest.approx(shift.max(), rel=0.1)
-    assert largest > 10 * objective.watched_shift(step, objective.null())
 
 
 def test_many_weights_have_as_many_rows_each():

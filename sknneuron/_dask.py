@@ -17,6 +17,7 @@ from sklearn.base import is_regressor
 from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.validation import validate_data
 
+from ._held_out import checked_validation
 from ._inputs import Inputs, is_dask
 from ._targets import ClassEncoder, balanced, class_weighted, report_outside, specimen
 from .sources import ArraySource, Source
@@ -34,7 +35,7 @@ def read_dask(estimator, X, y, sample_weight, validation) -> Inputs:
     X_val, y_val, weight = validation
     if not is_dask(X_val) or y_val is None:
         # Looks at rows in memory, and words what is missing of rows anywhere.
-        validation = estimator._checked_validation(X_val, y_val, weight)
+        validation = checked_validation(estimator, X_val, y_val, weight)
     packs = packed(columns, X, y, sample_weight)
     summaries = on_packs(partial(summary, of_classes=not is_regressor(estimator)), packs)
     targets = estimator._learn_targets(examples(summaries, estimator))

@@ -9,6 +9,7 @@ from sklearn.base import is_regressor
 from sklearn.utils import check_array, check_consistent_length
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from ._held_out import checked_validation, split_rows
 from ._inputs import Inputs, checked_weight, is_device_array
 from ._targets import specimen
 from .sources.device import DeviceSource
@@ -20,7 +21,7 @@ def read_device(estimator, X, y, sample_weight, validation) -> Inputs:
     X_val, y_val, weight = validation
     if X_val is None or y_val is None:
         # Words what is missing.
-        estimator._checked_validation(X_val, y_val, weight)
+        checked_validation(estimator, X_val, y_val, weight)
     X, y = _on_one_device(estimator, X, y, reset=True)
     targets = estimator._learn_targets(_summary(y, not is_regressor(estimator)))
     source = _device_source(estimator, X, y, sample_weight, targets, "sample_weight")
@@ -34,7 +35,7 @@ def read_device(estimator, X, y, sample_weight, validation) -> Inputs:
         X_val, y_val = _on_one_device(estimator, X_val, y_val, reset=False)
         held_out = _device_source(estimator, X_val, y_val, weight, targets, "sample_weight_val")
     elif estimator.early_stopping:
-        rows, validation_rows = estimator._split_rows(source.n_rows, np.asarray(y))
+        rows, validation_rows = split_rows(estimator, source.n_rows, np.asarray(y))
         source, held_out = source.part(rows), source.part(validation_rows)
     return Inputs(source, targets, held_out, home=X)
 

@@ -9,28 +9,29 @@ import numpy as np
 import pandas as pd
 from sklearn.utils.validation import validate_data
 
+from ._arrays import read_arrays
 from ._device import check_home, on_device, read_device
-from ._inputs import Inputs, is_dask, is_device_array
+from ._inputs import Inputs, columns_of, is_dask, is_device_array
 from .sources import ParquetSource
 from .sources.device_array import DeviceArray
 
 
-def reader_of(X) -> Callable[..., Inputs] | None:
-    """What reads the rows of X; None if X is an array, or becomes one by being looked at."""
+def reader_of(X) -> Callable[..., Inputs]:
+    """What reads the rows of X where they live."""
     if type(X) is np.ndarray:
-        return None
+        return read_arrays
     if is_dask(X):
         from ._dask import read_dask
 
         return read_dask
     if isinstance(X, ParquetSource):
         return read_parquet
-    return read_device if is_device_array(X) else None
+    return read_device if is_device_array(X) else read_arrays
 
 
 def refuse_elsewhere(X) -> None:
     """Say that `partial_fit` wants rows in memory, rather than to pull them there in silence."""
-    if reader_of(X) is not None:
+    if reader_of(X) is not read_arrays:
         raise TypeError(
             f"partial_fit takes rows in memory, not a {type(X).__module__}.{type(X).__name__}: "
             "hand it one block after the other as numpy arrays, or use fit, which takes them all."
@@ -78,19 +79,7 @@ def scorer_of(estimator, X, score):
 def read_parquet(estimator, source, y, sample_weight, validation) -> Inputs:
     """Rows of parquet files, mapped into memory; targets and weights are columns of theirs."""
     X, y, sample_weight = columns_of(source, y, sample_weight)
-    inputs = estimator._read(X, y, sample_weight, validation)
+    inputs = read_arrays(estimator, X, y, sample_weight, validation)
     names = pd.DataFrame(columns=source.feature_names)
     validate_data(estimator, names, skip_check_array=True, reset=True)
     return inputs
-
-
-def columns_of(source: ParquetSource, y, sample_weight) -> tuple:
-    """(X, y, sample_weight) of a source that brings its own targets and weights."""
-    X, own_y, own_weight = source.load()
-    for name, given, own in (("y", y, own_y), ("sample_weight", sample_weight, own_weight)):
-        if given is not None and own is not None:
-            raise ValueError(f"{name} was given beside {source!r}, which brings its own.")
-    y = own_y if y is None else y
-    if y is None:
-        raise ValueError(f"{source!r} has no targets: name their column (target=) or pass y.")
-    return X, y, own_weight if sample_weight is None else sample_weight

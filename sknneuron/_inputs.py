@@ -14,7 +14,7 @@ from ._sklearn_compat import check_sample_weight
 from ._targets import ClassEncoder, ValueEncoder
 from ._validation import refuse_dates, with_gaps, words_error
 from .exceptions import warn
-from .sources import Source
+from .sources import ParquetSource, Source
 from .sources.device_array import DeviceArray
 
 
@@ -99,3 +99,15 @@ def checked_weight(weight, X, name: str):
             "Only how weights compare matters: divide them by the largest one."
         )
     return weight
+
+
+def columns_of(source: ParquetSource, y, sample_weight) -> tuple:
+    """(X, y, sample_weight) of a source that brings its own targets and weights."""
+    X, own_y, own_weight = source.load()
+    for name, given, own in (("y", y, own_y), ("sample_weight", sample_weight, own_weight)):
+        if given is not None and own is not None:
+            raise ValueError(f"{name} was given beside {source!r}, which brings its own.")
+    y = own_y if y is None else y
+    if y is None:
+        raise ValueError(f"{source!r} has no targets: name their column (target=) or pass y.")
+    return X, y, own_weight if sample_weight is None else sample_weight

@@ -1,29 +1,24 @@
-"""What regressor and classifier share: `fit` from parameters to fitted attributes, and z."""
+"""What regressor, classifier and layer share: `fit`, from parameters to fitted attributes."""
 
 from __future__ import annotations
 
 import time
 from abc import ABCMeta, abstractmethod
-from collections.abc import Iterator
-from contextlib import closing, contextmanager, nullcontext
-from numbers import Integral
-from threading import Lock
+from contextlib import closing, nullcontext
 
 import numpy as np
-import pandas as pd
-from joblib import effective_n_jobs
-from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
-from sklearn.model_selection import train_test_split
-from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_is_fitted
+from sklearn.base import BaseEstimator
 
 from ._callbacks import CallbackBridge
 from ._device import at_home
-from ._dispatch import columns_of, reader_of, refuse_elsewhere, wherever
-from ._fit_warnings import column_names, warn_of_bad_fit, warn_of_other_scale
+from ._dispatch import reader_of, refuse_elsewhere
+from ._earlier_fit import keeping_earlier_fit
+from ._fit_warnings import column_names, warn_of_bad_fit
+from ._held_out import validation_objective
 from ._inputs import Inputs, checked_weight, look_at_columns
+from ._levels import LevelsMixin
 from ._parameters import PLAIN_TYPES, check_parameters
-from ._plain import by_rows, is_plain_training_set, weighted_sum
+from ._seeds import seed_of
 from ._sklearn_compat import CallbackSupportMixin, PictureMixin, parameter_names, with_callbacks
 from ._targets import ClassEncoder, ValueEncoder
 from ._tracking.hook import tracked
@@ -34,13 +29,10 @@ from .objective import Objective
 from .penalties import ElasticNet
 from .solvers import SOLVERS, Iterate, Solver, make_solver
 from .solvers.stochastic import Stochastic
-from .sources import ArraySource, ParquetSource
-from .sources._blas import available_threads, single_threaded_blas
-from .sources.device_array import DeviceArray, to_host
+from .sources import ArraySource
+from .sources._blas import single_threaded_blas
 from .training import Measured, Outcome, Stopping, Training, columns_of_history
 
-# Entries of X below which threads cost more than they bring.
-SMALL = 1 << 19
 # Entries of a matrix, multiplications, and rows of a factor up to which BLAS stays on one thread of
 # itself.
 SMALL_MATRIX = 8192
@@ -50,37 +42,10 @@ SMALL_FACTOR = 64
 TINY, LARGE = 1e-140, 1e150
 
 
-class BaseNeuron(
-    PictureMixin,
-    CallbackSupportMixin,
-    ClassNamePrefixFeaturesOutMixin,
-    TransformerMixin,
-    BaseEstimator,
-    metaclass=ABCMeta,
-):
+class BaseNeuron(PictureMixin, CallbackSupportMixin, LevelsMixin, BaseEstimator, metaclass=ABCMeta):
     """One or several artificial neurons, ``activation(X @ w + b)``."""
 
     _constraints: dict[str, list]
-
-    @classmethod
-    def _get_param_names(cls):
-        return list(parameter_names(cls))
-
-    def __sklearn_clone__(self):
-        """Return an unfitted estimator with the same parameters.
-
-        scikit-learn copies each by itself. A grid does so twice a fit, and there is nothing to copy
-        in numbers, words and switches.
-        """
-        values = self.get_params(deep=False)
-        is_plain = PLAIN_TYPES.issuperset(map(type, values.values()))
-        # What was asked for beside parameters, metadata or containers of output, has a name so.
-        if is_plain and not any(name.startswith("_") for name in vars(self)):
-            clone = type(self)(**values)
-            # Another is an error, which scikit-learn words.
-            if all(getattr(clone, name) is value for name, value in values.items()):
-                return clone
-        return super().__sklearn_clone__()
 
     # -- what regressor and classifier differ in ---------------------------------------------------
 
@@ -88,9 +53,13 @@ class BaseNeuron(
     def _learn_targets(self, y, classes=None) -> ValueEncoder | ClassEncoder:
         """Look at y for the first time, and at the pair that parameters and y ask for."""
 
-    @abstractmethod
-    def _fitted_targets(self) -> ValueEncoder | ClassEncoder:
-        """What an earlier fit has learnt of y."""
+    def _weight_classes(self, y, sample_weight, targets):
+        """Sample weights, times class weights in the classifier."""
+        return sample_weight
+
+    def _strata(self, y, n_validation):
+        """What the validation split keeps the shares of: nothing, in a regressor."""
+        return None
 
     # -- fitting -----------------------------------------------------------------------------------
 
@@ -139,28 +108,8 @@ class BaseNeuron(
         return self
 
     def _fit(self, X, y, sample_weight, validation) -> Outcome:
-        with closing(self._read(X, y, sample_weight, validation)) as inputs:
+        with closing(reader_of(X)(self, X, y, sample_weight, validation)) as inputs:
             return self._train(inputs, X, y, sample_weight)
-
-    def _read(self, X, y, sample_weight, validation) -> Inputs:
-        """Check what `fit` was given, and make it a source of rows."""
-        reader = reader_of(X)
-        if reader is not None:
-            return reader(self, X, y, sample_weight, validation)
-        look_at_columns(X)
-        X, y = self._validated(X, y)
-        if sample_weight is not None:
-            sample_weight = checked_weight(sample_weight, X, "sample_weight")
-        targets = self._learn_targets(y)
-        weight = self._weight_classes(y, sample_weight, targets)
-        validation = self._checked_validation(*validation)
-        if self.early_stopping and validation is None:
-            X, y, weight, validation = self._split(X, y, weight)
-        source = ArraySource(X, targets.encode(y), weight, n_threads=self._n_threads(X))
-        if validation is not None:
-            X_val, y_val, weight_val = validation
-            validation = ArraySource(X_val, targets.encode(y_val, "y_val"), weight_val)
-        return Inputs(source, targets, validation)
 
     def _train(self, inputs: Inputs, X_given, y_given, sample_weight) -> Outcome:
         source, targets = inputs.source, inputs.targets
@@ -175,7 +124,7 @@ class BaseNeuron(
                     self.max_iter, self._tol_for(solver), self.n_iter_no_change, self.early_stopping
                 ),
                 history := History(self.record, self._earlier_history()),
-                validation=self._validation_objective(objective, inputs.validation),
+                validation=validation_objective(self, objective, inputs.validation),
                 on_iterate=callbacks,
                 verbose=int(self.verbose),
                 name=type(self).__name__,
@@ -187,14 +136,6 @@ class BaseNeuron(
                 callbacks.end(*outcome.weights, n_iter_=self.n_iter_, objective_=self.objective_)
             self._warn_of_bad_fit(self, objective, outcome)
         return outcome
-
-    def _validated(self, X, y):
-        """Rows and targets as training takes them, and what is kept about X's columns."""
-        if not is_plain_training_set(X, y, self._n_threads):
-            return checked(self, X, y, multi_output=True, y_numeric=False)
-        self.n_features_in_ = X.shape[1]
-        self.__dict__.pop("feature_names_in_", None)
-        return X, y
 
     def _partial_fit(self, X, y, sample_weight, classes=None):
         """One epoch over these rows alone, going on from where the last call ended."""
@@ -296,13 +237,7 @@ class BaseNeuron(
         )
 
     def _seed(self) -> int:
-        if isinstance(self.random_state, Integral):
-            return first_draw(int(self.random_state))
-        return check_random_state(self.random_state).randint(np.iinfo(np.int32).max)
-
-    def _weights_2d(self):
-        """coef_ and intercept_ as (n_neurons, n_features) and (n_neurons,)."""
-        return np.atleast_2d(to_host(self.coef_)), np.atleast_1d(to_host(self.intercept_))
+        return seed_of(self.random_state)
 
     def _checked_objective(self, source, targets, coordinates=None):
         with np.errstate(over="ignore", invalid="ignore"):
@@ -368,69 +303,6 @@ class BaseNeuron(
         self.converged_ = outcome.converged
         self.history_ = history.to_dict()
 
-    def _weight_classes(self, y, sample_weight, targets):
-        """Sample weights, times class weights in the classifier."""
-        return sample_weight
-
-    def _n_threads(self, X) -> int:
-        if X.shape[0] * X.shape[1] <= SMALL:
-            return 1
-        return available_threads() if self.n_jobs is None else effective_n_jobs(self.n_jobs)
-
-    # -- validation rows ---------------------------------------------------------------------------
-
-    def _checked_validation(self, X_val, y_val, weight):
-        if isinstance(X_val, ParquetSource):
-            names = X_val.feature_names
-            X_val, y_val, weight = columns_of(X_val, y_val, weight)
-            if "feature_names_in_" in vars(self):
-                X_val = pd.DataFrame(X_val, columns=names, copy=False)
-        if X_val is None:
-            if y_val is not None or weight is not None:
-                raise ValueError("y_val and sample_weight_val need X_val: pass X_val and y_val.")
-            return None
-        if y_val is None:
-            raise ValueError("X_val was given without y_val: pass both, or neither.")
-        X_val, y_val = checked(self, X_val, y_val, multi_output=True, reset=False)
-        if weight is not None:
-            weight = checked_weight(weight, X_val, "sample_weight_val")
-        return X_val, y_val, weight
-
-    def _split(self, X, y, weight):
-        """Set a `validation_fraction` of the rows apart."""
-        rows, validation_rows = self._split_rows(X.shape[0], y)
-
-        def take(r):
-            return X[r], y[r], None if weight is None else weight[r]
-
-        return *take(rows), take(validation_rows)
-
-    def _split_rows(self, n_rows: int, y):
-        """Numbers of the rows to train on, and of those set apart."""
-        n_validation = int(np.ceil(self.validation_fraction * n_rows))
-        if n_rows - n_validation < 1:
-            raise ValueError(
-                f"early_stopping=True sets {n_validation} of n_samples={n_rows} apart for "
-                "validation and leaves none to train on. Give more rows, a smaller "
-                "validation_fraction, or early_stopping=False."
-            )
-        return train_test_split(
-            np.arange(n_rows),
-            test_size=n_validation,
-            random_state=self._seed(),
-            stratify=self._strata(y, n_validation),
-        )
-
-    def _strata(self, y, n_validation):
-        """What the validation split keeps the shares of: nothing, in a regressor."""
-        return None
-
-    def _validation_objective(self, objective, source):
-        if source is None:
-            return None
-        warn_of_other_scale(self, objective, source)
-        return objective.over(source)
-
     def _callbacks(self, X, y, sample_weight, targets) -> CallbackBridge | None:
         # A callback context costs microseconds per iterate: none without callbacks.
         if not getattr(self, "_skl_callbacks", None):
@@ -443,61 +315,27 @@ class BaseNeuron(
         metadata = {} if sample_weight is None else {"sample_weight": sample_weight}
         return CallbackBridge(self, X, y, metadata, attributes)
 
-    # -- looking through the neuron ----------------------------------------------------------------
+    # -- what scikit-learn asks of an estimator ----------------------------------------------------
 
-    @wherever
-    def pre_activation(self, X):
-        """Weighted sum and bias, ``z = X @ w + b``.
+    @classmethod
+    def _get_param_names(cls):
+        return list(parameter_names(cls))
 
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+    def __sklearn_clone__(self):
+        """Return an unfitted estimator with the same parameters.
 
-        Returns
-        -------
-        z : ndarray of shape (n_samples, n_neurons)
-            In X's dtype.
+        scikit-learn copies each by itself. A grid does so twice a fit, and there is nothing to copy
+        in numbers, words and switches.
         """
-        if "coef_" in vars(self) and "feature_names_in_" not in vars(self):
-            z = weighted_sum(X, *self._weights_2d())
-            if z is not None:
-                return z
-        check_is_fitted(self)
-        if type(X) is not DeviceArray:
-            X = checked(self, X, reset=False)
-        return self._weighted_sum(X)
-
-    def _weighted_sum(self, X):
-        coef, intercept = self._weights_2d()
-        if isinstance(X, np.ndarray):
-            X = by_rows(X)
-        z = X @ coef.astype(X.dtype, copy=False).T
-        z += intercept.astype(X.dtype, copy=False)
-        return z
-
-    @wherever
-    def transform(self, X):
-        """Activation levels, ``activation(X @ w + b)``: what a next neuron would see.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-
-        Returns
-        -------
-        levels : ndarray of shape (n_samples, n_neurons)
-            In X's dtype.
-        """
-        return self._levels(X)
-
-    def _levels(self, X):
-        z = self.pre_activation(X)
-        return self._fitted_targets().pair.level(z)
-
-    @property
-    def _n_features_out(self) -> int:
-        """Number of neurons, which scikit-learn's naming mixin asks for."""
-        return len(self._weights_2d()[0])
+        values = self.get_params(deep=False)
+        is_plain = PLAIN_TYPES.issuperset(map(type, values.values()))
+        # What was asked for beside parameters, metadata or containers of output, has a name so.
+        if is_plain and not any(name.startswith("_") for name in vars(self)):
+            clone = type(self)(**values)
+            # Another is an error, which scikit-learn words.
+            if all(getattr(clone, name) is value for name, value in values.items()):
+                return clone
+        return super().__sklearn_clone__()
 
     def _picture(self) -> str:
         """Diagram of a fitted neuron, for notebooks."""
@@ -512,34 +350,3 @@ class BaseNeuron(
         tags.input_tags.sparse = True
         tags.array_api_support = True
         return tags
-
-
-_generator, _lock = np.random.RandomState(0), Lock()
-
-
-def first_draw(seed: int) -> int:
-    """The number that a fresh ``RandomState(seed)`` draws first.
-
-    To make one takes as long as a pass over many rows; to seed one again, next to nothing.
-    """
-    with _lock:
-        _generator.seed(seed)
-        return _generator.randint(np.iinfo(np.int32).max)
-
-
-@contextmanager
-def keeping_earlier_fit(estimator) -> Iterator[None]:
-    """Put the fitted attributes back as they were if what is inside fails."""
-    before = {name: getattr(estimator, name) for name in _fitted_names(estimator)}
-    try:
-        yield
-    except BaseException:
-        for name in _fitted_names(estimator):
-            delattr(estimator, name)
-        for name, value in before.items():
-            setattr(estimator, name, value)
-        raise
-
-
-def _fitted_names(estimator) -> list[str]:
-    return [name for name in vars(estimator) if name.endswith("_") and not name.startswith("_")]

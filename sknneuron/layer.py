@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ._earlier_fit import keeping_earlier_fit
 from ._fit_warnings import warn_of_bad_layer
 from ._parameters import LAYER_CONSTRAINTS
 from ._targets import (
@@ -14,7 +15,7 @@ from ._targets import (
     strata,
 )
 from .activations import Activation, get_activation
-from .base import BaseNeuron, keeping_earlier_fit
+from .base import BaseNeuron
 from .layer_objective import LayerCoordinates, LayerObjective
 from .losses import get_loss
 from .pairs import make_pair

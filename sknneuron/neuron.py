@@ -8,10 +8,11 @@ from sklearn.utils.metaestimators import available_if
 
 from . import _special as special
 from ._dispatch import scorer_of, wherever
+from ._earlier_fit import keeping_earlier_fit
 from ._parameters import CLASSIFIER_CONSTRAINTS, CONSTRAINTS
 from ._plain import plain_accuracy, plain_r2
 from ._targets import ClassEncoder, ValueEncoder, class_weighted, find_classes, numeric, strata
-from .base import BaseNeuron, keeping_earlier_fit
+from .base import BaseNeuron
 from .pairs import make_pair
 
 

@@ -4,19 +4,6 @@ from sklearn import config_context
 from sklearn.base import clone
 
 from sknneuron import NeuronClassifier, NeuronRegressor
-from sknneuron.base import first_draw
-
-
-@pytest.mark.parametrize("estimator", [NeuronRegressor("tanh"), NeuronClassifier()])
-@pytest.mark.parametrize("dtype", [np.float64, np.float32])
-def test_levels_do_not_depend_on_the_order_of_memory(estimator, dtype):
-    rng = np.random.default_rng(0)
-    X = rng.normal(size=(501, 37)).astype(dtype)
-    y = (X[:, 0] > 0).astype(int)
-    estimator.fit(X, y)
-    by_rows = estimator.transform(X)
-    assert np.array_equal(estimator.transform(np.asfortranarray(X)), by_rows)
-    assert np.array_equal(estimator.transform(np.repeat(X, 2, axis=1)[:, ::2]), by_rows)
 
 
 class Stubborn(NeuronClassifier):
@@ -41,9 +28,3 @@ def test_clone_is_unfitted_and_keeps_what_was_asked_for():
     assert list(clone(neuron).fit(X, y).transform(X).columns) == list(neuron.transform(X).columns)
     with pytest.raises(RuntimeError, match="constructor"):
         clone(Stubborn(alpha=1.5))
-
-
-@pytest.mark.parametrize("seed", [0, 1, 2**32 - 1])
-def test_first_draw_is_that_of_a_fresh_generator(seed):
-    fresh = np.random.RandomState(seed)
-    assert first_draw(seed) == fresh.randint(np.iinfo(np.int32).max)

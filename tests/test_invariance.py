@@ -99,7 +99,7 @@ def test_the_number_of_threads_changes_no_bit(name, monkeypatch):
     neuron, target = {**FITS, **STOCHASTIC}[name]
     # Small blocks, so that there is something to share.
     monkeypatch.setattr(ArraySource, "_block_rows", lambda self: 16)
-    monkeypatch.setattr("sknneuron.base.SMALL", 0)
+    monkeypatch.setattr("sknneuron._arrays.SMALL", 0)
     monkeypatch.setattr("sknneuron.base.SMALL_PRODUCT", 0)
     fits = {bits(neuron.set_params(n_jobs=n).fit(X, TARGETS[target])) for n in (None, 1, 2, 4)}
     neuron.set_params(n_jobs=None)

@@ -1,0 +1,51 @@
+"""Arrays and dataframes in `fit`: looked at, never copied, and made a source of rows."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from joblib import effective_n_jobs
+
+from ._held_out import checked_validation, split
+from ._inputs import Inputs, checked_weight, look_at_columns
+from ._plain import is_plain_training_set
+from ._validation import checked
+from .sources import ArraySource
+from .sources._blas import available_threads
+
+# Entries of X below which threads cost more than they bring.
+SMALL = 1 << 19
+
+
+def read_arrays(estimator, X, y, sample_weight, validation) -> Inputs:
+    """Check arrays in memory, or what becomes one by being looked at, and learn the targets."""
+    look_at_columns(X)
+    X, y = _validated(estimator, X, y)
+    if sample_weight is not None:
+        sample_weight = checked_weight(sample_weight, X, "sample_weight")
+    targets = estimator._learn_targets(y)
+    weight = estimator._weight_classes(y, sample_weight, targets)
+    validation = checked_validation(estimator, *validation)
+    if estimator.early_stopping and validation is None:
+        X, y, weight, validation = split(estimator, X, y, weight)
+    source = ArraySource(X, targets.encode(y), weight, n_threads=n_threads(estimator.n_jobs, X))
+    if validation is not None:
+        X_val, y_val, weight_val = validation
+        validation = ArraySource(X_val, targets.encode(y_val, "y_val"), weight_val)
+    return Inputs(source, targets, validation)
+
+
+def _validated(estimator, X, y):
+    """Rows and targets as training takes them, and what is kept about X's columns."""
+    if not is_plain_training_set(X, y, partial(n_threads, estimator.n_jobs)):
+        return checked(estimator, X, y, multi_output=True, y_numeric=False)
+    estimator.n_features_in_ = X.shape[1]
+    vars(estimator).pop("feature_names_in_", None)
+    return X, y
+
+
+def n_threads(n_jobs: int | None, X) -> int:
+    """Threads for the rows of X, by what `n_jobs` asks for."""
+    if X.shape[0] * X.shape[1] <= SMALL:
+        return 1
+    return available_threads() if n_jobs is None else effective_n_jobs(n_jobs)

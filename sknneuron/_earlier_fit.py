@@ -4,21 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 
 @contextmanager
 def keeping_earlier_fit(estimator) -> Iterator[None]:
     """Put the fitted attributes back as they were if what is inside fails."""
-    before = {name: getattr(estimator, name) for name in _fitted_names(estimator)}
+    before = _fitted_attributes(estimator)
     try:
         yield
     except BaseException:
-        for name in _fitted_names(estimator):
+        for name in _fitted_attributes(estimator):
             delattr(estimator, name)
         for name, value in before.items():
             setattr(estimator, name, value)
         raise
 
 
-def _fitted_names(estimator) -> list[str]:
-    return [name for name in vars(estimator) if name.endswith("_") and not name.startswith("_")]
+def _fitted_attributes(estimator) -> dict[str, Any]:
+    return {
+        name: value
+        for name, value in vars(estimator).items()
+        if name.endswith("_") and not name.startswith("_")
+    }

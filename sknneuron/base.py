@@ -254,7 +254,7 @@ class BaseNeuron(PictureMixin, CallbackSupportMixin, LevelsMixin, BaseEstimator,
 
     def _check_sizes(self, scale) -> None:
         """Refuse columns whose squares overflow or underflow."""
-        if scale.min() >= TINY and scale.max() < LARGE:
+        if np.minimum.reduce(scale) >= TINY and np.maximum.reduce(scale) < LARGE:
             return
         for bad, size, fate in (
             (~(scale < LARGE), "large", "overflow"),

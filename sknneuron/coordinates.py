@@ -34,7 +34,7 @@ class Coordinates:
         center = mean if fit_intercept else np.zeros(sample.n_features)
         scale = np.sqrt(variance)
         size = np.abs(center)
-        if (size < FAR_FROM_ZERO * scale).all():
+        if np.logical_and.reduce(size < FAR_FROM_ZERO * scale):
             return cls(center, scale)
         # A column constant in the sample has no deviation to go by; its size will do.
         # Sparse columns are not centred first: their variance is a difference, with its rounding.

@@ -94,7 +94,7 @@ class Objective(PenalisedLoss):
             theta[:, -1] = self.null_model.bias
         return theta.reshape(self.shape)
 
-    @property
+    @cached_property
     def null_value(self) -> float:
         """Objective of the best neuron with a bias alone."""
         return self.null_model.value

@@ -205,7 +205,8 @@ class NewtonDescent:
         direction = -(
             self.memory.inverse_hessian_product(gradient, solve) if self.blind else solve(gradient)
         )
-        decrement = -0.5 * dot(gradient, direction)
+        decrement = dot(gradient, direction)
+        decrement *= -0.5
         total = sum(decrement.tolist())
         if not math.isnan(self.previous):
             self.fall = contraction(total, self.previous, self.rounding)

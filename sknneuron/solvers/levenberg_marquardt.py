@@ -7,10 +7,11 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from ..kernels import Single
 from ..objective import Objective
 from .base import Goal, Iterate, Solver
 from .damping import MAX_DAMPING, RIDGE, DampedDescent
-from .descent import Descent
+from .descent import MOST_MOVED, MOST_WRONG, Descent
 from .kinks import KinkedDescent
 from .line_search import contraction
 from .linear_algebra import SpdSolver, positive_solver
@@ -52,7 +53,7 @@ class LevenbergMarquardt(Solver):
             yield from self._go_down(objective, start, goal, is_near=objective.pair.convex)
             return
         searches, ends = find_start(objective, rng)
-        theta = np.array([end.theta for end in ends])
+        theta, value = np.array([end.theta for end in ends]), sum(end.value for end in ends)
         for found in searches:
             yield from found.iterates(start if found is searches[0] else None)
         factor = None if objective.minima_lie_on_kinks else self._factor(searches[-1], ends)
@@ -60,7 +61,7 @@ class LevenbergMarquardt(Solver):
         # They hold copies of rows.
         del searches, found, ends
         if factor is not None and goes_on:
-            theta = yield from self._follow(objective, theta, goal, factor)
+            theta = yield from self._follow(objective, theta, goal, factor, value)
         if theta is not None:
             yield from self._go_down(objective, theta, goal, is_near=True)
 
@@ -77,12 +78,20 @@ class LevenbergMarquardt(Solver):
         return positive_solver(hessian)
 
     @staticmethod
-    def _follow(objective: Objective, theta, goal: Goal, factor: SpdSolver):
-        """Quasi-Newton steps on the sample's curvature; returns where it got stuck, or None."""
+    def _follow(objective: Objective, theta, goal: Goal, factor: SpdSolver, value: float):
+        """Quasi-Newton steps on the sample's curvature; returns where it got stuck, or None.
+
+        `value` is that on the sample.
+        """
         size = objective.shape[1]
         prior = min(0.5, 0.02 + 8 * size / 2000)
         cost = hessian_cost(size)
         descent = Descent(objective, goal.target, factor=factor, prior=prior, hessian_cost=cost)
+        if objective.levels_are_quicker_in_single and not goal.polishes:
+            moved, off = objective.noise_of_levels(theta, factor)
+            allowed = goal.target(value, theta)
+            if moved <= MOST_MOVED * allowed and off <= MOST_WRONG * allowed:
+                descent.single |= Single.LEVELS
         for iterate in descent.iterate(theta):
             if iterate.last and iterate.message:
                 return iterate.theta

@@ -13,6 +13,8 @@ from .linear_algebra import SpdSolver, dot
 # From so many neurons on, and up to so many numbers, products of columns are worth keeping.
 MANY_NEURONS = 8
 MAX_PRODUCTS = 2_000_000
+# Numbers up to which the scaled columns of fewer neurons are multiplied in one go.
+MAX_SCALED = 100_000
 # Neurons that are measured at once, of many on the way to an end.
 N_SIDE_BY_SIDE = 32
 
@@ -135,6 +137,9 @@ class Sample:
         n, size = d.shape[1], self.size
         if n >= MANY_NEURONS and self.columns.size * size <= MAX_PRODUCTS:
             hessian = d.T.dot(self._products.T).take(self._of_pair, axis=1).reshape(n, size, size)
+        elif n * self.columns.size <= MAX_SCALED:
+            scaled = (self.columns * d.T[:, None]).reshape(-1, self.n_rows)
+            hessian = scaled.dot(self.columns.T).reshape(n, size, size)
         else:
             hessian = np.empty((n, size, size))
             for k in range(n):

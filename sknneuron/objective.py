@@ -593,7 +593,8 @@ class Objective:
         if block is not None and self.watched is self.source:
             return block.pre_activation(theta)
         coef, intercept = self.to_weights(theta)[:2]
-        return self.watched.X @ coef.reshape(-1, self.n_features).T + intercept.ravel()
+        # A neuron's z lie together, as whoever counts or adds them wants it.
+        return (coef.reshape(-1, self.n_features) @ self.watched.X.T + intercept.reshape(-1, 1)).T
 
     def row_curvature(self, theta):
         """Weighted curvature of each row's loss in z, summed over neurons. Dense rows only."""

@@ -57,8 +57,10 @@ class Sample:
         features *= (1 / coordinates.scale)[:, None]
         self.columns[self.n_features :] = 1
         weight = source.sample_weight
-        self.weight = np.ones(source.n_rows) if weight is None else weight
-        self.weight = self.weight / self.weight.sum()
+        if weight is None:
+            self.weight = np.full(self.n_rows, 1 / self.n_rows)
+        else:
+            self.weight = weight / weight.sum()
         self.y = source.y
 
     @cached_property

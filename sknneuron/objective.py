@@ -38,12 +38,12 @@ from .kernels import (
 )
 from .pairs import Pair
 from .penalties import ElasticNet
-from .products import gradient_sums, weighted_sum
+from .products import weighted_sum
 
 # Rows on which dead and saturated neurons are counted at each iterate.
 N_WATCHED_ROWS = 1000
-# From so many times that on, a look at them costs next to nothing beside a sum over all rows.
-LONG = 8
+# From so many rows on a look at a few of them costs next to nothing beside a sum over all.
+LONG = 8000
 # Watched rows that a column's square must be spread over, if the rest are to be much like them.
 LEAST_SUPPORT = 50
 # Rows that the best constant level is taken from where it is no mean and rows are far away.
@@ -283,25 +283,9 @@ class Objective:
     @property
     def levels_are_quicker_in_single(self) -> bool:
         """Whether it pays to look whether a sum over the rows may take its levels in float32."""
-        is_long = self.source.n_rows >= LONG * N_WATCHED_ROWS and self._block is None
+        is_long = self.source.n_rows >= LONG and self._block is None
         plain = self.source.is_numpy and not self.coordinates.center_rows
         return is_long and plain and self.pair.levels_in_single
-
-    def noise_of_levels(self, theta, factor) -> tuple[float, float]:
-        """What levels in float32 do to where a descent ends, and to a value, from the watched rows.
-
-        An error e of the gradient moves the end, in the objective, by ``e . H^-1 e / 2``; `factor`
-        solves with the Hessian H.
-        """
-        rows, z = self.watched, self.pre_activation(theta)
-        weight = np.ones(len(z)) if rows.sample_weight is None else rows.sample_weight
-        weight = weight / weight.sum()
-        exact, rough = (self.pair.derivatives(rows.y, z, 1) for z in (z, z.astype(np.float32)))
-        change, error = rough[0] - exact[0], weight[:, None] * (rough[1] - exact[1])
-        error = self._to_gradient(self.source.total_weight * gradient_sums(rows.X, error))
-        change = change.sum(axis=1)
-        off = abs(weight @ change) + 3 * math.sqrt(weight @ change**2 / self.source.n_rows)
-        return 0.5 * float(dot(error, factor(error)).sum()), float(off)
 
     def value_gradient_working(self, theta, columns, gauss_newton=False):
         """Smooth part, its whole gradient, and its Hessian in a few features of each neuron.

@@ -58,10 +58,14 @@ class LevenbergMarquardt(Solver):
             yield from found.iterates(start if found is searches[0] else None)
         factor = None if objective.minima_lie_on_kinks else self._factor(searches[-1], ends)
         goes_on = objective.source.n_rows > searches[-1].objective.source.n_rows
+        single = Single.NONE
+        if factor is not None and goes_on and not goal.polishes:
+            allowed = goal.target(value, theta)
+            single = self._in_single(objective, searches[0], theta, factor, allowed)
         # They hold copies of rows.
         del searches, found, ends
         if factor is not None and goes_on:
-            theta = yield from self._follow(objective, theta, goal, factor, value)
+            theta = yield from self._follow(objective, theta, goal, factor, single)
         if theta is not None:
             yield from self._go_down(objective, theta, goal, is_near=True)
 
@@ -78,20 +82,24 @@ class LevenbergMarquardt(Solver):
         return positive_solver(hessian)
 
     @staticmethod
-    def _follow(objective: Objective, theta, goal: Goal, factor: SpdSolver, value: float):
-        """Quasi-Newton steps on the sample's curvature; returns where it got stuck, or None.
+    def _in_single(
+        objective: Objective, found: Search, theta, factor: SpdSolver, allowed: float
+    ) -> Single:
+        """Levels, where float32 changes next to nothing of what is allowed."""
+        if not objective.levels_are_quicker_in_single:
+            return Single.NONE
+        moved, off = found.sample.noise_of_levels(theta, factor)
+        is_small = moved <= MOST_MOVED * allowed and off <= MOST_WRONG * allowed
+        return Single.LEVELS if is_small else Single.NONE
 
-        `value` is that on the sample.
-        """
+    @staticmethod
+    def _follow(objective: Objective, theta, goal: Goal, factor: SpdSolver, single: Single):
+        """Quasi-Newton steps on the sample's curvature; returns where it got stuck, or None."""
         size = objective.shape[1]
         prior = min(0.5, 0.02 + 8 * size / 2000)
         cost = hessian_cost(size)
         descent = Descent(objective, goal.target, factor=factor, prior=prior, hessian_cost=cost)
-        if objective.levels_are_quicker_in_single and not goal.polishes:
-            moved, off = objective.noise_of_levels(theta, factor)
-            allowed = goal.target(value, theta)
-            if moved <= MOST_MOVED * allowed and off <= MOST_WRONG * allowed:
-                descent.single |= Single.LEVELS
+        descent.single |= single
         for iterate in descent.iterate(theta):
             if iterate.last and iterate.message:
                 return iterate.theta

@@ -78,6 +78,8 @@ class LevenbergMarquardt(Solver):
     @staticmethod
     def _factor(found: Search, ends: list[End]) -> SpdSolver | None:
         """Factor of the sample's Hessian, if it is positive definite and says it all."""
+        if found.factor is not None:
+            return found.factor
         hessian = np.array([found.hessian(k, end) for k, end in enumerate(ends)])
         return positive_solver(hessian)
 

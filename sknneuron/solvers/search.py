@@ -20,7 +20,7 @@ from ..objective import Objective
 from .base import Iterate
 from .damping import DampedDescent
 from .kinks import SoftPair
-from .linear_algebra import dot, positive_solver
+from .linear_algebra import SpdSolver, dot, positive_solver
 from .sample import Sample
 from .starts import Starts
 
@@ -121,6 +121,8 @@ class Search:
     ----------
     ends : list of list of End
         Per group, in the order found.
+    factor : SpdSolver or None
+        Of the Hessian at the ends, where one step from near by led to them all.
     """
 
     def __init__(
@@ -146,6 +148,7 @@ class Search:
         self.null_value = self.sample.constant_values(null[:, objective.n_features :].sum(axis=1))
         self.rounding = rounding
         self.ends: list[list[End]] = [[] for _ in null]
+        self.factor: SpdSolver | None = None
 
     # -- the search --------------------------------------------------------------------------------
 
@@ -309,10 +312,11 @@ class Search:
         gain = np.maximum(self.null_value - value, 0.0)
         if np.any(self._left(step, predicted) > self.tol * gain):
             return False
+        self.factor = factor
         steps = [(np.arange(len(theta)), theta, value, gradient)]
-        ends = zip(theta + step, (value - predicted).tolist(), hessian, strict=True)
-        for k, (end, lowest, curvature) in enumerate(ends):
-            self.ends[k].append(End(end, lowest, steps, k, curvature))
+        ends = zip(theta + step, (value - predicted).tolist(), strict=True)
+        for k, (end, lowest) in enumerate(ends):
+            self.ends[k].append(End(end, lowest, steps, k))
         return True
 
     def _left(self, step, predicted):

@@ -20,6 +20,8 @@ HARDLY_ANY_DATA = 0.998
 # The same ratio past which a loss that is all but straight still falls as fast as at the start.
 STILL_FALLING = 0.7
 N_NAMED = 3
+# Watched rows of which one at least answers, where a neuron is not dead, and mostly saves the rest.
+N_FIRST = 50
 # Share of a layer's neurons that must be dead before it is worth a word.
 MANY_DEAD = 0.75
 # Validation rows whose scale is compared.
@@ -246,6 +248,9 @@ def _bite(objective: Objective, outcome: Outcome):
 
 def _dead(estimator, objective: Objective, outcome: Outcome):
     if objective.pair.activation.flat != "dead":
+        return "", None
+    some = objective.watched.X[:N_FIRST] @ outcome.coef.T + outcome.intercept
+    if not objective.activation.is_flat(some).all(axis=0).any():
         return "", None
     theta = objective.from_weights(outcome.coef, outcome.intercept)
     suspects = objective.flat_fraction(theta) == 1.0

@@ -46,6 +46,8 @@ class Activation(Parametrized):
     responsive : tuple of float
         The z between which the size of f' is at least a hundredth of `steepest`, and past which it
         has all but vanished; all z for those that never go flat.
+    quicker_in_single : bool
+        Whether `with_derivative` takes less than half the time in float32.
     """
 
     name: ClassVar[str]
@@ -57,6 +59,7 @@ class Activation(Parametrized):
     coupled: ClassVar[bool] = False
     steepest: ClassVar[float] = 1.0
     responsive: ClassVar[tuple[float, float]] = (-INF, INF)
+    quicker_in_single: ClassVar[bool] = False
 
     def __init_subclass__(cls, **kwargs):
         super().__init_subclass__(**kwargs)
@@ -194,6 +197,7 @@ class Tanh(Activation):
     range = (-1.0, 1.0)
     flat = "saturated"
     responsive = (-2.99322, 2.99322)
+    quicker_in_single = True
 
     def __call__(self, z):
         return np.tanh(z)
@@ -343,9 +347,10 @@ class Softplus(Activation):
     range = (0.0, INF)
     flat = "dead"
     responsive = (-4.59512, INF)
+    quicker_in_single = True
 
     def __call__(self, z):
-        return np.log1p(np.exp(-np.abs(z))) + np.maximum(z, 0)
+        return special.log1p(np.exp(-np.abs(z))) + np.maximum(z, 0)
 
     def derivative(self, z):
         return special.expit(z)
@@ -360,7 +365,8 @@ class Softplus(Activation):
     @staticmethod
     def _level_and_slope(z, e):
         """Level and slope from ``e = exp(-|z|)``, which is one at most."""
-        return np.log1p(e) + np.maximum(z, 0), np.maximum(e, z >= 0, dtype=e.dtype) / (1 + e)
+        level, slope = special.log1p(e) + np.maximum(z, 0), np.maximum(e, z >= 0, dtype=e.dtype)
+        return level, slope / (1 + e)
 
     def second_derivative(self, z):
         e = np.exp(-np.abs(z))
@@ -406,6 +412,7 @@ class GELU(_RisingBranch):
     range = (-0.16997120747990369, INF)
     attains_low = True
     steepest = 1.1289
+    quicker_in_single = True
     _lowest_z = -0.7517915246935645
 
     def __call__(self, z):
@@ -415,11 +422,11 @@ class GELU(_RisingBranch):
         return special.ndtr(z) + z * _normal_density(z)
 
     def with_derivative(self, z):
-        share = special.ndtr(z)
-        return z * share, share + z * _normal_density(z)
+        share, density = _share_and_density(z)
+        return z * share, share + z * density
 
     def with_derivatives(self, z):
-        share, density = special.ndtr(z), _normal_density(z)
+        share, density = _share_and_density(z)
         return z * share, share + z * density, (2 - np.square(z)) * density
 
     def second_derivative(self, z):
@@ -631,6 +638,30 @@ def _as_array(z):
 def _normal_density(z):
     with np.errstate(under="ignore", over="ignore"):
         return np.exp(-0.5 * np.square(z)) * np.asarray(INV_SQRT_2PI, dtype=np.result_type(z))
+
+
+def _share_and_density(z):
+    """The normal distribution function, in float32 within 2e-7, and its density.
+
+    Abramowitz and Stegun, Handbook of Mathematical Functions, 26.2.17.
+    """
+    density = _normal_density(z)
+    if z.dtype != np.float32 or type(z) is not np.ndarray:
+        return special.ndtr(z), density
+    t = np.abs(z)
+    t *= 0.2316419
+    t += 1
+    np.reciprocal(t, out=t)
+    beyond = 1.330274429 * t
+    for coefficient in (-1.821255978, 1.781477937, -0.356563782, 0.319381530):
+        beyond += coefficient
+        beyond *= t
+    beyond *= density
+    # From what lies further out than z to what lies below it.
+    np.subtract(0.5, beyond, out=beyond)
+    np.copysign(beyond, z, out=beyond)
+    beyond += 0.5
+    return beyond, density
 
 
 ACTIVATIONS: dict[str, type[Activation]] = {

@@ -23,7 +23,7 @@ from .products import as_float64, gradient_sums, product, transposed_product, we
 
 
 class Single(Flag):
-    """What may be multiplied in float32, at half the price or less.
+    """What may be worked out in float32, at half the price or less.
 
     Attributes
     ----------
@@ -33,11 +33,14 @@ class Single(Flag):
         `in_single` says so.
     HESSIAN
         The Hessian, whatever the rows are: for a preconditioner.
+    LEVELS
+        The activation and its slopes, whatever the rows are; what is made of them is float64.
     """
 
     NONE = 0
     ROWS = auto()
     HESSIAN = auto()
+    LEVELS = auto()
 
     def __bool__(self):
         return self is not Single.NONE
@@ -87,6 +90,8 @@ class LossSums:
         if self.center_rows:
             X = X - self.center
         z, y = sums_and_targets(self.pair, X, y, weights, bias)
+        if Single.LEVELS in self.single:
+            z = z.astype(np.float32)
         loss, r, d = self.pair.sums(y, z, sample_weight, self.order, self.gauss_newton)
         if self.order == 0:
             return (loss,)

@@ -59,6 +59,13 @@ class Loss(Parametrized):
     linear_in_y: ClassVar[bool] = False
     level_range: ClassVar[tuple[float, float]] = (-INF, INF)
 
+    def __init_subclass__(cls, **kwargs):
+        super().__init_subclass__(**kwargs)
+        # What a parent shares between loss and derivative is not right for a child's own.
+        own = vars(cls)
+        if ("__call__" in own or "derivative" in own) and "with_derivative" not in own:
+            cls.with_derivative = Loss.with_derivative  # type: ignore[method-assign]
+
     @property
     def target_range(self) -> tuple[float, float, bool, bool]:
         return (-INF, INF, False, False)
@@ -74,6 +81,10 @@ class Loss(Parametrized):
     def second_derivative(self, y, a):
         """Return the second derivative in a."""
         raise NotImplementedError
+
+    def with_derivative(self, y, a):
+        """Return the loss and its derivative, sharing what the two have in common."""
+        return self(y, a), self.derivative(y, a)
 
     def optimal_level(self, y, sample_weight=None):
         """Return the constant level with the least loss, one per column of y."""
@@ -107,6 +118,12 @@ class SquaredError(Loss):
 
     def derivative(self, y, a):
         return a - y
+
+    def with_derivative(self, y, a):
+        r = a - y
+        terms = 0.5 * r
+        terms *= r
+        return terms, r
 
     def second_derivative(self, y, a):
         return np.ones_like(a)

@@ -20,6 +20,8 @@ from .products import weighted_sum
 
 # Rows that are watched: dead and saturated neurons are counted on them at each iterate.
 N_WATCHED_ROWS = 1000
+# From so many rows on a look at a few of them costs next to nothing beside a sum over all.
+LONG = 8000
 # Watched rows that a column's square must be spread over, if the rest are to be much like them.
 LEAST_SUPPORT = 50
 
@@ -129,7 +131,8 @@ class Objective(PenalisedLoss):
         if block is not None and self.watched is self.source:
             return block.pre_activation(theta)
         coef, intercept = self.to_weights(theta)[:2]
-        return self.watched.X @ coef.reshape(-1, self.n_features).T + intercept.ravel()
+        # A neuron's z lie together, as whoever counts or adds them wants it.
+        return (coef.reshape(-1, self.n_features) @ self.watched.X.T + intercept.reshape(-1, 1)).T
 
     def flat_fraction(self, theta):
         """Share of (at most `N_WATCHED_ROWS`) rows on which each neuron's derivative vanishes."""
@@ -169,6 +172,13 @@ class Objective(PenalisedLoss):
         error = self.pair.sums(y, z, None, 1)[1] - r
         moved = 0.5 * weight @ (error * error / np.maximum(d, np.finfo(float).tiny)).sum(axis=1)
         return float(moved), 3 * math.sqrt(weight @ change**2 / self.source.n_rows)
+
+    @property
+    def levels_are_quicker_in_single(self) -> bool:
+        """Whether it pays to look whether a sum over the rows may take its levels in float32."""
+        is_long = self.source.n_rows >= LONG and self._block is None
+        plain = self.source.is_numpy and not self.coordinates.center_rows
+        return is_long and plain and self.pair.levels_in_single
 
     # -- how far a step reaches --------------------------------------------------------------------
 

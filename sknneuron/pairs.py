@@ -52,6 +52,8 @@ class Pair:
     steepens: ClassVar[bool] = False
     # Whether z may be float32 where rows are: sums are right but for the rounding of single rows.
     in_single: ClassVar[bool] = False
+    # Whether levels may be float32, and are quicker so: rows are off by no more than its rounding.
+    levels_in_single: bool = False
     # Whether it is the model of a class's probability where classes are normal, of one covariance.
     discriminant: ClassVar[bool] = False
 
@@ -162,6 +164,13 @@ class Pair:
 class ChainRule(Pair):
     """Any loss of any activation: ``loss'(y, f(z)) f'(z)`` and so on."""
 
+    @property
+    def levels_in_single(self) -> bool:  # type: ignore[override]
+        loss = self.loss
+        # One with an end may be infinite where rounding takes a level there.
+        is_everywhere = loss.smooth and not np.any(np.isfinite(loss.level_range))
+        return self.activation.quicker_in_single and is_everywhere
+
     def derivatives(self, y, z, order, gauss_newton=False):
         f, loss = self.activation, self.loss
         with np.errstate(all="ignore"):
@@ -169,7 +178,7 @@ class ChainRule(Pair):
                 return loss(y, f(z)), None, None
             bends = order == 2 and not gauss_newton
             a, f1, *f2 = f.with_derivatives(z) if bends else f.with_derivative(z)
-            terms, slope_a = loss(y, a), loss.derivative(y, a)
+            terms, slope_a = loss.with_derivative(y, a)
             slope = slope_a * f1
             if order == 1:
                 return terms, slope, None

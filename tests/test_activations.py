@@ -97,6 +97,15 @@ class TestElementwise:
             assert method(wide).dtype == np.float64
             assert_allclose(value, method(wide), rtol=2e-4, atol=1e-6)
 
+    def test_level_and_slopes_at_once_in_float32(self, f):
+        z = np.concatenate([draw(f, seed=4), np.linspace(-120, 60, 2000)]).astype(np.float32)
+        wide = f.with_derivatives(z.astype(np.float64))
+        assert np.array_equal(f.with_derivative(z), f.with_derivatives(z)[:2])
+        for found, expected in zip(f.with_derivatives(z), wide, strict=True):
+            assert found.dtype == np.float32
+            # Far out curvatures of silu and softsign are differences.
+            assert_allclose(found, expected, rtol=2e-5, atol=1e-6)
+
     def test_keeps_shape_and_does_not_write_into_its_input(self, f):
         z = draw(f, seed=2)[:300].reshape(-1, 3)
         before = z.copy()
@@ -214,6 +223,25 @@ def test_derivatives_right_in_the_tails(f):
         first, second = (np.array([as_float(v) for v in values]) for values in (first, second))
     assert_allclose(f.derivative(z), first, rtol=1e-11, atol=1e-300)
     assert_allclose(f.second_derivative(z), second, rtol=1e-11, atol=1e-60)
+
+
+@pytest.mark.parametrize("name", sorted(n for n, f in ACTIVATIONS.items() if f.quicker_in_single))
+def test_level_and_slope_that_are_quicker_in_float32_are_off_by_its_rounding(name):
+    f = get_activation(name)
+    z = np.concatenate([draw(f, 4000, seed=5), FAR]).astype(np.float32)
+    level, slope = f.with_derivative(z.astype(np.float64))
+    off = [np.abs(a - b) for a, b in zip(f.with_derivative(z), (level, slope), strict=True)]
+    eps = float(np.finfo(np.float32).eps)
+    assert np.all(off[0] <= 2 * eps * np.maximum(1, np.abs(z)))
+    assert np.all(off[1] <= 4 * eps)
+
+
+def test_softplus_in_float32_keeps_the_digits_of_small_levels():
+    z = np.linspace(-87, 20, 5000, dtype=np.float32)
+    f = get_activation("softplus")
+    exact = f(z.astype(np.float64))
+    for level in (f(z), f.with_derivative(z)[0]):
+        assert np.all(np.abs(level - exact) <= 4 * np.spacing(exact.astype(np.float32)))
 
 
 def test_a_subclass_with_a_level_of_its_own_does_not_inherit_the_pair():

@@ -9,7 +9,7 @@ from scipy.optimize import minimize_scalar
 from sklearn import metrics
 from sklearn.base import clone
 
-from sknneuron.losses import LOSSES, Huber, Quantile, Tweedie, get_loss
+from sknneuron.losses import LOSSES, Huber, Quantile, SquaredError, Tweedie, get_loss
 
 ALL = [
     *(cls() for cls in LOSSES.values()),
@@ -82,6 +82,13 @@ class TestEvery:
             rtol=1e-5,
             atol=1e-7,
         )
+
+    def test_loss_and_derivative_at_once(self, loss):
+        y, a = draw(loss)
+        for found, expected in zip(
+            loss.with_derivative(y, a), (loss(y, a), loss.derivative(y, a)), strict=True
+        ):
+            assert_allclose(found, expected, rtol=1e-15)
 
     def test_float32_is_kept_and_agrees_with_float64(self, loss):
         y, a = away_from_pieces(loss, *draw(loss, seed=1))
@@ -238,6 +245,17 @@ def test_dispersions_by_hand():
         found = get_loss(name).dispersion(y, a, weight)
         assert_allclose(found, [expected.get(name, 1.0)], rtol=1e-14, err_msg=name)
     assert_allclose(get_loss("gamma").dispersion(y, a), [1.25 / 3])
+
+
+def test_a_subclass_with_a_loss_of_its_own_does_not_inherit_the_pair():
+    class DoubledError(SquaredError):
+        def __call__(self, y, a):
+            return 2 * super().__call__(y, a)
+
+        def derivative(self, y, a):
+            return 2 * super().derivative(y, a)
+
+    assert DoubledError().with_derivative(1.0, 3.0) == (4.0, 4.0)
 
 
 def test_target_ranges():

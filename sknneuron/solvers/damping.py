@@ -149,7 +149,7 @@ class DampedDescent:
 
     def _damped(self, scaled):
         """Add the damping, and raise it first where the Hessian is not positive definite."""
-        damped = scaled.copy()
+        damped = scaled if self.is_positive else scaled.copy()
         _diagonal(damped)[:] += self.damping[:, None]
         if self.is_positive:
             return damped

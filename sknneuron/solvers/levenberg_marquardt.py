@@ -7,10 +7,11 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from ..kernels import Single
 from ..objective import Objective
 from .base import Goal, Iterate, Solver
 from .damping import MAX_DAMPING, RIDGE, DampedDescent
-from .descent import Descent
+from .descent import MOST_MOVED, MOST_WRONG, Descent
 from .kinks import KinkedDescent
 from .line_search import contraction
 from .linear_algebra import SpdSolver, positive_solver
@@ -52,15 +53,19 @@ class LevenbergMarquardt(Solver):
             yield from self._go_down(objective, start, goal, is_near=objective.pair.convex)
             return
         searches, ends = find_start(objective, rng)
-        theta = np.array([end.theta for end in ends])
+        theta, value = np.array([end.theta for end in ends]), sum(end.value for end in ends)
         for found in searches:
             yield from found.iterates(start if found is searches[0] else None)
         factor = None if objective.minima_lie_on_kinks else self._factor(searches[-1], ends)
         goes_on = objective.source.n_rows > searches[-1].objective.source.n_rows
+        single = Single.NONE
+        if factor is not None and goes_on and not goal.polishes:
+            allowed = goal.target(value, theta)
+            single = self._in_single(objective, searches[0], theta, factor, allowed)
         # They hold copies of rows.
         del searches, found, ends
         if factor is not None and goes_on:
-            theta = yield from self._follow(objective, theta, goal, factor)
+            theta = yield from self._follow(objective, theta, goal, factor, single)
         if theta is not None:
             yield from self._go_down(objective, theta, goal, is_near=True)
 
@@ -73,16 +78,30 @@ class LevenbergMarquardt(Solver):
     @staticmethod
     def _factor(found: Search, ends: list[End]) -> SpdSolver | None:
         """Factor of the sample's Hessian, if it is positive definite and says it all."""
+        if found.factor is not None:
+            return found.factor
         hessian = np.array([found.hessian(k, end) for k, end in enumerate(ends)])
         return positive_solver(hessian)
 
     @staticmethod
-    def _follow(objective: Objective, theta, goal: Goal, factor: SpdSolver):
+    def _in_single(
+        objective: Objective, found: Search, theta, factor: SpdSolver, allowed: float
+    ) -> Single:
+        """Levels, where float32 changes next to nothing of what is allowed."""
+        if not objective.levels_are_quicker_in_single:
+            return Single.NONE
+        moved, off = found.sample.noise_of_levels(theta, factor)
+        is_small = moved <= MOST_MOVED * allowed and off <= MOST_WRONG * allowed
+        return Single.LEVELS if is_small else Single.NONE
+
+    @staticmethod
+    def _follow(objective: Objective, theta, goal: Goal, factor: SpdSolver, single: Single):
         """Quasi-Newton steps on the sample's curvature; returns where it got stuck, or None."""
         size = objective.shape[1]
         prior = min(0.5, 0.02 + 8 * size / 2000)
         cost = hessian_cost(size)
         descent = Descent(objective, goal.target, factor=factor, prior=prior, hessian_cost=cost)
+        descent.single |= single
         for iterate in descent.iterate(theta):
             if iterate.last and iterate.message:
                 return iterate.theta

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import cached_property
 
 import numpy as np
@@ -13,6 +14,8 @@ from .linear_algebra import SpdSolver, dot
 # From so many neurons on, and up to so many numbers, products of columns are worth keeping.
 MANY_NEURONS = 8
 MAX_PRODUCTS = 2_000_000
+# Numbers up to which the scaled columns of fewer neurons are multiplied in one go.
+MAX_SCALED = 100_000
 # Neurons that are measured at once, of many on the way to an end.
 N_SIDE_BY_SIDE = 32
 
@@ -55,8 +58,10 @@ class Sample:
         features *= (1 / coordinates.scale)[:, None]
         self.columns[self.n_features :] = 1
         weight = source.sample_weight
-        self.weight = np.ones(source.n_rows) if weight is None else weight
-        self.weight = self.weight / self.weight.sum()
+        if weight is None:
+            self.weight = np.full(self.n_rows, 1 / self.n_rows)
+        else:
+            self.weight = weight / weight.sum()
         self.y = source.y
 
     @cached_property
@@ -116,6 +121,19 @@ class Sample:
         values, gradients = map(np.concatenate, zip(*parts, strict=True))
         return values.reshape(-1, self.n_groups), gradients.reshape(thetas.shape)
 
+    def noise_of_levels(self, theta, factor: SpdSolver) -> tuple[float, float]:
+        """About what levels in float32 do to where a descent on all rows ends, and to a value.
+
+        An error e of the gradient moves the end, in the objective, by ``e . H^-1 e / 2``; `factor`
+        solves with the Hessian H.
+        """
+        z = self.pre_activation(theta)
+        exact, rough = (self.pair.derivatives(self.y, z, 1) for z in (z, z.astype(np.float32)))
+        error = (self.weight[:, None] * (rough[1] - exact[1])).T.dot(self.columns.T)
+        change = (rough[0] - exact[0]).sum(axis=1)
+        off = abs(self.weight @ change) + 3 * math.sqrt(self.weight @ change**2 / self.n_rows)
+        return 0.5 * float(dot(error, factor(error)).sum()), float(off)
+
     def least_squares(self, target, weight):
         """Fit z to targets with weights of their own, both (n_rows, n): theta (n, size)."""
         weighted = weight * self.weight[:, None]
@@ -135,6 +153,9 @@ class Sample:
         n, size = d.shape[1], self.size
         if n >= MANY_NEURONS and self.columns.size * size <= MAX_PRODUCTS:
             hessian = d.T.dot(self._products.T).take(self._of_pair, axis=1).reshape(n, size, size)
+        elif n * self.columns.size <= MAX_SCALED:
+            scaled = (self.columns * d.T[:, None]).reshape(-1, self.n_rows)
+            hessian = scaled.dot(self.columns.T).reshape(n, size, size)
         else:
             hessian = np.empty((n, size, size))
             for k in range(n):

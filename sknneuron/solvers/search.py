@@ -20,7 +20,7 @@ from ..objective import Objective
 from .base import Iterate
 from .damping import DampedDescent
 from .kinks import SoftPair
-from .linear_algebra import dot, positive_solver
+from .linear_algebra import SpdSolver, dot, positive_solver
 from .sample import Sample
 from .starts import Starts
 
@@ -121,6 +121,8 @@ class Search:
     ----------
     ends : list of list of End
         Per group, in the order found.
+    factor : SpdSolver or None
+        Of the Hessian at the ends, where one step from near by led to them all.
     """
 
     def __init__(
@@ -146,6 +148,7 @@ class Search:
         self.null_value = self.sample.constant_values(null[:, objective.n_features :].sum(axis=1))
         self.rounding = rounding
         self.ends: list[list[End]] = [[] for _ in null]
+        self.factor: SpdSolver | None = None
 
     # -- the search --------------------------------------------------------------------------------
 
@@ -187,7 +190,8 @@ class Search:
     def _is_plain(self) -> bool:
         """Whether most of a few ends are one, far below the others, and no accident of the rows."""
         for k, ends in enumerate(self.ends):
-            low = [end.value for end in ends if end.value <= self._within(k, RACE_SHARE)]
+            limit = self._within(k, RACE_SHARE)
+            low = [end.value for end in ends if end.value <= limit]
             if len(low) < ENOUGH_HITS or max(low) > self.lowest(k).value + self._same(k):
                 return False
         return self.is_sure()
@@ -205,8 +209,8 @@ class Search:
 
     def is_sure(self) -> bool:
         """Whether the lowest ends explain so much that it can be no accident of the rows."""
-        lowest = np.array([self.lowest(k).value for k in range(len(self.ends))])
-        return bool(np.all(self._are_sure(lowest)))
+        of_groups = zip(self.null_value, map(self.lowest, range(len(self.ends))), strict=True)
+        return all(null - end.value > SURE * self._by_chance(end.value) for null, end in of_groups)
 
     def _are_sure(self, lowest):
         return self.null_value - lowest > SURE * self._by_chance(lowest)
@@ -214,7 +218,7 @@ class Search:
     def _by_chance(self, lowest):
         """About what weights that fit noise gain: half its loss per row and weight, and as much."""
         # Losses of positive levels may be below zero.
-        return np.abs(lowest) * self.sample.size / self.sample.n_rows
+        return abs(lowest) * self.sample.size / self.sample.n_rows
 
     def _affordable_starts(self) -> int:
         """How many starts may be taken down; a wide problem pays for each of their Hessians."""
@@ -247,9 +251,9 @@ class Search:
         rivals, n_most = [], MAX_RIVALS if self.is_sure() else MAX_UNSURE
         for k, ends in enumerate(self.ends):
             chosen: list[End] = []
-            limit = self._within(k, close)
+            limit, same = self._within(k, close), self._same(k)
             for end in sorted(ends, key=lambda end: end.value):
-                is_new = not chosen or end.value > chosen[-1].value + self._same(k)
+                is_new = not chosen or end.value > chosen[-1].value + same
                 if is_new and end.value <= limit and len(chosen) < n_most:
                     chosen.append(end)
             rivals.append(chosen)
@@ -308,10 +312,11 @@ class Search:
         gain = np.maximum(self.null_value - value, 0.0)
         if np.any(self._left(step, predicted) > self.tol * gain):
             return False
+        self.factor = factor
         steps = [(np.arange(len(theta)), theta, value, gradient)]
-        ends = zip(theta + step, (value - predicted).tolist(), hessian, strict=True)
-        for k, (end, lowest, curvature) in enumerate(ends):
-            self.ends[k].append(End(end, lowest, steps, k, curvature))
+        ends = zip(theta + step, (value - predicted).tolist(), strict=True)
+        for k, (end, lowest) in enumerate(ends):
+            self.ends[k].append(End(end, lowest, steps, k))
         return True
 
     def _left(self, step, predicted):
@@ -381,9 +386,10 @@ class Search:
                 # Where next to nothing is left, the end needs no look.
                 left = self._left(step, predicted)
                 last = (left <= self.tol * gain) & (down.damping == 0) & ~ended
-                ends[number[last]] += step[last]
-                values[number[last]] -= predicted[last]
-                ended |= last
+                if last.any():
+                    ends[number[last]] += step[last]
+                    values[number[last]] -= predicted[last]
+                    ended |= last
             if not (early or self.rounds_off):
                 goes_with = self._joining(down, step, predicted, JOIN_SHARE * gain, owner[number])
                 goes_with[ended] = np.flatnonzero(ended)
@@ -391,14 +397,15 @@ class Search:
                 ended |= goes_with != np.arange(len(number))
                 if self.tol > TOL:
                     last = (predicted <= ROUGH_END * gain) & (down.damping <= 1e-3) & ~ended
-                    ends[number[last]] += step[last]
-                    values[number[last]] -= predicted[last]
-                    # The way goes on to where nobody looks.
-                    at = np.full(len(owner), -1)
-                    at[number[last]] = np.arange(np.count_nonzero(last))
-                    unseen = np.full_like(step[last], np.nan)
-                    steps.append((at, ends[number[last]], values[number[last]], unseen))
-                    ended |= last
+                    if last.any():
+                        ends[number[last]] += step[last]
+                        values[number[last]] -= predicted[last]
+                        # The way goes on to where nobody looks.
+                        at = np.full(len(owner), -1)
+                        at[number[last]] = np.arange(np.count_nonzero(last))
+                        unseen = np.full_like(step[last], np.nan)
+                        steps.append((at, ends[number[last]], values[number[last]], unseen))
+                        ended |= last
                     # Worse than nothing, where all others have ended: not waited for.
                     hopeless = down.value > self.null_value[owner[number]]
                     ended |= hopeless & np.all(ended | hopeless)
@@ -424,15 +431,15 @@ class Search:
         every other place is an end of its own, and near ends tell nothing of each other.
         """
         foretold = np.where(predicted <= near, down.value - predicted, np.inf)
-        itself = np.arange(len(owner))
-        lowest = np.empty_like(itself)
-        for k in np.unique(owner):
+        end, goes_with = down.theta + step, np.arange(len(owner))
+        for k in set(owner.tolist()):
             group = np.flatnonzero(owner == k)
-            lowest[group] = group[foretold[group].argmin()]
-        end = down.theta + step
-        off = end - end[lowest]
-        distance = 0.5 * np.einsum("ij,ijk,ik->i", off, down.hessian[lowest], off)
-        return np.where((distance <= near) & np.isfinite(foretold[lowest]), lowest, itself)
+            lowest = group[foretold[group].argmin()]
+            if np.isfinite(foretold[lowest]):
+                off = end[group] - end[lowest]
+                distance = 0.5 * dot(off.dot(down.hessian[lowest]), off)
+                goes_with[group[distance <= near[group]]] = lowest
+        return goes_with
 
     def _have_ended(self, down, predicted, allowed):
         # A step that is held short promises little: about as much as that of a whole one.

@@ -11,25 +11,25 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 
-from threadpoolctl import ThreadpoolController
+from threadpoolctl import LibController, ThreadpoolController
 
 _lock = threading.Lock()
 _users = 0
-_limiter = None
+# Threads of each library before the first user came in.
+_before: list[int] = []
 
 
 @cache
-def _controller() -> ThreadpoolController:
+def _libraries() -> list[LibController]:
     # Finding the loaded BLAS libraries takes a millisecond, so it is done once.
-    return ThreadpoolController().select(user_api="blas")
+    return ThreadpoolController().select(user_api="blas").lib_controllers
 
 
 def available_threads() -> int:
     """Return how many threads BLAS would use now, which is what joblib limits in its workers."""
     with _lock:
-        if _limiter is not None:
-            return int(max(_limiter.get_original_num_threads().get("blas") or 1, 1))
-        return max((lib.num_threads for lib in _controller().lib_controllers), default=1)
+        threads = _before if _users else [library.num_threads for library in _libraries()]
+    return max((n or 1 for n in threads), default=1)
 
 
 @contextmanager
@@ -40,10 +40,13 @@ def single_threaded_blas() -> Iterator[None]:
     its own, the second would take the first one's limit for the original and leave it behind for
     good (threadpoolctl #205); so the first one in sets it and the last one out restores it.
     """
-    global _users, _limiter
+    global _users, _before
     with _lock:
         if _users == 0:
-            _limiter = _controller().limit(limits=1)
+            # The limiter of threadpoolctl looks at all that there is to know of each library first.
+            _before = [library.num_threads for library in _libraries()]
+            for library in _libraries():
+                library.set_num_threads(1)
         _users += 1
     try:
         yield
@@ -51,6 +54,5 @@ def single_threaded_blas() -> Iterator[None]:
         with _lock:
             _users -= 1
             if _users == 0:
-                assert _limiter is not None
-                _limiter.restore_original_limits()
-                _limiter = None
+                for library, n_threads in zip(_libraries(), _before, strict=True):
+                    library.set_num_threads(n_threads)

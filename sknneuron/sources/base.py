@@ -93,7 +93,8 @@ class Source(ABC):
         """At most `n_rows` evenly spaced rows in memory."""
         if self.n_rows <= n_rows:
             return self.gathered()
-        return self.take(np.linspace(0, self.n_rows - 1, n_rows).astype(np.intp))
+        rows = np.arange(n_rows) * ((self.n_rows - 1) / max(n_rows - 1, 1))
+        return self.take(rows.astype(np.intp))
 
     def close(self) -> None:  # noqa: B027  (most have nothing to release)
         """Release what the source holds: nothing, where rows are the caller's."""

@@ -4,11 +4,13 @@ import numpy as np
 import pytest
 
 from sknneuron import NeuronClassifier, NeuronRegressor
-from sknneuron.kernels import Single
+from sknneuron.kernels import LossSums, Single
 from sknneuron.objective import Objective
 from sknneuron.pairs import make_pair
 from sknneuron.penalties import ElasticNet
 from sknneuron.solvers.descent import Descent
+from sknneuron.solvers.linear_algebra import SpdSolver
+from sknneuron.solvers.sample import Sample
 from sknneuron.sources import ArraySource
 
 N_ROWS, N_FEATURES = 40_000, 12
@@ -114,3 +116,85 @@ def test_counts_in_float32_far_from_zero():
         for rows in (X, X.astype(np.float64))
     )
     assert np.allclose(narrow.coef_, wide.coef_, atol=1e-6)
+
+
+def teacher(activation, rng, mean=0.0, n_neurons=1):
+    X = rng.standard_normal((N_ROWS, N_FEATURES))
+    z = X @ rng.normal(scale=0.5, size=(N_FEATURES, n_neurons))
+    pair = make_pair(activation, "squared_error")
+    y = pair.level(z) + 0.1 * rng.standard_normal(z.shape) + mean
+    low, high = pair.activation.range
+    return X, np.clip(y, max(low, -1e9) + 1e-9, min(high, 1e9) - 1e-9)
+
+
+@pytest.mark.parametrize(
+    ("activation", "mean"),
+    [("tanh", 0.0), ("softplus", 0.0), ("gelu", 0.0), ("softplus", 30.0), ("gelu", 30.0)],
+)
+@pytest.mark.parametrize("is_weighted", [False, True])
+def test_levels_in_float32_keep_the_promise_of_float64(activation, mean, is_weighted):
+    rng = np.random.default_rng(5)
+    X, y = teacher(activation, rng, mean)
+    weight = rng.integers(0, 3, N_ROWS).astype(float) if is_weighted else None
+    pair = make_pair(activation, "squared_error")
+    judge = Objective(ArraySource(X, y, weight), pair, ElasticNet(1e-4, 0.0), 1)
+
+    def value(tol):
+        neuron = NeuronRegressor(activation, alpha=1e-4, tol=tol, random_state=0)
+        neuron.fit(X, y[:, 0], sample_weight=weight)
+        assert neuron.converged_
+        found = judge.total(judge.from_weights(neuron.coef_, neuron.intercept_))
+        allowed = tol * (judge.null_value - found)
+        assert abs(neuron.objective_ - found) <= allowed + 1e-12 * abs(found)
+        return found
+
+    best = value(1e-12)
+    for tol in (1e-4, 1e-6):
+        assert value(tol) - best <= tol * (judge.null_value - best)
+
+
+@pytest.mark.parametrize(
+    ("activation", "mean", "tol", "are_single"),
+    [
+        ("tanh", 0.0, 1e-6, True),
+        ("softplus", 0.0, 1e-6, True),
+        # No digits of float32 are left for what levels are apart by.
+        ("softplus", 1e6, 1e-6, False),
+        ("gelu", 1e6, 1e-6, False),
+        ("tanh", 0.0, 1e-7, False),
+        # A row's side of a kink matters to the last bit.
+        ("relu", 0.0, 1e-6, False),
+    ],
+)
+def test_levels_are_float32_where_nobody_can_tell(monkeypatch, activation, mean, tol, are_single):
+    X, y = teacher(activation, np.random.default_rng(6), mean)
+    seen = []
+    sums = LossSums.__call__
+
+    def noted(kernel, *args):
+        seen.append(Single.LEVELS in kernel.single)
+        return sums(kernel, *args)
+
+    monkeypatch.setattr(LossSums, "__call__", noted)
+    NeuronRegressor(activation, alpha=1e-4, tol=tol, random_state=0).fit(X, y[:, 0])
+    assert any(seen) == are_single
+
+
+def test_levels_in_float32_of_sums_that_are_float64():
+    X, y = teacher("tanh", np.random.default_rng(7), n_neurons=2)
+    pair = make_pair("tanh", "squared_error")
+    objective = Objective(ArraySource(X, y), pair, ElasticNet(1e-4, 0.0), 2)
+    theta = np.random.default_rng(8).standard_normal(objective.shape)
+    exact = objective.value_and_gradient(theta)
+    rough = objective.value_and_gradient(theta, Single.LEVELS)
+    for found, expected in zip(rough, exact, strict=True):
+        assert found.dtype == np.float64
+        assert not np.array_equal(found, expected)
+        assert np.allclose(found, expected, rtol=1e-6, atol=1e-8)
+    factor = SpdSolver(objective.value_gradient_hessian(theta, gauss_newton=True)[2])
+    sample = Sample(objective.subsample(objective.sample_rows(500)))
+    moved, off = sample.noise_of_levels(theta, factor)
+    error = rough[1] - exact[1]
+    # An estimate, of which a hundredth of what is allowed is taken.
+    assert 0 < 0.5 * np.sum(error * factor(error)) <= 10 * moved <= 1e-12
+    assert abs(rough[0] - exact[0]).sum() <= off <= 1e-7

@@ -1,6 +1,6 @@
 """The best of many starts on a sample of rows, for a pair that is not convex.
 
-Starts go down side by side, each as a neuron of its own.
+Starts are taken down, round by round, until nothing lower comes up.
 
 References
 ----------
@@ -18,22 +18,17 @@ import numpy as np
 
 from ..objective import Objective
 from .base import Iterate
-from .damping import DampedDescent
 from .kinks import SoftPair
 from .linear_algebra import SpdSolver, dot, positive_solver
+from .race import ENOUGH_HITS, RACE_SHARE, Race
 from .sample import Sample
 from .starts import Starts
+from .yardstick import SURE, TOL, Yardstick
 
-# How exact the ends are.
-TOL = 1e-8
 # Random starts of a round, a few on the smaller sample; and kicked ends of a round.
 N_RANDOM = 16
 N_RANDOM_SCREEN = 6
 N_KICKS = 16
-# The lowest end must have come up this often.
-ENOUGH_HITS = 3
-# A gain this many times that of weights which fit noise is no accident.
-SURE = 12.0
 # Ends further apart than this share of the gain count as different valleys.
 DIFFERENT = 1e-3
 # Narrow valleys may hide where rows are few: for each of these numbers of rows per weight that
@@ -44,21 +39,8 @@ MAX_ROUNDS = 10
 BUDGET = 1e11
 TYPICAL_STEPS = 25
 LEAST_STARTS = 5
-MAX_STEPS = 60
 # Steps after which the activation's curvature is no longer left out.
 GAUSS_NEWTON_STEPS = 8
-# After so many steps, those that are behind by more than this share of the gain are given up.
-RACE_STEPS = 12
-RACE_STEPS_SCREEN = 4
-RACE_SHARE = 0.2
-# A fit to the targets that after so many steps is worse than no weights at all is on a plateau; on
-# rounded kinks it takes one more.
-STEPS_TO_NULL = 1
-# Descents that near one end, and are no further from it than this share of the gain, become one.
-JOIN_SHARE = 0.03
-# Descents on few rows end where a step promises no more than this share of the gain: on more rows
-# the end is about as far off.
-ROUGH_END = 5e-3
 # Ends of a group that are handed on, and where it is not sure that the lowest is no accident.
 MAX_RIVALS = 3
 MAX_UNSURE = 6
@@ -138,15 +120,13 @@ class Search:
         self.objective = objective
         self.sample = Sample(objective)
         self.starts = Starts(self.sample, rng)
-        self.tol = tol
         self.widths = widths
         self.n_sharp = n_sharp
         self.rounds_off = not n_sharp and bool(objective.pair.activation.kinks)
-        self.race_steps = RACE_STEPS if tol == TOL else RACE_STEPS_SCREEN
         self.null = null
         # The bias comes last, if there is one.
         self.null_value = self.sample.constant_values(null[:, objective.n_features :].sum(axis=1))
-        self.rounding = rounding
+        self.yardstick = Yardstick(self.sample, self.null_value, rounding, tol)
         self.ends: list[list[End]] = [[] for _ in null]
         self.factor: SpdSolver | None = None
 
@@ -157,7 +137,7 @@ class Search:
 
         With `trusts_fits`, rows are enough for fits that agree and explain much to be believed.
         """
-        is_screen = self.tol > TOL
+        is_screen = self.yardstick.is_screen
         affordable = self._affordable_starts()
         fits = self.starts.fits[:affordable]
         if trusts_fits:
@@ -204,21 +184,15 @@ class Search:
         if self.rounds_off or not self.sample.pair.activation.kinks:
             return False
         lowest = np.array([self.lowest(k).value for k in range(len(self.ends))])
-        by_chance = self._by_chance(lowest) * self.sample.n_rows / self.n_sharp
+        by_chance = self.yardstick.by_chance(lowest) * self.sample.n_rows / self.n_sharp
         return bool(np.any(by_chance > SMOOTH * (self.null_value - lowest)))
 
     def is_sure(self) -> bool:
         """Whether the lowest ends explain so much that it can be no accident of the rows."""
         of_groups = zip(self.null_value, map(self.lowest, range(len(self.ends))), strict=True)
-        return all(null - end.value > SURE * self._by_chance(end.value) for null, end in of_groups)
-
-    def _are_sure(self, lowest):
-        return self.null_value - lowest > SURE * self._by_chance(lowest)
-
-    def _by_chance(self, lowest):
-        """About what weights that fit noise gain: half its loss per row and weight, and as much."""
-        # Losses of positive levels may be below zero.
-        return abs(lowest) * self.sample.size / self.sample.n_rows
+        return all(
+            null - end.value > SURE * self.yardstick.by_chance(end.value) for null, end in of_groups
+        )
 
     def _affordable_starts(self) -> int:
         """How many starts may be taken down; a wide problem pays for each of their Hessians."""
@@ -234,11 +208,13 @@ class Search:
         lowest, gain = self.lowest(k).value, self._gain(k)
         values = np.sort([end.value for end in self.ends[k]])
         hits = int(np.sum(values <= lowest + self._same(k)))
-        if self.tol > TOL:
+        if self.yardstick.is_screen:
             return hits >= ENOUGH_HITS
         values = values[values <= lowest + RACE_SHARE * gain]
         n = len(values)
-        different = 1 + int(np.sum(np.diff(values) > DIFFERENT * gain + 10 * self.rounding))
+        different = 1 + int(
+            np.sum(np.diff(values) > DIFFERENT * gain + 10 * self.yardstick.rounding)
+        )
         unseen = different * (n - 1) / max(n - different - 2, 1e-9) - different
         return hits >= ENOUGH_HITS and unseen <= 0.5
 
@@ -262,14 +238,15 @@ class Search:
     def _within(self, k, share: float) -> float:
         """What lies within a share of the gain above the lowest end, or may be chance."""
         lowest = self.lowest(k).value
-        return lowest + share * self._gain(k) + self._by_chance(lowest)
+        return lowest + share * self._gain(k) + self.yardstick.by_chance(lowest)
 
     def _gain(self, k) -> float:
         return max(self.null_value[k] - self.lowest(k).value, 0.0)
 
     def _same(self, k) -> float:
         """Ends of group k whose values differ by no more are one."""
-        return max(10 * self.tol, 1e-5) * self._gain(k) + 10 * self.rounding
+        yardstick = self.yardstick
+        return max(10 * yardstick.tol, 1e-5) * self._gain(k) + 10 * yardstick.rounding
 
     # -- going down --------------------------------------------------------------------------------
 
@@ -288,17 +265,27 @@ class Search:
         owner = np.tile(np.arange(starts.shape[1]), len(starts))
         theta = starts.reshape(len(owner), -1)
         steps: list[tuple] = []
-        turn = 0 if is_near else GAUSS_NEWTON_STEPS
+        known = [min((end.value for end in ends), default=np.inf) for ends in self.ends]
         for pair in self._pairs():
-            theta, value, hessians, joined = self._descend_on(
-                pair, theta, damping.ravel(), owner, steps, turn, early
+            race = Race(
+                pair,
+                theta,
+                damping.ravel(),
+                owner,
+                known,
+                self.yardstick,
+                turn=0 if is_near else GAUSS_NEWTON_STEPS,
+                early=early,
+                rounds_off=self.rounds_off,
             )
+            race.run(steps)
+            theta, value = race.ends, race.values
         if pair is not self.sample.pair:
             y = self.sample.targets(owner)
             value = self.sample.evaluate(theta, y, self.sample.pair, order=0)[0]
-        for i, k in zip(joined, owner, strict=True):
+        for i, k in zip(race.joined.tolist(), owner.tolist(), strict=True):
             if np.isfinite(value[i]):
-                self.ends[k].append(End(theta[i], float(value[i]), steps, i, hessians.get(i)))
+                self.ends[k].append(End(theta[i], float(value[i]), steps, i, race.hessians.get(i)))
 
     def refine(self, theta) -> bool:
         """From near its end, take each group there by one Newton step, if that is all it takes."""
@@ -309,8 +296,8 @@ class Search:
             return False
         step = -factor(gradient)
         predicted = -0.5 * dot(gradient, step)
-        gain = np.maximum(self.null_value - value, 0.0)
-        if np.any(self._left(step, predicted) > self.tol * gain):
+        yardstick = self.yardstick
+        if np.any(yardstick.left(step, predicted) > yardstick.tol * yardstick.gain(value)):
             return False
         self.factor = factor
         steps = [(np.arange(len(theta)), theta, value, gradient)]
@@ -319,140 +306,12 @@ class Search:
             self.ends[k].append(End(end, lowest, steps, k))
         return True
 
-    def _left(self, step, predicted):
-        """What Newton's step leaves of what it promises: the square of any row's change of z."""
-        shift = np.abs(self.sample.pre_activation(step)).max(axis=0)
-        return predicted * np.minimum(shift, 1.0) ** 2
-
     def _pairs(self) -> list:
         """The pair, or its stand-ins with narrower and narrower kinks."""
         pair = self.sample.pair
         if not self.rounds_off:
             return [pair]
         return [SoftPair(pair, share * float(self.sample.spread.mean())) for share in self.widths]
-
-    def _descend_on(self, pair, theta, damping, owner, steps, turn, early):
-        """Go down on one pair.
-
-        Adds (position of each start or -1, thetas, values, gradients) to `steps`. After `turn`
-        steps the activation's curvature is no longer left out.
-
-        Returns
-        -------
-        ends, values
-        hessians : dict
-            Those at the ends by the number of the start, if the curvature never was left out.
-        joined : ndarray of int
-            For each start, the one that it became one with.
-        """
-        ends, values, joined = theta.copy(), np.full(len(owner), np.inf), np.arange(len(owner))
-        hessians: dict[int, np.ndarray] = {}
-        live, number = np.ones(len(owner), dtype=bool), np.arange(len(owner))
-        known = [min((end.value for end in ends), default=np.inf) for ends in self.ends]
-
-        def evaluation(gauss_newton):
-            y = self.sample.targets(owner[number])
-            return lambda theta: self.sample.evaluate(theta, y, pair, gauss_newton)
-
-        down = DampedDescent(
-            evaluation(turn > 0),
-            theta,
-            rounding=self.rounding,
-            damping=damping,
-            is_positive=turn > 0,
-        )
-        for n_steps in range(MAX_STEPS):
-            sound = np.isfinite(down.value)
-            if not sound.all():
-                live[number], number = sound, number[sound]
-                down.keep(sound)
-            at = np.full(len(owner), -1)
-            at[number] = np.arange(len(number))
-            steps.append((at, down.theta, down.value, down.gradient))
-            ends[number] = down.theta
-            values[number] = down.value
-            if turn == 0:
-                hessians.update(zip(number, down.hessian, strict=True))
-            lowest = np.array(known)
-            np.minimum.at(lowest, owner, values)
-            step, predicted = down.propose()
-            gain = np.maximum(self.null_value - lowest, 0.0)[owner[number]]
-            ended = self._have_ended(down, predicted, self.tol * gain)
-            if n_steps >= self.race_steps:
-                ended |= down.value > lowest[owner[number]] + RACE_SHARE * gain
-            if n_steps >= STEPS_TO_NULL + self.rounds_off and not early:
-                ended |= down.value > self.null_value[owner[number]]
-            if n_steps >= turn and pair is self.sample.pair:
-                # Where next to nothing is left, the end needs no look.
-                left = self._left(step, predicted)
-                last = (left <= self.tol * gain) & (down.damping == 0) & ~ended
-                if last.any():
-                    ends[number[last]] += step[last]
-                    values[number[last]] -= predicted[last]
-                    ended |= last
-            if not (early or self.rounds_off):
-                goes_with = self._joining(down, step, predicted, JOIN_SHARE * gain, owner[number])
-                goes_with[ended] = np.flatnonzero(ended)
-                joined[number] = number[goes_with]
-                ended |= goes_with != np.arange(len(number))
-                if self.tol > TOL:
-                    last = (predicted <= ROUGH_END * gain) & (down.damping <= 1e-3) & ~ended
-                    if last.any():
-                        ends[number[last]] += step[last]
-                        values[number[last]] -= predicted[last]
-                        # The way goes on to where nobody looks.
-                        at = np.full(len(owner), -1)
-                        at[number[last]] = np.arange(np.count_nonzero(last))
-                        unseen = np.full_like(step[last], np.nan)
-                        steps.append((at, ends[number[last]], values[number[last]], unseen))
-                        ended |= last
-                    # Worse than nothing, where all others have ended: not waited for.
-                    hopeless = down.value > self.null_value[owner[number]]
-                    ended |= hopeless & np.all(ended | hopeless)
-            still = ~ended
-            live[number] = still
-            if not still.any() or (early and self._is_clear(values, owner, lowest, live)):
-                break
-            if not still.all():
-                number = number[still]
-                down.keep(still)
-                step, predicted = step[still], predicted[still]
-            down.evaluate, down.is_positive = evaluation(n_steps + 1 < turn), n_steps + 1 < turn
-            down.advance(step, predicted)
-        while np.any(joined != joined[joined]):
-            joined = joined[joined]
-        return ends, values, hessians, joined
-
-    @staticmethod
-    def _joining(down, step, predicted, near, owner):
-        """For each descent, the one that ends where it will: itself, or the lowest of its group.
-
-        Ends are foretold by the steps, distances measured by the Hessian of the lowest. With kinks
-        every other place is an end of its own, and near ends tell nothing of each other.
-        """
-        foretold = np.where(predicted <= near, down.value - predicted, np.inf)
-        end, goes_with = down.theta + step, np.arange(len(owner))
-        for k in set(owner.tolist()):
-            group = np.flatnonzero(owner == k)
-            lowest = group[foretold[group].argmin()]
-            if np.isfinite(foretold[lowest]):
-                off = end[group] - end[lowest]
-                distance = 0.5 * dot(off.dot(down.hessian[lowest]), off)
-                goes_with[group[distance <= near[group]]] = lowest
-        return goes_with
-
-    def _have_ended(self, down, predicted, allowed):
-        # A step that is held short promises little: about as much as that of a whole one.
-        small = predicted * (1 + down.damping) <= allowed + 0.1 * self.rounding
-        return small | (down.damping >= 1e8)
-
-    def _is_clear(self, values, owner, lowest, live) -> bool:
-        """On a small sample: whether the lowest end has come up often enough already."""
-        if self.tol == TOL or not np.all(self._are_sure(lowest)):
-            return False
-        gain = np.maximum(self.null_value - lowest, 0.0)
-        hit = ~live & (values <= (lowest + 10 * self.tol * gain)[owner])
-        return bool(np.bincount(owner[hit], minlength=len(lowest)).min() >= ENOUGH_HITS)
 
     def hessian(self, k: int, end: End):
         """The Hessian at an end of group k."""

@@ -181,7 +181,13 @@ def test_descents_that_become_one_end_where_each_would_alone(activation):
     X, y = teacher_data(activation, n=5000)
     together = searches_of(make_objective(X, y, activation))[0]
     rng = np.random.default_rng(0)
-    alone = Search(together.objective, together.null, together.rounding, rng, tol=together.tol)
+    alone = Search(
+        together.objective,
+        together.null,
+        together.yardstick.rounding,
+        rng,
+        tol=together.yardstick.tol,
+    )
     for fit in alone.starts.fits:
         alone.descend(fit[None], early=False)
     ends = together.ends[0]
@@ -206,11 +212,13 @@ def test_one_step_on_more_rows_ends_where_a_descent_does():
     few, more = searches_of(make_objective(X, y, "gelu"))
     (end,) = more.ends[0]
     assert len(end.path()) == 1
-    exact = Search(more.objective, more.null, more.rounding, np.random.default_rng(0), tol=1e-14)
+    exact = Search(
+        more.objective, more.null, more.yardstick.rounding, np.random.default_rng(0), tol=1e-14
+    )
     exact.descend(few.lowest(0).theta[None, None], is_near=True)
     gain = more.null_value[0] - exact.lowest(0).value
     for value in (end.value, more.sample.values(end.theta[None])[0]):
-        assert abs(value - exact.lowest(0).value) <= more.tol * gain
+        assert abs(value - exact.lowest(0).value) <= more.yardstick.tol * gain
     # From far off it takes more than a step.
     assert not exact.refine(more.null)
     assert len(exact.ends[0]) == 1

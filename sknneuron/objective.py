@@ -137,14 +137,12 @@ class Objective(PenalisedLoss):
     def flat_fraction(self, theta):
         """Share of (at most `N_WATCHED_ROWS`) rows on which each neuron's derivative vanishes."""
         z = self.pre_activation(theta)
-        if not self.pair.coupled:
-            share = np.count_nonzero(self.activation.is_flat(z), axis=0) / len(z)
-            return share.reshape(*theta.shape[:-2], self.n_neurons)
-        # The neurons of one theta by themselves: those of a softmax layer depend on each other.
-        z = z.T.reshape(-1, self.n_neurons, len(z)).transpose(2, 0, 1)
-        # Exponentials at half the price: a share of rows needs no digits.
-        flat = self.activation.is_flat(z.astype(np.float32))
-        share = np.add.reduce(flat, axis=0, dtype=np.intp) / len(flat)
+        if self.pair.coupled:
+            # The neurons of one theta by themselves: those of a layer depend on each other.
+            z = z.T.reshape(-1, self.n_neurons, len(z)).transpose(2, 0, 1)
+            # Exponentials at half the price: a share of rows needs no digits.
+            z = z.astype(np.float32)
+        share = np.add.reduce(self.activation.is_flat(z), axis=0, dtype=np.intp) / len(z)
         return share.reshape(*theta.shape[:-2], self.n_neurons)
 
     def dispersion(self, theta) -> float:

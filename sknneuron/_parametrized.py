@@ -11,6 +11,16 @@ class Parametrized:
     """Parameters read from the signature of ``__init__``, which stores them as they are."""
 
     @classmethod
+    def _unshare(cls, base, name: str, *parts: str) -> None:
+        """Take the method `name` from `base` again where this class changes a part of it.
+
+        What a parent shares between several parts is not right for a child's own.
+        """
+        own = vars(cls)
+        if name not in own and any(part in own for part in parts):
+            setattr(cls, name, getattr(base, name))
+
+    @classmethod
     def _parameter_names(cls) -> list[str]:
         if cls.__init__ is object.__init__:
             return []

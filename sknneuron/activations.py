@@ -63,15 +63,8 @@ class Activation(Parametrized):
 
     def __init_subclass__(cls, **kwargs):
         super().__init_subclass__(**kwargs)
-        # What a parent shares between level and slope is not right for a child's own.
-        own = set(vars(cls))
-        if ("__call__" in own or "derivative" in own) and "with_derivative" not in own:
-            cls.with_derivative = Activation.with_derivative  # type: ignore[method-assign]
-            own.add("with_derivative")
-        if ("with_derivative" in own or "second_derivative" in own) and (
-            "with_derivatives" not in own
-        ):
-            cls.with_derivatives = Activation.with_derivatives  # type: ignore[method-assign]
+        cls._unshare(Activation, "with_derivative", "__call__", "derivative")
+        cls._unshare(Activation, "with_derivatives", "with_derivative", "second_derivative")
 
     def __call__(self, z):
         """Return the activation levels f(z)."""

@@ -61,10 +61,7 @@ class Loss(Parametrized):
 
     def __init_subclass__(cls, **kwargs):
         super().__init_subclass__(**kwargs)
-        # What a parent shares between loss and derivative is not right for a child's own.
-        own = vars(cls)
-        if ("__call__" in own or "derivative" in own) and "with_derivative" not in own:
-            cls.with_derivative = Loss.with_derivative  # type: ignore[method-assign]
+        cls._unshare(Loss, "with_derivative", "__call__", "derivative")
 
     @property
     def target_range(self) -> tuple[float, float, bool, bool]:

@@ -52,8 +52,6 @@ class Pair:
     steepens: ClassVar[bool] = False
     # Whether z may be float32 where rows are: sums are right but for the rounding of single rows.
     in_single: ClassVar[bool] = False
-    # Whether levels may be float32, and are quicker so: rows are off by no more than its rounding.
-    levels_in_single: bool = False
     # Whether it is the model of a class's probability where classes are normal, of one covariance.
     discriminant: ClassVar[bool] = False
 
@@ -71,6 +69,11 @@ class Pair:
     def quadratic_pieces(self) -> bool:
         """Whether the second derivative jumps."""
         return self.loss.quadratic_pieces
+
+    @property
+    def levels_in_single(self) -> bool:
+        """Whether levels may be float32, and are quicker so: off by no more than its rounding."""
+        return False
 
     def derivatives(self, y, z, order: int, gauss_newton: bool = False):
         """Return (loss, slope, curvature) in z, element by element.
@@ -165,7 +168,7 @@ class ChainRule(Pair):
     """Any loss of any activation: ``loss'(y, f(z)) f'(z)`` and so on."""
 
     @property
-    def levels_in_single(self) -> bool:  # type: ignore[override]
+    def levels_in_single(self) -> bool:
         loss = self.loss
         # One with an end may be infinite where rounding takes a level there.
         is_everywhere = loss.smooth and not np.any(np.isfinite(loss.level_range))

@@ -232,27 +232,22 @@ class NewtonDescent:
 
     def _search(self, step: Step):
         """What `backtrack` finds along the step; held back, if it finds nothing."""
-        found = backtrack(
-            self.objective,
-            self.theta,
-            step.direction,
-            self.value,
-            step.decrement,
-            order=1 if self._factor_may_do(step) else 2,
-            gauss_newton=self.gauss_newton,
-        )
+        found = self._backtrack(step, 1 if self._factor_may_do(step) else 2)
         if found is not None or not self.solve.ridge:
             return found
         # Where there is next to no curvature rounding may lead anywhere: hold it back.
         step.direction = -self.solve(self.gradient, with_ridge=True)
         step.decrement = -0.5 * dot(self.gradient, step.direction)
+        return self._backtrack(step, 2)
+
+    def _backtrack(self, step: Step, order: int):
         return backtrack(
             self.objective,
             self.theta,
             step.direction,
             self.value,
             step.decrement,
-            order=2,
+            order=order,
             gauss_newton=self.gauss_newton,
         )
 

@@ -23,7 +23,7 @@ from .linear_algebra import SpdSolver, dot, positive_solver
 from .race import ENOUGH_HITS, RACE_SHARE, Race
 from .sample import Sample
 from .starts import Starts
-from .yardstick import SURE, TOL, Yardstick
+from .yardstick import TOL, Yardstick
 
 # Random starts of a round, a few on the smaller sample; and kicked ends of a round.
 N_RANDOM = 16
@@ -189,10 +189,8 @@ class Search:
 
     def is_sure(self) -> bool:
         """Whether the lowest ends explain so much that it can be no accident of the rows."""
-        of_groups = zip(self.null_value, map(self.lowest, range(len(self.ends))), strict=True)
-        return all(
-            null - end.value > SURE * self.yardstick.by_chance(end.value) for null, end in of_groups
-        )
+        lowest = np.array([self.lowest(k).value for k in range(len(self.ends))])
+        return bool(np.all(self.yardstick.are_sure(lowest)))
 
     def _affordable_starts(self) -> int:
         """How many starts may be taken down; a wide problem pays for each of their Hessians."""

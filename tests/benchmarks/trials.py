@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
+import threading
 import time
 import warnings
 
@@ -44,9 +46,16 @@ class Trials:
         self._pipe.recv()
 
 
+def _end_with_parent():
+    multiprocessing.parent_process().join()
+    os._exit(1)
+
+
 def _serve(case_name: str, pipe):
     from .cases import CASES
 
+    # A benchmark that is killed takes this process along, whatever peer is at work in it.
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     # That a peer stops short at a loose tolerance is what is looked for.
     warnings.simplefilter("ignore")
     (case,) = (case for case in CASES if case.name == case_name)

@@ -16,7 +16,7 @@ import sknneuron
 from sknneuron.activations import ACTIVATIONS
 from sknneuron.inspection.diagnosis import CHECKS
 from sknneuron.losses import LOSSES
-from sknneuron.pairs import make_pair
+from sknneuron.pairing import make_pair
 
 logger = logging.getLogger(__name__)
 DOCS = Path(__file__).parent

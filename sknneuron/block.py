@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from .pairs import Pair, one_hot
+from .closed_forms import one_hot
+from .pairs import Pair
 
 # Entries of X up to which a copy of it is no matter.
 MAX_ENTRIES = 1 << 17

@@ -18,7 +18,7 @@ from .activations import Activation, get_activation
 from .base import BaseNeuron
 from .layer_objective import LayerCoordinates, LayerObjective
 from .losses import get_loss
-from .pairs import make_pair
+from .pairing import make_pair
 from .solvers.choose_layer import make_layer_solver
 from .sources.device_array import to_host
 

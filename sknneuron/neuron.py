@@ -13,7 +13,7 @@ from ._parameters import CLASSIFIER_CONSTRAINTS, CONSTRAINTS
 from ._plain import plain_accuracy, plain_r2
 from ._targets import ClassEncoder, ValueEncoder, class_weighted, find_classes, numeric, strata
 from .base import BaseNeuron
-from .pairs import make_pair
+from .pairing import make_pair
 
 
 class NeuronRegressor(RegressorMixin, BaseNeuron):

@@ -733,7 +733,7 @@ def test_odd_input_gets_finite_weights_in_the_classifier(what):
 
 @pytest.mark.parametrize("solver", ["newton", "lbfgs", "proximal_newton", "adam"])
 def test_ctrl_c_keeps_the_last_good_iterate(solver, monkeypatch):
-    from sknneuron.pairs import SigmoidLogLoss
+    from sknneuron.closed_forms import SigmoidLogLoss
 
     calls = {"made": 0, "allowed": np.inf}
 

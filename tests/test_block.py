@@ -6,7 +6,7 @@ from numpy.testing import assert_allclose
 
 from sknneuron.block import MAX_ENTRIES, StandardBlock
 from sknneuron.objective import Objective
-from sknneuron.pairs import make_pair
+from sknneuron.pairing import make_pair
 from sknneuron.penalties import ElasticNet
 from sknneuron.sources import ArraySource
 

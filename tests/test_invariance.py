@@ -83,7 +83,7 @@ def test_one_block_is_many_blocks(name, make, monkeypatch):
 @pytest.mark.parametrize("make", [np.asarray, sparse.csr_array], ids=["dense", "sparse"])
 def test_sums_of_one_block_are_those_of_many_to_the_last_digits(make, monkeypatch):
     from sknneuron.kernels import LossSums
-    from sknneuron.pairs import make_pair
+    from sknneuron.pairing import make_pair
 
     kernel = LossSums(make_pair("sigmoid", "log_loss"), 2)
     y = TARGETS["two"][:, None].astype(float)

@@ -7,7 +7,7 @@ from scipy import sparse
 
 from sknneuron.activations import ACTIVATIONS
 from sknneuron.layer_objective import LayerCoordinates, LayerObjective
-from sknneuron.pairs import make_pair
+from sknneuron.pairing import make_pair
 from sknneuron.sources import ArraySource
 
 HIDDEN = [name for name, cls in ACTIVATIONS.items() if not cls.coupled]

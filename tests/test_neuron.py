@@ -17,7 +17,7 @@ from sklearn.preprocessing import MinMaxScaler, StandardScaler
 from sknneuron import NeuronClassifier, NeuronRegressor, NeuronWarning
 from sknneuron.activations import ACTIVATIONS, Tanh
 from sknneuron.losses import LOSSES, Huber, Quantile
-from sknneuron.pairs import make_pair
+from sknneuron.pairing import make_pair
 
 RNG = np.random.default_rng(0)
 X = RNG.standard_normal((120, 4))

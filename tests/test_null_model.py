@@ -5,7 +5,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 from sknneuron.null_model import NullModel
-from sknneuron.pairs import make_pair
+from sknneuron.pairing import make_pair
 from sknneuron.sources import ArraySource
 
 PAIRS = [

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from sknneuron.objective import Objective
-from sknneuron.pairs import make_pair
+from sknneuron.pairing import make_pair
 from sknneuron.penalties import ElasticNet
 from sknneuron.sources import ArraySource
 

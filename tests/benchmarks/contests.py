@@ -8,7 +8,7 @@ from sklearn.model_selection import GridSearchCV
 
 from sknneuron import NeuronClassifier, NeuronRegressor
 from sknneuron.objective import Objective
-from sknneuron.pairs import make_pair
+from sknneuron.pairing import make_pair
 from sknneuron.penalties import ElasticNet
 from sknneuron.solvers.stochastic import SGD, Adam
 from sknneuron.sources import ArraySource

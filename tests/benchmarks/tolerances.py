@@ -7,7 +7,7 @@ import time
 import numpy as np
 
 from sknneuron.objective import Objective
-from sknneuron.pairs import make_pair
+from sknneuron.pairing import make_pair
 from sknneuron.penalties import ElasticNet
 from sknneuron.sources import ArraySource
 

@@ -6,7 +6,7 @@ from numpy.testing import assert_allclose
 
 from sknneuron import NeuronClassifier
 from sknneuron.objective import Objective
-from sknneuron.pairs import make_pair
+from sknneuron.pairing import make_pair
 from sknneuron.penalties import ElasticNet
 from sknneuron.solvers.descent import newton_solver
 from sknneuron.solvers.discriminant import MOST_LENGTHENED, discriminant, is_blank

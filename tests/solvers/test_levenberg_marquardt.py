@@ -8,7 +8,7 @@ from scipy import sparse
 from sknneuron import NeuronRegressor
 from sknneuron.losses import Tweedie
 from sknneuron.objective import Objective
-from sknneuron.pairs import make_pair
+from sknneuron.pairing import make_pair
 from sknneuron.penalties import ElasticNet
 from sknneuron.solvers.base import Goal
 from sknneuron.solvers.kinks import SoftPair, step_over_kinks

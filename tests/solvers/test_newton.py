@@ -6,8 +6,9 @@ from numpy.testing import assert_allclose
 from scipy import sparse
 
 from sknneuron import NeuronClassifier, NeuronRegressor
+from sknneuron.closed_forms import ExpTweedie, SigmoidLogLoss, SoftmaxLogLoss
 from sknneuron.objective import Objective
-from sknneuron.pairs import ExpTweedie, SigmoidLogLoss, SoftmaxLogLoss, make_pair
+from sknneuron.pairing import make_pair
 from sknneuron.penalties import ElasticNet
 from sknneuron.solvers.descent import newton_solver
 from sknneuron.solvers.linear_algebra import dot

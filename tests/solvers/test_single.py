@@ -6,7 +6,7 @@ import pytest
 from sknneuron import NeuronClassifier, NeuronRegressor
 from sknneuron.kernels import LossSums, Single
 from sknneuron.objective import Objective
-from sknneuron.pairs import make_pair
+from sknneuron.pairing import make_pair
 from sknneuron.penalties import ElasticNet
 from sknneuron.solvers.descent import Descent
 from sknneuron.solvers.linear_algebra import SpdSolver

@@ -5,7 +5,7 @@ import pytest
 
 from sknneuron import NeuronClassifier
 from sknneuron.objective import Objective
-from sknneuron.pairs import make_pair
+from sknneuron.pairing import make_pair
 from sknneuron.penalties import ElasticNet
 from sknneuron.solvers.subsample import Sampler
 from sknneuron.sources import ArraySource

@@ -20,7 +20,7 @@ from sknneuron import NeuronClassifier, NeuronRegressor
 from sknneuron.activations import ACTIVATIONS
 from sknneuron.inspection import coef_table, contributions, diagnose, specialisation, to_html
 from sknneuron.losses import LOSSES
-from sknneuron.pairs import make_pair
+from sknneuron.pairing import make_pair
 from sknneuron.sources import ArraySource, device
 from sknneuron.sources.device_array import DeviceArray, to_host
 

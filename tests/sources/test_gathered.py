@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from sknneuron.kernels import LossSums
-from sknneuron.pairs import make_pair
+from sknneuron.pairing import make_pair
 from sknneuron.sources.array import ArraySource, Gathered
 
 N_ROWS, N_FEATURES = 40_000, 30

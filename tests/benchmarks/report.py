@@ -52,20 +52,20 @@ def _tables(results: dict):
     yield from (f"Measured on {machine}." for machine in machines)
     yield from _table(
         "Speed",
-        ["work", "ours (ms)", "reads of X", "left", "best peer", "(ms)", "ratio", "CPU ratio",
-         "must", "aim", "load", "did not get there, or far behind"],
+        ["work", "ratio", "must", "aim", "ours (ms)", "best peer", "its (ms)", "CPU ratio",
+         "reads of X", "left", "load", "did not get there, or far behind"],
         [
             [
                 row["work"],
-                _number(1e3 * row["ours"], "{:.4g}"),
-                _number(row["reads"], "{:.1f}"),
-                _number(row["left"], "{:.0e}"),
-                row["best"] or "",
-                _number(1e3 * row["peer"], "{:.4g}"),
                 _number(row["ratio"], "**{:.2f}**"),
-                _number(row["cpu_ratio"], "{:.2f}"),
                 f"{row['must']:.2f}",
                 f"{row['aim']:.2f}",
+                _number(1e3 * row["ours"], "{:.4g}"),
+                row["best"] or "",
+                _number(1e3 * row["peer"], "{:.4g}"),
+                _number(row["cpu_ratio"], "{:.2f}"),
+                _number(row["reads"], "{:.1f}"),
+                _number(row["left"], "{:.0e}"),
                 _number(row.get("load", np.nan), "{:.1f}"),
                 ", ".join(row["missed"]),
             ]

@@ -60,6 +60,8 @@ sphinx_gallery_conf = {
     "doc_module": ("sknneuron",),
     "backreferences_dir": "generated/backreferences",
     "reference_url": {"sknneuron": None},
+    # It says where the machine that built the pages keeps its runs.
+    "ignore_repr_types": r"mlflow\.entities",
     "remove_config_comments": True,
     "show_memory": False,
     "write_computation_times": False,
@@ -70,6 +72,7 @@ html_title = "sknneuron"
 html_theme_options = {"show_toc_level": 2, "navigation_with_keys": False}
 html_copy_source = False
 html_static_path = ["_static", "generated/pages"]
+html_css_files = ["layout.css"]
 html_show_sourcelink = False
 
 

@@ -149,11 +149,13 @@ class LevenbergMarquardt(Solver):
             total = float(predicted.sum())
             if not math.isnan(previous):
                 ratio = contraction(total, previous, objective.rounding)
-            is_last = total <= 1e-3 * objective.rounding
-            if is_last and not is_near:
+            allowed = goal.target(value, down.theta)
+            if total <= allowed and not is_near:
+                # What is left a model without all of the curvature cannot say.
                 is_near = True
                 down.evaluate_with(full)
                 continue
+            is_last = total <= 1e-3 * objective.rounding
             # Kinks were rounded off in the search: how far they are shows only after a step.
             sound = is_near and down.damping.max() <= RIDGE and (steps or is_last or not kinked)
             gap = np.nan
@@ -162,7 +164,6 @@ class LevenbergMarquardt(Solver):
                 gap = trusted_gap(objective.pair, shift, total, ratio)
             if is_last:
                 gap = 2 * total if sound else down.undamped_decrement()
-            allowed = goal.target(value, down.theta)
             if sound and gap <= allowed and objective.pair.convex:
                 # Damping however small hides what nearly collinear columns have to gain.
                 yield from Newton().iterate(objective, down.theta, goal, None)

@@ -139,3 +139,22 @@ class Solver:
     ) -> Iterator[Iterate]:
         """Yield the start and then better and better iterates."""
         raise NotImplementedError
+
+    def searches(self, objective: Objective, start: np.ndarray) -> bool:
+        """Whether it looks for the best valley from this start."""
+        return False
+
+    def resume(
+        self,
+        objective: Objective,
+        start: np.ndarray,
+        goal: Goal,
+        rng: np.random.Generator | None,
+        *,
+        search: bool = False,
+    ) -> Iterator[Iterate]:
+        """Do so from where an objective much like this one had its minimum.
+
+        With `search`, a solver that looks for the best valley does it anew, and `start` competes.
+        """
+        return self.iterate(objective, start, goal, rng)

@@ -48,11 +48,29 @@ class LevenbergMarquardt(Solver):
     is_random = True
 
     def iterate(self, objective, start, goal, rng):
-        if objective.pair.convex or not self._needs_search(objective, start):
-            start = objective.balanced(start)
-            yield from self._go_down(objective, start, goal, is_near=objective.pair.convex)
+        if self.searches(objective, start):
+            yield from self._search(objective, start, goal, rng)
             return
-        searches, ends = find_start(objective, rng)
+        start = objective.balanced(start)
+        yield from self._go_down(objective, start, goal, is_near=objective.pair.convex)
+
+    def resume(self, objective, start, goal, rng, *, search=False):
+        if search:
+            yield from self._search(objective, start, goal, rng, earlier=start)
+            return
+        # A neuron that is dead here may be so for good.
+        yield from self._go_down(objective, start, goal, is_near=objective.pair.convex)
+
+    def searches(self, objective, start):
+        """Whether it is the start of a neuron that has learnt nothing, or one that is dead."""
+        if objective.pair.convex:
+            return False
+        has_learnt = bool(np.any(start[:, : objective.n_features]))
+        return not has_learnt or bool(np.any(objective.flat_fraction(start) == 1))
+
+    def _search(self, objective, start, goal, rng, earlier=None):
+        """From the best of many starts."""
+        searches, ends = find_start(objective, rng, earlier)
         theta, value = np.array([end.theta for end in ends]), sum(end.value for end in ends)
         for found in searches:
             yield from found.iterates(start if found is searches[0] else None)
@@ -68,12 +86,6 @@ class LevenbergMarquardt(Solver):
             theta = yield from self._follow(objective, theta, goal, factor, single)
         if theta is not None:
             yield from self._go_down(objective, theta, goal, is_near=True)
-
-    @staticmethod
-    def _needs_search(objective: Objective, start) -> bool:
-        """Whether it is the start of a neuron that has learnt nothing, or one that is dead."""
-        has_learnt = bool(np.any(start[:, : objective.n_features]))
-        return not has_learnt or bool(np.any(objective.flat_fraction(start) == 1))
 
     @staticmethod
     def _factor(found: Search, ends: list[End]) -> SpdSolver | None:

@@ -26,7 +26,9 @@ WIDTHS_FIRST, WIDTHS_AFTER = (0.1, 0.01), (0.01,)
 CLOSE_CALL = 0.05
 
 
-def find_start(objective: Objective, rng: np.random.Generator) -> tuple[list[Search], list[End]]:
+def find_start(
+    objective: Objective, rng: np.random.Generator, earlier=None
+) -> tuple[list[Search], list[End]]:
     """Search for the best start.
 
     Parameters
@@ -34,6 +36,9 @@ def find_start(objective: Objective, rng: np.random.Generator) -> tuple[list[Sea
     objective : Objective
         On all rows, of a pair that is not convex.
     rng : Generator
+    earlier : ndarray, default=None
+        Where an objective much like this one had its minimum: a start, too. On all rows it is to be
+        beaten.
 
     Returns
     -------
@@ -42,7 +47,13 @@ def find_start(objective: Objective, rng: np.random.Generator) -> tuple[list[Sea
     ends : list of End
         The best one of each group.
     """
-    search = partial(Search, null=objective.null(), rounding=objective.rounding, rng=rng)
+    search = partial(
+        Search,
+        null=objective.null(),
+        rounding=objective.rounding,
+        rng=rng,
+        earlier=earlier,
+    )
     n_sharp = 0 if objective.minima_lie_on_kinks else objective.source.n_rows
     size = objective.neuron_size
     n_most = max(MAX_ENTRIES // size, LEAST_SAMPLE)
@@ -64,8 +75,11 @@ def find_start(objective: Objective, rng: np.random.Generator) -> tuple[list[Sea
         ends = _lowest(objective, last)
         n = 4 * last.objective.source.n_rows
         if n // 4 >= n_most or _holds(objective, last, ends):
-            return searches, ends
+            break
         searches.append(_go_on(last, search, _draw(objective, min(n, n_most), rng)))
+    if earlier is not None:
+        ends = _lower(objective, earlier, ends)
+    return searches, ends
 
 
 def _draw(objective: Objective, n: int, rng: np.random.Generator) -> Objective:
@@ -86,6 +100,9 @@ def _go_on(before: Search, search: Callable[..., Search], sample: Objective) -> 
         # What a few rows show may be worse than nothing on more.
         for theta, ends in zip(found.null, rivals, strict=True):
             ends.append(End(theta, np.inf))
+    if before.earlier is not None:
+        for theta, ends in zip(before.earlier, rivals, strict=True):
+            ends.append(End(theta, np.inf))
     thetas = _aligned(rivals)
     if len(thetas) > 1 or found.rounds_off or not found.refine(thetas[0]):
         found.descend(thetas, is_near=True)
@@ -100,6 +117,15 @@ def _lowest(objective: Objective, found: Search) -> list[End]:
         return [ends[0] for ends in rivals]
     best = np.array([objective.value(theta) for theta in thetas]).argmin(axis=0)
     return [ends[min(i, len(ends) - 1)] for ends, i in zip(rivals, best, strict=True)]
+
+
+def _lower(objective: Objective, earlier, ends: list[End]) -> list[End]:
+    """The ends that on all rows are lower than `earlier`, which stands in for the others."""
+    is_lower = objective.value(np.array([end.theta for end in ends])) < objective.value(earlier)
+    return [
+        end if lower else End(theta, end.value)
+        for theta, end, lower in zip(earlier, ends, is_lower, strict=True)
+    ]
 
 
 def _holds(objective: Objective, found: Search, ends: list[End]) -> bool:

@@ -98,6 +98,8 @@ class Search:
         Of a pair whose kinks hold no minimum, the number of all rows: fits go down on the pair as
         it is at first, and kinks are rounded off only where so many rows would still leave many
         small valleys. 0 rounds them off from the start.
+    earlier : ndarray, default=None
+        One more start, (n_groups, size).
 
     Attributes
     ----------
@@ -116,6 +118,7 @@ class Search:
         tol: float = TOL,
         widths: tuple[float, ...] = SOFT_WIDTHS,
         n_sharp: int = 0,
+        earlier=None,
     ):
         self.objective = objective
         self.sample = Sample(objective)
@@ -124,6 +127,7 @@ class Search:
         self.n_sharp = n_sharp
         self.rounds_off = not n_sharp and bool(objective.pair.activation.kinks)
         self.null = null
+        self.earlier = earlier
         # The bias comes last, if there is one.
         self.null_value = self.sample.constant_values(null[:, objective.n_features :].sum(axis=1))
         self.yardstick = Yardstick(self.sample, self.null_value, rounding, tol)
@@ -140,6 +144,8 @@ class Search:
         is_screen = self.yardstick.is_screen
         affordable = self._affordable_starts()
         fits = self.starts.fits[:affordable]
+        if self.earlier is not None:
+            fits = np.concatenate([self.earlier[None], fits[: affordable - 1]])
         if trusts_fits:
             self.descend(fits, early=False)
             if self._is_plain() and not self._is_rough():

@@ -21,6 +21,8 @@ from .base import Iterate, Solver
 
 SHRINK = 0.2
 MAX_STAGES = 60
+# Widths at which the best valley is looked for: that of the widest loss need not be the true one's.
+N_SEARCHES = 3
 
 
 class Smoothed(Solver):
@@ -43,17 +45,21 @@ class Smoothed(Solver):
         yield measured(objective, theta)
         width = first_width(objective, theta)
         path: list[tuple[float, np.ndarray]] = []
-        best = np.inf
-        for _ in range(MAX_STAGES):
-            theta, inner_gap = yield from self._stage(
-                objective, self._extrapolated(path, width, theta), width, goal, rng
-            )
+        searches = self.solver.searches(objective, start)
+        for stage in range(MAX_STAGES):
+            smooth = objective.with_pair(objective.pair.smoothed(width))
+            if stage == 0:
+                iterates = self.solver.iterate(smooth, theta, goal, rng)
+            else:
+                theta = self._ahead(smooth, path, width)
+                search = searches and stage < N_SEARCHES
+                iterates = self.solver.resume(smooth, theta, goal, rng, search=search)
+            theta, inner_gap = yield from self._stage(objective, iterates, goal)
             path = [*path[-1:], (width, theta)]
             gap = max(inner_gap, 0.0) + envelope_gap(objective, theta, width)
             final = measured(objective, theta, gap=gap)
             yield final
             value = objective.total(theta)
-            best = min(best, value)
             if gap <= goal.target(value, theta):
                 return
             finish = self._finish(objective, path, value, gap)
@@ -66,14 +72,13 @@ class Smoothed(Solver):
         final.message = "the smoothing of the loss could not be made narrower"
         yield final
 
-    def _stage(self, objective, theta, width, goal, rng):
+    @staticmethod
+    def _stage(objective, iterates, goal):
         """Solve at one width; yields iterates measured on the true loss."""
-        smooth = objective.with_pair(objective.pair.smoothed(width))
-        gap = np.nan
         first = True
-        for iterate in self.solver.iterate(smooth, theta, goal, rng):
+        for iterate in iterates:
             theta, gap = iterate.theta, iterate.gap
-            value = iterate.value + float(smooth.l1_value(theta).sum())
+            value = iterate.value + float(objective.l1_value(theta).sum())
             if gap <= 0.1 * goal.target(value, theta) or iterate.last:
                 break
             if not first:
@@ -81,11 +86,20 @@ class Smoothed(Solver):
             first = False
         return theta, float(np.nan_to_num(gap, nan=np.inf))
 
-    @staticmethod
-    def _extrapolated(path, width, theta):
-        """Follow the path of minimisers, linear in the width, on to the next width."""
+    def _ahead(self, smooth: Objective, path, width):
+        """Where to begin at the next width: the path's point there, or its last one."""
+        here = path[-1][1]
         if len(path) < 2:
-            return theta
+            return here
+        there = self._extrapolated(path, width)
+        # Of a loss that is not convex the path may lead, or have led, out of a valley.
+        if smooth.pair.convex or smooth.total(there) < smooth.total(here):
+            return there
+        return here
+
+    @staticmethod
+    def _extrapolated(path, width):
+        """Follow the path of minimisers, linear in the width, on to the next width."""
         (wide, at_wide), (narrow, at_narrow) = path
         return at_narrow + (width - narrow) / (narrow - wide) * (at_narrow - at_wide)
 
@@ -93,7 +107,7 @@ class Smoothed(Solver):
         """The path's end at width zero, if it is lower than where we are."""
         if len(path) < 2:
             return None
-        theta = self._extrapolated(path, 0.0, path[-1][1])
+        theta = self._extrapolated(path, 0.0)
         at_zero = objective.total(theta)
         if not at_zero < value:
             return None

@@ -2,8 +2,10 @@
 
 import numpy as np
 import pytest
+from scipy.optimize import minimize
 
 from sknneuron import NeuronRegressor
+from sknneuron.pairing import make_pair
 
 ALPHA = 1e-3
 
@@ -24,6 +26,39 @@ def noisy_rows(seed, n_outputs=1, scale=1.0):
     return X, scale * y
 
 
+def lowest_of_random_starts(pair, X, y, n_starts=20):
+    """The lowest objective that scipy's L-BFGS-B ends at."""
+    rng = np.random.default_rng(1)
+    A = np.c_[X, np.ones(len(X))]
+
+    def objective(theta):
+        terms, slope, _ = pair.derivatives(y, (A @ theta)[:, None], 1)
+        shrunk = np.r_[theta[:-1], 0.0]
+        value = np.mean(terms) + 0.5 * ALPHA * shrunk @ shrunk
+        return value, slope[:, 0] @ A / len(A) + ALPHA * shrunk
+
+    starts = rng.standard_normal((n_starts, A.shape[1])) * rng.choice([0.3, 3, 30], (n_starts, 1))
+    return min(minimize(objective, start, jac=True, method="L-BFGS-B").fun for start in starts)
+
+
+@pytest.mark.parametrize(
+    ("activation", "loss", "scale"),
+    [("relu", "absolute_error", 1.0), ("tanh", "absolute_error", 1.0), ("gelu", "huber", 30.0)],
+)
+def test_the_valley_is_that_of_the_true_loss(activation, loss, scale):
+    """Squares of residuals, which a wide smoothing takes, would rather be in another one."""
+    lost = []
+    for seed in range(8):
+        X, y = noisy_rows(seed, scale=scale)
+        neuron = NeuronRegressor(activation, loss, alpha=ALPHA, tol=1e-6, random_state=0)
+        neuron.fit(X, y[:, 0])
+        best = lowest_of_random_starts(make_pair(activation, loss), X, y)
+        null = neuron.history_["objective"][0]
+        lost.append((neuron.objective_ - best) / (null - best))
+        assert neuron.converged_
+    assert np.mean(np.maximum(lost, 0)) < 1e-3
+
+
 @pytest.mark.parametrize("activation", ["silu", "gelu"])
 @pytest.mark.parametrize("seed", [1, 7])
 def test_steps_without_all_of_the_curvature_come_to_an_end(activation, seed):
@@ -31,3 +66,17 @@ def test_steps_without_all_of_the_curvature_come_to_an_end(activation, seed):
     X, y = noisy_rows(seed, n_outputs=3, scale=20.0)
     neuron = NeuronRegressor(activation, "huber", alpha=ALPHA, tol=1e-6, random_state=0)
     assert neuron.fit(X, y).converged_
+
+
+@pytest.mark.parametrize("activation", ["sigmoid", "tanh", "softsign"])
+def test_a_neuron_that_is_best_dead_leaves_the_others_alone(activation):
+    rng = np.random.default_rng(0)
+    X = np.exp(rng.standard_normal((60, 2)))
+    z = X @ rng.standard_normal(2)
+    low = np.where(rng.random(60) < 0.1, 0.3, -1.0) - 0.2 * rng.random(60)
+    y = np.c_[0.5 + 0.5 * np.tanh(z) + 0.3 * rng.standard_normal(60), low]
+    neuron = NeuronRegressor(activation, "absolute_error", alpha=1e-5, tol=1e-6, random_state=0)
+    assert neuron.fit(X, y).converged_
+    reached, null = neuron.objective_, neuron.history_["objective"][0]
+    apart = sum(neuron.fit(X, column).objective_ for column in y.T)
+    assert reached - apart <= 1e-5 * (null - apart)

@@ -169,3 +169,30 @@ def test_a_huber_loss_narrow_beside_the_targets(delta, solver, alpha, l1_ratio):
             step = scale * np.abs(start).max() * rng.normal(size=5)
             assert objective(start + step) >= objective(start) - 1e-7 * gain
     assert gain > 0
+
+
+@pytest.mark.parametrize("l1_ratio", [0.0, 1.0])
+@pytest.mark.parametrize("solver", ["auto", "newton", "proximal_newton"])
+@pytest.mark.parametrize("fit_intercept", [True, False])
+@pytest.mark.parametrize("seed", range(4))
+def test_columns_that_only_outliers_have(seed, fit_intercept, solver, l1_ratio):
+    """Where training begins all their rows are on straight pieces: a slope, and no curvature."""
+    if solver == "newton" and l1_ratio:
+        pytest.skip("newton takes no L1 penalty")
+    rng = np.random.default_rng(seed)
+    n = 40 * 5**seed
+    X = np.column_stack([rng.standard_normal((n, 2)), np.zeros((n, 6))])
+    y = X @ np.arange(8.0) + rng.standard_normal(n)
+    apart = rng.choice(n, 6, replace=False)
+    X[apart, range(2, 8)] = 10 ** rng.uniform(-1, 1, 6)
+    y[apart] += rng.choice([-1, 1], 6) * 10 ** rng.uniform(1, 4, 6)
+    options = {"loss": "huber", "solver": solver, "fit_intercept": fit_intercept}
+    alpha = 1e-9 if l1_ratio else 0.0
+    neuron = NeuronRegressor(alpha=alpha, l1_ratio=l1_ratio, **options).fit(X, y)
+    # Each such column fits its only row, and the others are as they are without it.
+    rest = np.setdiff1d(np.arange(n), apart)
+    expected = NeuronRegressor(alpha=0, **options).fit(X[rest, :2], y[rest])
+    assert neuron.converged_
+    assert neuron.n_iter_ <= 200
+    np.testing.assert_allclose(neuron.coef_[:2], expected.coef_, atol=1e-3)
+    np.testing.assert_allclose(neuron.predict(X[apart]), y[apart], atol=1e-3 * np.abs(y).max())

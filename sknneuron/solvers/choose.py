@@ -11,7 +11,7 @@ from .least_squares import LeastSquares
 from .levenberg_marquardt import LevenbergMarquardt
 from .newton import Newton
 from .proximal_newton import ProximalNewton
-from .smoothing import Smoothed
+from .smoothing import Smoothed, SmoothedAtNeed
 from .staged import stages_pay
 from .stochastic import SGD, Adam
 from .trust_region import DampedProximalNewton, TrustRegionNewton
@@ -56,9 +56,12 @@ def make_solver(name: str, objective: Objective, **options) -> Solver:
         raise ValueError(f"solver='{name}' {refusal}")
     if cls.is_stochastic:
         return cls(**{key: options[key] for key in cls.options if key in options})
-    if objective.pair.smooth and not is_nearly_kinked(objective):
-        return cls()
-    return Smoothed(FOR_SMOOTHED.get(cls, cls)())
+    smoothed = Smoothed(FOR_SMOOTHED.get(cls, cls)())
+    if not objective.pair.smooth or is_nearly_kinked(objective):
+        return smoothed
+    if cls in FOR_SMOOTHED and objective.pair.smoothed(1.0) is not objective.pair:
+        return SmoothedAtNeed(cls(), smoothed)
+    return cls()
 
 
 def best_solver(objective: Objective) -> str:

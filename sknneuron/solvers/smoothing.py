@@ -23,6 +23,8 @@ SHRINK = 0.2
 MAX_STAGES = 60
 # Widths at which the best valley is looked for: that of the widest loss need not be the true one's.
 N_SEARCHES = 3
+# Steps of a line search after which it is taken to be lost between pieces without curvature.
+MOST_STEPS = 25
 
 
 class Smoothed(Solver):
@@ -112,6 +114,42 @@ class Smoothed(Solver):
         if not at_zero < value:
             return None
         return measured(objective, theta, gap=max(gap - (value - at_zero), 0.0))
+
+
+class SmoothedAtNeed(Solver):
+    """Solve a problem whose loss has straight pieces as it is; smoothed where that leads nowhere.
+
+    A column whose rows all lie on straight pieces has a slope and no curvature, so that Newton's
+    step along it has no length to go by. At most points no column is like that, and there nothing
+    is faster than Newton's steps on the loss itself.
+
+    Parameters
+    ----------
+    solver : Solver
+        Solves the problem as it is.
+    smoothed : Smoothed
+        Goes on from where that is stuck.
+    """
+
+    def __init__(self, solver: Solver, smoothed: Smoothed):
+        self.solver = solver
+        self.smoothed = smoothed
+        self.name = solver.name
+        self.needs_smooth_penalty = solver.needs_smooth_penalty
+
+    def iterate(self, objective, start, goal, rng):
+        theta, n_steps = start, 0
+        for iterate in self.solver.iterate(objective, start, goal, rng):
+            if iterate.objective is objective:
+                is_stuck = iterate.last and bool(iterate.message)
+                if is_stuck or n_steps == MOST_STEPS:
+                    break
+                n_steps += 1
+            theta = iterate.theta
+            yield iterate
+            if iterate.last and iterate.objective is objective:
+                return
+        yield from self.smoothed.iterate(objective, theta, goal, rng)
 
 
 def measured(objective: Objective, theta, *, gap=np.nan, step_size=np.nan) -> Iterate:

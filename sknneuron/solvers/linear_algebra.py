@@ -82,10 +82,13 @@ class SpdSolver:
     def _scaled_factor(self, H):
         """Factor of H scaled to a unit diagonal, with a ridge if need be; and the scale."""
         diagonal = H.diagonal()
-        # A parameter without curvature keeps a unit pivot, and with its zero gradient stays put.
-        least = max(1e-30 * float(diagonal.max(initial=0.0)), TINY)
-        inverse = 1 / np.sqrt(np.maximum(diagonal, least))
+        # What has no curvature, or one that rounding made negative, keeps a unit pivot.
+        largest = max(float(diagonal.max(initial=0.0)), TINY)
+        inverse = 1 / np.sqrt(np.where(diagonal > 1e-30 * largest, diagonal, largest))
         matrix = H * inverse * inverse[:, None]
+        # Of a matrix that is never negative no entry is over one: past it there is but rounding.
+        np.clip(matrix, -1.0, 1.0, out=matrix)
+        np.einsum("ii->i", matrix)[:] = 1.0
         factor, ridge = _factor_with_ridge(matrix)
         self.ridge = max(self.ridge, ridge)
         return factor, inverse, matrix if ridge else None, ridge
@@ -156,8 +159,6 @@ def _plain_factor(H):
 
 def _factor_with_ridge(H):
     ridge = 0.0
-    diagonal = np.einsum("ii->i", H)
-    np.maximum(diagonal, 1e-15, out=diagonal)
     while True:
         A = H
         if ridge:

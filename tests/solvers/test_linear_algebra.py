@@ -40,6 +40,19 @@ def test_what_rounding_hides_is_told():
     assert solve.unseen((H @ np.ones(6))[None]) < 1e-10
 
 
+def test_curvature_that_rounding_made_negative_is_none():
+    """What centring the sums of sparse rows may leave of columns that hardly vary."""
+    H, _ = nearly_singular(1.0)
+    H[3:5] = H[:, 3:5] = 0
+    H[3, 4] = H[4, 3] = H[2, 3] = H[3, 2] = 1e-9
+    H[3, 3], H[4, 4] = -1e-9, 1e-29
+    curved = [0, 1, 2, 5]
+    g = np.zeros((1, 6))
+    g[0, curved] = 1.0
+    x = SpdSolver(H[None])(g)[0]
+    assert_allclose(x[curved], np.linalg.solve(H[np.ix_(curved, curved)], g[0, curved]), rtol=1e-6)
+
+
 def test_a_column_without_curvature_stays_put():
     H, rng = nearly_singular(1.0)
     H[3] = H[:, 3] = 0

@@ -220,7 +220,7 @@ class LayerObjective(Objective):
         """What `batch_kernel` is called with: `to_weights`, the biases those of centred rows if it
         centres them."""
         coef, intercept, *output = self.to_weights(theta)
-        if self._far_from_zero:
+        if self.center_rows:
             intercept = np.ascontiguousarray(self.split(theta)[0][:, -1])
         return coef, intercept, *output
 
@@ -235,13 +235,9 @@ class LayerObjective(Objective):
         return LayerGradient(self.activation, self.pair, self._row_center)
 
     @cached_property
-    def _far_from_zero(self) -> bool:
-        return self.coordinates.center_rows and not self.source.is_sparse
-
-    @cached_property
     def _row_center(self):
         """What is subtracted from rows before all else: nothing, where digits allow."""
-        return self.coordinates.center if self._far_from_zero else None
+        return self.coordinates.center if self.center_rows else None
 
     def gradient_of(self, hidden, output):
         """The gradient in theta of a kernel's sums."""

@@ -96,6 +96,14 @@ class PenalisedLoss:
         """Shapes of what `settled_weights` returns."""
         return (self.n_neurons, self.n_features), (self.n_neurons,)
 
+    @cached_property
+    def center_rows(self) -> bool:
+        """Whether rows are centred before all else.
+
+        Coordinates may be those of other rows: sparse ones may validate what dense ones train.
+        """
+        return self.coordinates.center_rows and not self.source.is_sparse
+
     # -- parameters --------------------------------------------------------------------------------
 
     def to_weights(self, theta):
@@ -146,15 +154,14 @@ class PenalisedLoss:
     def kernel_parameters(self, theta):
         """What a kernel is called with: weights and bias, that of centred rows if it centres."""
         coef, intercept = self.to_weights(theta)
-        if self.coordinates.center_rows and self.fit_intercept:
+        if self.center_rows and self.fit_intercept:
             intercept = theta.reshape(self.n_neurons, self.neuron_size)[:, -1]
         return coef, np.ascontiguousarray(intercept)
 
     def _kernel(self, order, gauss_newton=False, single=Single.NONE):
         centers = self.fit_intercept and not self.source.is_sparse
         center = self.coordinates.center if centers else None
-        center_rows = self.coordinates.center_rows
-        return LossSums(self.pair, order, gauss_newton, center, center_rows, single)
+        return LossSums(self.pair, order, gauss_newton, center, self.center_rows, single)
 
     def _to_mean(self, raw):
         return raw / self.source.total_weight
@@ -162,7 +169,7 @@ class PenalisedLoss:
     def _to_gradient(self, raw):
         """A kernel's sums (n_neurons, n_features + 1) as a gradient in theta, a mean over rows."""
         g = raw[:, : self.neuron_size] / self.source.total_weight
-        if self.fit_intercept and not self.coordinates.center_rows:
+        if self.fit_intercept and not self.center_rows:
             g[:, :-1] -= g[:, -1:] * self.coordinates.center
         g[:, : self.n_features] /= self.coordinates.scale
         if self.coordinates.constant is not None:
@@ -203,7 +210,7 @@ class PenalisedLoss:
         """What of a sum over the rows is quicker in float32."""
         if self.source.is_sparse or not self.source.is_numpy or self._block is not None:
             return Single.NONE
-        if self.source.dtype != np.float32 or self.coordinates.center_rows:
+        if self.source.dtype != np.float32 or self.center_rows:
             return Single.HESSIAN
         # On a kink, and between valleys, a row's side matters to the last bit.
         return Single.ROWS | Single.HESSIAN if self.pair.convex else Single.HESSIAN
@@ -235,8 +242,7 @@ class PenalisedLoss:
         """Second derivative of the gradient along a step: of a pair that has `bend`."""
         if self._block is not None:
             return self._block.bend(theta, step)
-        coordinates = self.coordinates
-        kernel = BendSums(self.pair, coordinates.center if coordinates.center_rows else None)
+        kernel = BendSums(self.pair, self.coordinates.center if self.center_rows else None)
         (raw,) = self.source.map_sum(
             kernel, *self.kernel_parameters(theta), *self.kernel_parameters(step)
         )

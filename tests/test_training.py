@@ -135,6 +135,18 @@ def test_own_validation_rows_are_recorded(solver):
     np.testing.assert_array_equal(neuron.coef_, regressor(solver).fit(X, Y).coef_)
 
 
+@pytest.mark.parametrize("solver", ["auto", "lbfgs", "adam"])
+def test_sparse_validation_rows_beside_dense_ones_far_from_zero(solver):
+    """Dense rows are centred there before all else, and sparse ones cannot be."""
+    far = np.array([1e7] + [0] * (X.shape[1] - 1))
+    fits = (
+        NeuronRegressor(solver=solver, random_state=0).fit(X + far, Y, X_val=rows, y_val=Y_VAL)
+        for rows in (X_VAL + far, sparse.csr_array(X_VAL + far))
+    )
+    dense, rows = (fit.history_["validation_loss"] for fit in fits)
+    np.testing.assert_allclose(rows, dense, rtol=1e-6)
+
+
 def test_validation_weights():
     weight = RNG.integers(0, 3, 80).astype(float)
     neuron = NeuronRegressor().fit(X, Y, X_val=X_VAL, y_val=Y_VAL, sample_weight_val=weight)

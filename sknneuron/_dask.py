@@ -235,7 +235,9 @@ def summary(pack: Pack, of_classes: bool) -> Summary:
     if y.ndim == 2 and y.shape[1] == 1:
         y = y[:, 0]
     if y.ndim == 2:
-        return Summary(len(y), y[:N_SHOWN], y.astype(np.float64).sum(axis=0))
+        weight = np.ones(len(y)) if pack.weight is None else pack.weight
+        with_label = weight @ y.astype(np.float64)
+        return Summary(len(y), y[:N_SHOWN], np.array([weight.sum() - with_label, with_label]))
     if y.dtype.kind == "f" and (parts := y != np.floor(y)).any():
         # No labels: a few are enough for scikit-learn to say so.
         return Summary(len(y), y[parts][:N_SHOWN])
@@ -260,16 +262,16 @@ def explicit_class_weight(class_weight, targets, summaries: list[Summary]):
     """`class_weight` with a number for every class, as partitions that lack some need it."""
     if class_weight is None or not isinstance(targets, ClassEncoder):
         return None
-    found = [(s.n_rows, s.shown, s.sizes) for s in summaries if s.sizes is not None]
+    found = [(s.shown, s.sizes) for s in summaries if s.sizes is not None]
     if targets.is_multilabel:
         if not isinstance(class_weight, str):
             return class_weight
-        n_rows, ones = sum(f[0] for f in found), np.sum([f[2] for f in found], axis=0)
-        return [dict(enumerate(balanced(np.array([n_rows - n, n])))) for n in ones]
+        without_and_with = np.sum([sizes for _, sizes in found], axis=0).T
+        return [dict(enumerate(balanced(sizes))) for sizes in without_and_with]
     classes = targets.classes
     if isinstance(class_weight, str):
         sizes = np.zeros(len(classes))
-        for _, labels, of_pack in found:
+        for labels, of_pack in found:
             sizes[np.searchsorted(classes, labels)] += of_pack
         weights = balanced(sizes)
     else:

@@ -282,10 +282,13 @@ def class_weighted(y, class_weight, sample_weight):
         return sample_weight
     if hasattr(y, "toarray"):
         y = y.toarray()
-    if class_weight == "balanced" and sample_weight is not None and np.ndim(y) == 1:
+    if class_weight == "balanced" and sample_weight is not None:
         # A row that counts for k counts for k in the size of its class, too.
-        codes = np.unique(y, return_inverse=True)[1]
-        return balanced(np.bincount(codes, weights=sample_weight))[codes] * sample_weight
+        weight = sample_weight
+        for column in np.reshape(y, (len(y), -1)).T:
+            codes = np.unique(column, return_inverse=True)[1]
+            weight = weight * balanced(np.bincount(codes, weights=sample_weight))[codes]
+        return weight
     weight = compute_sample_weight(class_weight, y)
     bad = ~((weight >= 0) & (weight < np.inf))
     if bad.any():

@@ -346,6 +346,19 @@ def test_class_weight_balances():
     np.testing.assert_allclose(a, b, rtol=1e-12)
 
 
+@pytest.mark.filterwarnings("ignore:A column-vector y was passed")
+@pytest.mark.parametrize("kind", ["vector", "column", "labels"])
+def test_balanced_classes_count_copies_as_weights_do(kind):
+    label = (Z > 2).astype(int)
+    both = np.c_[label, Z > -1].astype(int)
+    y = {"vector": label, "column": label[:, None], "labels": both}[kind]
+    copies = np.random.default_rng(0).integers(0, 4, len(y))
+    neuron = NeuronClassifier(class_weight="balanced")
+    weighted = neuron.fit(X, y, sample_weight=copies).coef_
+    repeated = neuron.fit(np.repeat(X, copies, axis=0), np.repeat(y, copies, axis=0)).coef_
+    np.testing.assert_allclose(weighted, repeated, rtol=1e-6)
+
+
 def test_cross_validation_scores_beside_logistic_regression():
     rows, y = load_iris(return_X_y=True)
     ours = cross_val_score(NeuronClassifier(alpha=1 / 120), rows, y, cv=5)

@@ -36,6 +36,7 @@ def warn_of_bad_fit(estimator, objective: Objective, outcome: Outcome) -> None:
     """Warn of a training that did not end well and of a neuron that answers to nothing."""
     for message, category in (
         _not_converged(estimator, outcome),
+        _one_target(objective),
         _separable(estimator, objective, outcome),
         _held_down_or_constant(estimator, objective, outcome),
         _dead(estimator, objective, outcome),
@@ -48,6 +49,7 @@ def warn_of_bad_layer(estimator, objective, outcome: Outcome) -> None:
     """Warn of a layer whose training did not end well, and of its dead neurons."""
     for message, category in (
         _not_converged(estimator, outcome),
+        _one_target(objective),
         _dead_in_layer(estimator, objective, outcome),
     ):
         if message:
@@ -93,21 +95,61 @@ def _not_converged(estimator, outcome: Outcome):
     )
 
 
+def _one_target(objective: Objective):
+    """Rows of a single target that count, beside others of no weight: nothing to tell apart."""
+    if not _only_one_target_counts(objective.source):
+        return "", None
+    return (
+        "All rows that count have the same target, so that there is nothing to learn: those of "
+        "other targets have no weight, by sample_weight or class_weight. Give some of them a "
+        "weight > 0.",
+        NeuronWarning,
+    )
+
+
+def _only_one_target_counts(source) -> bool:
+    if source.sample_weight is None or not (source.is_numpy and source.in_memory):
+        return False
+    counts = source.sample_weight > 0
+    if counts.all():
+        return False
+    targets = source.y[counts]
+    return bool(np.all(targets == targets[0]) and np.any(source.y != targets[0]))
+
+
 def _separable(estimator, objective: Objective, outcome: Outcome):
     """Classes told apart without an error, by weights that nothing keeps from growing for ever."""
     if objective.pair.loss.name != "log_loss" or not objective.pair.convex:
         return "", None
-    if outcome.objective > NO_LOSS * objective.null_value:
+    apart = _neurons_without_error(objective, outcome)
+    if not len(apart):
         return _separable_in_part(estimator, objective, outcome)
-    if objective.penalty.value(outcome.coef) > 0.1 * outcome.objective:
+    penalty = sum(objective.penalty.value(outcome.coef[k]) for k in apart)
+    if penalty > 0.1 * outcome.objective or _only_one_target_counts(objective.source):
         return "", None
+    n, who, largest = objective.n_neurons, "", np.abs(outcome.coef[apart]).max()
+    if len(apart) < n:
+        who = f" of neuron {', '.join(map(str, apart[:N_NAMED]))} (of {n})"
     return (
-        "The columns separate the classes perfectly, so that larger weights are always better and "
-        f"only tol ended their growth (the largest is {np.abs(outcome.coef).max():.3g}). "
+        f"The columns separate the classes{who} perfectly, so that larger weights are always "
+        f"better and only tol ended their growth (the largest is {largest:.3g}). "
         "Predictions are as they should be, but the weights say nothing: set alpha > 0 for finite "
         "ones, or look for a column that gives the class away.",
         NeuronWarning,
     )
+
+
+def _neurons_without_error(objective: Objective, outcome: Outcome):
+    """Numbers of the neurons whose loss is none beside that of a bias alone, of watched rows."""
+    n = objective.n_neurons
+    if outcome.objective <= NO_LOSS * objective.null_value:
+        return np.arange(n)
+    if n == 1 or objective.pair.coupled:
+        return np.arange(0)
+    watched = objective.over(objective.watched)
+    thetas = objective.from_weights(*outcome.weights), objective.null()
+    loss, at_null = (watched.value(theta) - watched.l2_value(theta) for theta in thetas)
+    return np.flatnonzero(loss <= NO_LOSS * at_null)
 
 
 def _separable_in_part(estimator, objective: Objective, outcome: Outcome):
@@ -294,6 +336,8 @@ def _constant(estimator, objective: Objective, outcome: Outcome):
     if not silent.any():
         return "", None
     y = rows.y.reshape(rows.n_rows, -1)
+    if rows.sample_weight is not None and rows.sample_weight.any():
+        y = y[rows.sample_weight > 0]
     varies = np.ptp(y, axis=0) > 0
     constant_rows = objective.coordinates.scale.size and _rows_equal(rows.X)
     if constant_rows or not np.any(silent & varies):

@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 from scipy import sparse
 from sklearn import config_context
+from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
-from sknneuron import NeuronClassifier, NeuronRegressor, NeuronWarning
+from sknneuron import NeuronClassifier, NeuronLayer, NeuronRegressor, NeuronWarning
 
 X = np.array([[0, 0], [0, 1], [1, 0], [1, 1]])
 
@@ -182,3 +183,45 @@ def test_rows_without_weight_hold_nothing():
     weight = np.ones(len(y))
     y[carriers[0]], weight[carriers[0]] = 0, 0
     assert len(said(NeuronClassifier(alpha=0), X, y, sample_weight=weight)) == 1
+
+
+@pytest.mark.parametrize("solver", ["auto", "lbfgs"])
+@pytest.mark.parametrize("activation", ["sigmoid", "tanh", "probit", "cloglog"])
+@pytest.mark.parametrize("n", [20, 200, 5000])
+def test_a_label_that_is_told_apart_without_an_error_is_named(n, activation, solver):
+    """Its weights grow for ever, while the other neurons have come to their ends."""
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((n, 3))
+    z = X @ [1, -2, 0.5]
+    y = np.c_[rng.random(n) < 0.3, z > 0, z + rng.logistic(size=n) > 0].astype(int)
+    neurons = NeuronClassifier(activation, alpha=0, solver=solver)
+    (message,) = said(neurons, X, y)
+    assert message.startswith("The columns separate the classes of neuron 1 (of 3) perfectly")
+    assert neurons.converged_
+    assert neurons.n_iter_ <= 100
+    assert said(NeuronClassifier(activation, alpha=1e-6), X, y) == []
+
+
+ONE_CLASS = {
+    "sigmoid": NeuronClassifier(alpha=0),
+    "penalised": NeuronClassifier(),
+    "probit": NeuronClassifier("probit", alpha=0),
+    "hinge": NeuronClassifier(loss="hinge"),
+    "softmax": NeuronClassifier(alpha=0),
+    "regressor": NeuronRegressor(),
+    "layer": NeuronLayer(2, random_state=0),
+}
+
+
+@pytest.mark.parametrize("by", ["sample_weight", "class_weight"])
+@pytest.mark.parametrize("name", ONE_CLASS)
+def test_rows_of_one_target_that_count_alone_are_said(name, by):
+    X, z = some_rows()
+    y = np.digitize(z, [-1, 1] if name == "softmax" else [0])
+    estimator, given = clone(ONE_CLASS[name]), {}
+    if by == "sample_weight" or name == "regressor":
+        given["sample_weight"] = (y == y.max()) * 1.0
+    else:
+        estimator.set_params(class_weight={k: float(k == y.max()) for k in range(y.max() + 1)})
+    (message,) = said(estimator, X, y, **given)
+    assert message.startswith("All rows that count have the same target")

@@ -83,8 +83,13 @@ def backtrack(
         if not length.any():
             return None
         trial = theta + length[:, None] * step
-    if length.max() <= LEAST_LENGTH and np.all(value - result[0] <= rounding):
-        # Cut to nothing, it still wins nothing: rounding led there.
+    cut = length <= LEAST_LENGTH
+    if (
+        cut.any()
+        and np.all(cut | (decrement <= rounding))
+        and np.all(value - result[0] <= rounding)
+    ):
+        # Cut to nothing, it still wins nothing: rounding led there. Other groups have none to win.
         return None
     if len(result) == 1:
         result = evaluate(trial)

@@ -215,7 +215,7 @@ def find_classes(y, name: str, classes=None):
 
 
 def _refuse_odd_labels(y) -> None:
-    """Refuse objects among which some are missing, or of types that have no order."""
+    """Refuse objects that are no words, or among which some are missing."""
     if getattr(getattr(y, "dtype", None), "kind", "") != "O":
         return
     gone = pd.isna(y)
@@ -225,6 +225,12 @@ def _refuse_odd_labels(y) -> None:
             raise ValueError(
                 f"y holds words, {labels[True]!r} for one, and other things, {labels[False]!r} for "
                 "one. Make all labels words, with y.astype(str), or all numbers."
+            )
+        other = labels.get(False)
+        if np.isscalar(other):
+            raise ValueError(
+                f"Unknown label type: y holds objects, {other!r} for one, of dtype=object. Make "
+                f"labels of them, with y.astype({type(other).__name__}) or y.astype(str)."
             )
         return
     rows = np.flatnonzero(gone if gone.ndim == 1 else gone.any(axis=1))

@@ -256,6 +256,20 @@ CASES = [
         "words, 'a' for one, and other things, 1 for one",
     ),
     (
+        "numbers as objects",
+        classifier(),
+        fit_labels(y=LABELS.astype(object)),
+        ValueError,
+        r"y holds objects, [01] for one, of dtype=object.*y\.astype\(int\) or y\.astype\(str\)",
+    ),
+    (
+        "booleans as objects",
+        classifier(),
+        fit_labels(y=pd.Series(LABELS > 0, dtype=object)),
+        ValueError,
+        r"y holds objects, (True|False) for one.*y\.astype\(bool\)",
+    ),
+    (
         "missing words",
         classifier(),
         fit_labels(y=pd.Series(["a", "b", None, "b"] * 10, dtype="str")),

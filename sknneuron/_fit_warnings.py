@@ -28,6 +28,8 @@ MANY_DEAD = 0.75
 N_SCALE_ROWS = 100_000
 # A weight that grows for ever moves some row's z by more than this before tol or rounding end it.
 FAR_OUT = 4.0
+# A gain below this share of what neurons with a bias alone lose is none.
+NO_GAIN = 1e-6
 # A log loss below this share of the bias-only neuron's is none.
 NO_LOSS = 1e-6
 
@@ -50,10 +52,16 @@ def warn_of_bad_layer(estimator, objective, outcome: Outcome) -> None:
     for message, category in (
         _not_converged(estimator, outcome),
         _one_target(objective),
-        _dead_in_layer(estimator, objective, outcome),
+        _dead_or_held_down(estimator, objective, outcome),
     ):
         if message:
             warn(message, category)
+
+
+def _dead_or_held_down(estimator, objective, outcome: Outcome):
+    """Silent neurons, or a layer that has nothing to say: the first explains the other."""
+    message, category = _dead_in_layer(estimator, objective, outcome)
+    return (message, category) if message else _held_down_layer(estimator, objective, outcome)
 
 
 def _dead_in_layer(estimator, objective, outcome: Outcome):
@@ -70,6 +78,22 @@ def _dead_in_layer(estimator, objective, outcome: Outcome):
         f"{kind.capitalize()} neurons: {len(flat)} of {objective.n_neurons} answer alike to every "
         f"row (neuron {names}) and pass nothing on. Lower alpha, use fewer neurons (n_neurons), or "
         "activation='leaky_relu', which never goes flat.",
+        NeuronWarning,
+    )
+
+
+def _held_down_layer(estimator, objective, outcome: Outcome):
+    """An optimum at which the neurons win nothing: their penalty would cost more than that."""
+    gain = objective.null_value - outcome.objective
+    learns = gain > NO_GAIN * abs(objective.null_value)
+    if learns or not outcome.converged or estimator.early_stopping or estimator.alpha == 0:
+        return "", None
+    y = objective.watched.y
+    if not np.any(y != y[0]) or _rows_equal(objective.watched.X):
+        return "", None
+    return (
+        f"The neurons explain nothing of y: alpha={estimator.alpha:g} costs more than they would "
+        "win, as it does where y is in small units. Scale y, or lower alpha.",
         NeuronWarning,
     )
 
@@ -108,7 +132,7 @@ def _one_target(objective: Objective):
 
 
 def _only_one_target_counts(source) -> bool:
-    if source.sample_weight is None or not (source.is_numpy and source.in_memory):
+    if not (source.is_numpy and source.in_memory) or source.sample_weight is None:
         return False
     counts = source.sample_weight > 0
     if counts.all():

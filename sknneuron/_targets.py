@@ -227,10 +227,12 @@ def _refuse_odd_labels(y) -> None:
                 "one. Make all labels words, with y.astype(str), or all numbers."
             )
         other = labels.get(False)
-        if np.isscalar(other):
+        if other is not None and not np.iterable(other):
+            is_number = isinstance(other, (int, float, np.number, np.bool_))
+            kind = f"y.astype({type(other).__name__!r}) or " if is_number else ""
             raise ValueError(
                 f"Unknown label type: y holds objects, {other!r} for one, of dtype=object. Make "
-                f"labels of them, with y.astype({type(other).__name__}) or y.astype(str)."
+                f"labels of them, with {kind}y.astype(str)."
             )
         return
     rows = np.flatnonzero(gone if gone.ndim == 1 else gone.any(axis=1))

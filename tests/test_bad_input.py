@@ -2,6 +2,7 @@
 
 import re
 import warnings
+from fractions import Fraction
 
 import numpy as np
 import pandas as pd
@@ -260,14 +261,21 @@ CASES = [
         classifier(),
         fit_labels(y=LABELS.astype(object)),
         ValueError,
-        r"y holds objects, [01] for one, of dtype=object.*y\.astype\(int\) or y\.astype\(str\)",
+        r"y holds objects, [01] for one, of dtype=object.*y\.astype\('int'\) or y\.astype\(str\)",
     ),
     (
         "booleans as objects",
         classifier(),
         fit_labels(y=pd.Series(LABELS > 0, dtype=object)),
         ValueError,
-        r"y holds objects, (True|False) for one.*y\.astype\(bool\)",
+        r"y holds objects, (True|False) for one.*y\.astype\('bool'\)",
+    ),
+    (
+        "fractions as objects",
+        classifier(),
+        fit_labels(y=np.array([Fraction(int(k), 2) for k in LABELS], dtype=object)),
+        ValueError,
+        r"y holds objects, Fraction\([01], [12]\) for one.*with y\.astype\(str\)",
     ),
     (
         "missing words",

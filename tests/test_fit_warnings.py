@@ -225,3 +225,12 @@ def test_rows_of_one_target_that_count_alone_are_said(name, by):
         estimator.set_params(class_weight={k: float(k == y.max()) for k in range(y.max() + 1)})
     (message,) = said(estimator, X, y, **given)
     assert message.startswith("All rows that count have the same target")
+
+
+@pytest.mark.parametrize("unit", [1e-5, 1e-7, 1e-30])
+@pytest.mark.parametrize("activation", ["relu", "tanh", "gelu", "identity"])
+def test_a_layer_that_targets_in_small_units_teach_nothing_says_so(activation, unit):
+    X, z = some_rows()
+    (message,) = said(NeuronLayer(3, activation, random_state=0), X, unit * z)
+    assert "ower alpha" in message
+    assert said(NeuronLayer(3, activation, random_state=0), X, z) == []

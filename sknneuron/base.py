@@ -42,6 +42,13 @@ SMALL_FACTOR = 64
 TINY, LARGE = 1e-140, 1e150
 
 
+def is_worse(objective: Objective, theta, other) -> bool:
+    """Whether `theta` is worse than another, on the watched rows."""
+    watched = objective.over(objective.watched)
+    with np.errstate(over="ignore", invalid="ignore"):
+        return not watched.total(theta) <= watched.total(other)
+
+
 class BaseNeuron(PictureMixin, CallbackSupportMixin, LevelsMixin, BaseEstimator, metaclass=ABCMeta):
     """One or several artificial neurons, ``activation(X @ w + b)``."""
 
@@ -285,7 +292,10 @@ class BaseNeuron(PictureMixin, CallbackSupportMixin, LevelsMixin, BaseEstimator,
                     "warm_start=True goes on from the weights of the earlier fit, and they hold "
                     f"{given[~np.isfinite(given)][0]}. Set warm_start=False."
                 )
-        return objective.from_weights(*weights)
+        theta, null = objective.from_weights(*weights), objective.null()
+        # A convex loss has one end, and from weights that are worse than none the way there may be
+        # lost: in other units, say, where exponentials overflow.
+        return null if objective.pair.convex and is_worse(objective, theta, null) else theta
 
     def _earlier_history(self):
         return getattr(self, "history_", None) if self.warm_start else None

@@ -232,6 +232,23 @@ def test_warm_start_goes_on(solver):
     assert neuron.objective_ == pytest.approx(cold.objective_, rel=1e-3)
 
 
+@pytest.mark.parametrize("factor", [1e3, -1e6])
+@pytest.mark.parametrize("solver", ["auto", "lbfgs", "proximal_newton"])
+@pytest.mark.parametrize("loss", ["log_loss", "poisson", "squared_error", "huber"])
+def test_warm_start_from_weights_worse_than_none_arrives(loss, solver, factor):
+    """Weights in other units, whose exponentials overflow or leave no curvature."""
+    if loss == "log_loss":
+        neuron, y = NeuronClassifier(solver=solver), Y > 0
+    else:
+        activation = "exp" if loss == "poisson" else "identity"
+        neuron, y = NeuronRegressor(activation, loss, solver=solver), np.exp(Y / 2)
+    expected = neuron.fit(X, y).coef_.copy()
+    neuron.set_params(warm_start=True).coef_ = factor * expected
+    neuron.fit(X, y)
+    assert neuron.converged_
+    np.testing.assert_allclose(neuron.coef_, expected, rtol=1e-3, atol=1e-4)
+
+
 def test_warm_start_at_the_optimum_has_nothing_to_do():
     neuron = NeuronClassifier(warm_start=True, solver="newton").fit(X, LABELS)
     before = neuron.coef_.copy()

@@ -293,9 +293,9 @@ class BaseNeuron(PictureMixin, CallbackSupportMixin, LevelsMixin, BaseEstimator,
                     f"{given[~np.isfinite(given)][0]}. Set warm_start=False."
                 )
         theta, null = objective.from_weights(*weights), objective.null()
-        # A convex loss has one end, and from weights that are worse than none the way there may be
+        # What is convex has one end, and from weights that are worse than none the way there may be
         # lost: in other units, say, where exponentials overflow.
-        return null if objective.pair.convex and is_worse(objective, theta, null) else theta
+        return null if objective.convex and is_worse(objective, theta, null) else theta
 
     def _earlier_history(self):
         return getattr(self, "history_", None) if self.warm_start else None

@@ -119,6 +119,8 @@ class LayerObjective(Objective):
 
     coordinates: LayerCoordinates  # type: ignore[assignment]
     weight_names = ("coef", "intercept", "output_coef", "output_intercept")
+    # Whatever the loss of the outputs is.
+    convex = False
     # Two layers are no sum of products with the rows: the kernel does it.
     _block = None
 

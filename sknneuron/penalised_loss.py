@@ -96,6 +96,11 @@ class PenalisedLoss:
         """Shapes of what `settled_weights` returns."""
         return (self.n_neurons, self.n_features), (self.n_neurons,)
 
+    @property
+    def convex(self) -> bool:
+        """Whether there is but one valley."""
+        return self.pair.convex
+
     @cached_property
     def center_rows(self) -> bool:
         """Whether rows are centred before all else.

@@ -320,6 +320,18 @@ def test_warm_start_goes_on():
     assert layer.coef_.shape == (8, 2)
 
 
+def test_warm_start_goes_on_from_weights_that_are_worse_than_none():
+    """There is more than one valley, and these weights may lie in that which is wanted."""
+    X, y, _ = PATTERNS["moons"]
+    layer = NeuronLayer(8, "tanh", warm_start=True, random_state=0).fit(X, y)
+    weights = layer.coef_.copy()
+    layer.output_coef_ = -layer.output_coef_
+    n_before = len(layer.history_["objective"])
+    layer.fit(X, y)
+    assert layer.history_["objective"][n_before] > 3 * np.log(2)
+    assert_allclose(layer.history_["coef"][n_before], weights, rtol=1e-9)
+
+
 @pytest.mark.parametrize("solver", ["auto", "sgd"])
 def test_partial_fit_learns_and_can_be_pickled_in_between(solver):
     X, y, _ = PATTERNS["circles"]

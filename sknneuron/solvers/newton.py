@@ -253,8 +253,10 @@ class NewtonDescent:
 
     def _factor_may_do(self, step: Step) -> bool:
         """Whether the factor at hand may do to show that this step was the last one."""
-        # Where curvature jumps, it tells what is left only once steps contract.
-        if step.left <= step.target and (self.ends_unseen or self.ratio <= CONTRACTING):
+        # Where curvature jumps, it is not to be trusted: along some direction the only row that had
+        # any may have none at the step's end.
+        contracts = self.ratio <= CONTRACTING and not self.pair.quadratic_pieces
+        if step.left <= step.target and (self.ends_unseen or contracts):
             return True
         if not self.bends or self.goal.polishes or not step.total * self.fall**2 <= step.target:
             return False

@@ -117,3 +117,22 @@ def test_the_correction_saves_iterations_and_changes_no_optimum(neuron, cls, mon
     neuron.fit(X, y)
     assert with_it[0] < neuron.n_iter_
     assert_allclose(with_it[1], neuron.coef_, rtol=1e-4, atol=1e-4)
+
+
+def test_an_old_factor_does_not_say_that_all_is_done_where_curvature_jumps():
+    """The second step takes a row off the hinge, which alone had curvature along the way left."""
+    X = np.array(
+        [
+            [0.0518812719, 14462.7022],
+            [0.0123918531, -1517.55881],
+            [-0.0642768597, -32002.0551],
+            [-0.0440995441, -22292.3604],
+            [0.00987674951, 19539.1510],
+        ]
+    )
+    weight = np.array([57.66531156, 0.32009679, 0.23050808, 0.06299554, 36.6584962])
+    neuron = NeuronClassifier("identity", "squared_hinge", alpha=8.508782e-9, solver="newton")
+    neuron.fit(X, [0, 0, 0, 0, 1], sample_weight=weight)
+    assert neuron.converged_
+    objective = neuron.history_["objective"]
+    assert objective[-1] < 1e-12 * objective[0]

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import reduce
+from operator import add
 
 import numpy as np
-from scipy import linalg
+from scipy import linalg, sparse
 from scipy.linalg import lapack
 
 from ..objective import Objective
@@ -22,6 +24,8 @@ from .least_norm import (
 
 # Columns better conditioned than this need no look at their singular values.
 SURE_CONDITION = 1e8
+# Sparse rows that are made dense at once, at least.
+LEAST_STRIP = 4096
 MAX_REFINEMENTS = 10
 
 
@@ -33,10 +37,17 @@ class FramedRows:
     has_bias: bool
 
     def __call__(self, X, y, sample_weight):
-        return (RowStack(self.rows(X, y, sample_weight)),)
+        if not sparse.issparse(X):
+            return (RowStack(self.rows(X, y, sample_weight)),)
+        # A block of sparse rows would be many times as large with all its zeros.
+        step = max(LEAST_STRIP, 4 * X.shape[1])
+        strips = (slice(start, start + step) for start in range(0, X.shape[0], step))
+        parts = ((X[s], y[s], None if sample_weight is None else sample_weight[s]) for s in strips)
+        return (reduce(add, (RowStack(self.rows(*part)) for part in parts)),)
 
     def rows(self, X, y, sample_weight):
         """The matrix itself."""
+        X = X.toarray() if sparse.issparse(X) else X
         n_features, i = X.shape[1], int(self.has_bias)
         rows = np.empty((X.shape[0], i + n_features + y.shape[1]))
         rows[:, :i] = 1

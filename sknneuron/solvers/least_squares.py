@@ -17,8 +17,10 @@ from .normal_equations import NormalEquations
 # Most columns (or rows, where those are fewer) of a matrix that is factored.
 MAX_DIRECT = 4000
 MAX_DIRECT_SPARSE = 1000
-# Rows times squared columns up to which an orthogonal factor costs next to nothing.
+# Rows times squared columns up to which an orthogonal factor costs next to nothing; and of sparse
+# rows, up to which it costs seconds.
 SMALL = 4e6
+MAX_STACKED_SPARSE = 5e10
 # Condition of the scaled columns up to which the normal equations lose no digit worth a pass. On
 # small problems a better factor is cheap, so there every digit is worth it.
 GOOD_CONDITION = 300.0
@@ -57,26 +59,36 @@ class LeastSquares(Solver):
         elif source.n_rows < source.n_features:
             yield from self._iterate_wide(objective, start)
         else:
-            yield from self._iterate_tall(objective, start)
+            yield from self._iterate_tall(objective, start, goal)
 
-    def _iterate_tall(self, objective: Objective, start) -> Iterator[Iterate]:
+    def _iterate_tall(self, objective: Objective, start, goal) -> Iterator[Iterate]:
         frame = Frame.of(objective)
         equations = NormalEquations.of(objective, frame)
         yield equations.iterate(start, step_size=np.nan)
         fit = equations.solve()
         source = objective.source
         small = source.n_rows * source.n_features**2 <= SMALL and not source.is_sparse
-        if fit.condition <= (GOOD_CONDITION_SMALL if small else GOOD_CONDITION):
+        is_good = fit.condition <= (GOOD_CONDITION_SMALL if small else GOOD_CONDITION)
+        if is_good and (equations.measures_well or not source.is_sparse):
             theta = frame.to_theta(objective, fit)
             yield equations.iterate(theta, step_size=1.0, gap=fit.gap, last=True)
         elif small:
             yield _solution(objective, frame, solve_refined(objective, frame))
         elif fit.condition <= POOR_CONDITION:
-            yield equations.refine(fit)
-        elif source.is_sparse:
-            yield equations.refine(equations.solve_singular())
+            yield equations.refine(fit, goal)
         else:
-            yield _solution(objective, frame, solve_stacked(objective, frame))
+            yield self._ill_conditioned(objective, frame, equations, goal)
+
+    @staticmethod
+    def _ill_conditioned(objective: Objective, frame: Frame, equations, goal) -> Iterate:
+        source = objective.source
+        if source.is_sparse:
+            # Dependent dummies are no reason to make all rows dense.
+            fit = equations.solve_singular()
+            is_sure = not (fit.message or equations.hides_columns)
+            if is_sure or source.n_rows * source.n_features**2 > MAX_STACKED_SPARSE:
+                return equations.refine(fit, goal)
+        return _solution(objective, frame, solve_stacked(objective, frame))
 
     def _iterate_wide(self, objective: Objective, start) -> Iterator[Iterate]:
         value, gradient = objective.value_and_gradient(start)

@@ -11,9 +11,9 @@ from scipy.linalg import lapack
 
 from ..objective import Objective
 from ..products import product
-from .base import Iterate
+from .base import Goal, Iterate
 from .frame import Frame, LinearFit
-from .least_norm import doubtful_rank, least_norm, taking_part
+from .least_norm import doubtful_rank, least_norm, taking_part, zero_singular_value
 from .linear_algebra import dot
 
 EPS = np.finfo(float).eps
@@ -21,12 +21,13 @@ EPS = np.finfo(float).eps
 FAR_MEAN = 4.0
 # Centring may magnify the rounding of the sums by this before they are summed about better centres.
 LOST_TO_CENTER = 1e4
-# Eigenvalues of the scaled matrix below this share (times the size) of the largest are zero.
-# Between the other two it is not sure.
-ZERO_EIGENVALUE = 1e-14
-DOUBTLESS_EIGENVALUE = 1e-15
-DOUBTFUL_EIGENVALUE = 1e-13
+# Eigenvalues up to this many times what rounding makes of zero may be zero.
+SUSPECT = 100.0
 MAX_REFINEMENTS = 10
+NO_DIGITS = (
+    "columns whose values differ by little beside their size leave too few digits to solve by. "
+    "Subtract their means, which takes a dense X"
+)
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,24 @@ class Products:
             weighted = sample_weight[:, None] * right
             scaled = sparse.diags_array(sample_weight) @ X
         return X.T @ scaled, X.T @ weighted, right.T @ weighted
+
+
+@dataclass(frozen=True)
+class SquaredLengths:
+    """Sums of the squares of ``X @ coef - offset``, a column at a time.
+
+    Parameters
+    ----------
+    coef : ndarray of shape (n_features, k)
+    offset : ndarray of shape (k,)
+    """
+
+    coef: np.ndarray
+    offset: np.ndarray
+
+    def __call__(self, X, y, sample_weight):
+        squares = (X @ self.coef - self.offset) ** 2
+        return (squares.sum(axis=0) if sample_weight is None else sample_weight @ squares,)
 
 
 class NormalEquations:
@@ -133,6 +152,20 @@ class NormalEquations:
 
     # -- measuring ---------------------------------------------------------------------------------
 
+    @property
+    def measures_well(self) -> bool:
+        """Whether centring has left enough digits in the sums to tell the loss by."""
+        return bool(np.all(self.raw_diagonal <= LOST_TO_CENTER * self.gram.diagonal()))
+
+    @property
+    def hides_columns(self) -> bool:
+        """Whether columns that are not constant look as if they were, since no digit is left."""
+        hidden = (self.gram.diagonal() <= EPS * self.raw_diagonal) & (self.raw_diagonal > 0)
+        constant = self.objective.coordinates.constant
+        if constant is not None:
+            hidden[constant] = False
+        return bool(hidden.any())
+
     def iterate(self, theta, **facts) -> Iterate:
         """An iterate measured by the sums alone; `facts` are its other fields."""
         coef, bias = self.frame.from_theta(self.objective, theta)
@@ -160,27 +193,50 @@ class NormalEquations:
         # Scaled to a unit diagonal; a constant column is left out, and its weight is zero.
         self._matrix = self.gram * self._inverse_size * self._inverse_size[:, None]
         np.fill_diagonal(self._matrix, 1.0)
+        self._lost = float(np.max(self.lost(), where=~constant, initial=1.0))
         factor, info = lapack.dpotrf(self._matrix, lower=1)
         if info != 0:
             return self._fit(np.zeros((len(self.squares), len(diagonal))), np.inf)
         rcond, _ = lapack.dpocon(factor, np.abs(self._matrix).sum(axis=0).max(), uplo="L")
         self._inverse = lambda right: lapack.dpotrs(factor, right, lower=1)[0]
-        lost = float(np.max(self.lost(), where=~constant, initial=1.0))
-        condition = np.sqrt(max(1 / max(rcond, EPS**2), lost))
-        return self._fit(self._times_inverse(self.cross).T, condition)
+        squared = 1 / max(rcond, EPS**2)
+        # Sparse rows are never centred before they are multiplied: what that loses is magnified.
+        is_sparse = self.objective.source.is_sparse
+        squared = squared * self._lost if is_sparse else max(squared, self._lost)
+        if is_sparse and self.hides_columns:
+            squared = np.inf
+        return self._fit(self._times_inverse(self.cross).T, np.sqrt(squared))
 
     def solve_singular(self) -> LinearFit:
-        """Solve by eigenvalues: the weights of least norm where there is no unique solution."""
+        """Solve by eigenvalues: the weights of least norm where there is no unique solution.
+
+        The message says so where products alone cannot tell what is zero.
+        """
         values, vectors = linalg.eigh(self._matrix)
-        kept = values > ZERO_EIGENVALUE * len(values) * values[-1]
-        doubtful = values < DOUBTFUL_EIGENVALUE * len(values) * values[-1]
-        doubtful &= values > DOUBTLESS_EIGENVALUE * len(values) * values[-1]
-        message = doubtful_rank(taking_part(vectors[:, doubtful])) if doubtful.any() else ""
-        basis, inverses = vectors[:, kept], 1 / values[kept]
-        self._inverse = lambda right: basis @ (inverses[:, None] * (basis.T @ right))
-        self._null_space = vectors[:, ~kept]
-        condition = float(np.sqrt(values[-1] / values[kept][0]))
+        rounding = EPS * len(values) * self._lost * values[-1]
+        zero = values <= SUSPECT * rounding
+        suspects, directions = np.flatnonzero(zero), vectors[:, zero]
+        zero[suspects] = self._vanish(directions, values[-1])
+        doubtful = suspects[~zero[suspects]]
+        message = doubtful_rank(taking_part(vectors[:, doubtful])) if len(doubtful) else ""
+        kept = np.maximum(values[~zero], rounding)
+        basis = vectors[:, ~zero]
+        self._inverse = lambda right: basis @ ((basis.T @ right) / kept[:, None])
+        self._null_space = vectors[:, zero]
+        condition = float(np.sqrt(self._lost * values[-1] / kept.min(initial=values[-1])))
         return self._fit(self._times_inverse(self.cross).T, condition, message)
+
+    def _vanish(self, directions, largest: float):
+        """Whether all rows, centred, are the same along directions of the scaled matrix.
+
+        By the rows themselves: squares of what is small are lost among products of what is not.
+        """
+        coef = directions * self._inverse_size[:, None]
+        source = self.objective.source
+        (squares,) = source.map_sum(SquaredLengths(coef, self.mean @ coef))
+        squares = squares + self.l2 * np.sum(coef**2, axis=0)
+        zero = zero_singular_value(np.sqrt(largest), source.n_rows, len(coef))
+        return np.sqrt(squares) <= max(zero, 8 * EPS * np.sqrt(self._lost))
 
     def _times_inverse(self, right):
         """The inverse of the centred, penalised products times (n_features, k)."""
@@ -200,30 +256,42 @@ class NormalEquations:
 
     # -- refining ----------------------------------------------------------------------------------
 
-    def refine(self, fit: LinearFit) -> Iterate:
+    def refine(self, fit: LinearFit, goal: Goal) -> Iterate:
         """Correct the fit by exact residuals, a pass over the rows for each round."""
         objective = self.objective
         theta = self.frame.to_theta(objective, fit)
         # The relative error of the solution, and what an orthogonal factor would leave of it.
         error = min(EPS * fit.condition**2, 0.1)
         n_rounds = max(1, int(np.ceil(np.log(EPS * fit.condition) / np.log(error))) - 1)
-        for _ in range(min(n_rounds, MAX_REFINEMENTS)):
+        previous = np.inf
+        for k in range(1, MAX_REFINEMENTS + 1):
             value, gradient = objective.value_and_gradient(theta)
             step = self._newton_step(gradient)
             decrement = -0.5 * float(np.sum(step * gradient))
             theta = theta + step
+            falls = decrement < 0.5 * previous
+            if k >= n_rounds and (decrement <= objective.rounding or not falls):
+                break
+            previous = decrement
         if self._null_space.shape[1]:
             theta = self._least_norm(theta)
-        gap = decrement * error**2 + EPS * objective.rounding
+        left = max(error**2, min(decrement / previous, 1.0)) if previous > 0 else 1.0
+        gap = abs(decrement) * left + EPS * objective.rounding
+        value = float(value.sum()) - decrement
+        message = fit.message
+        if self.hides_columns:
+            gap = np.nan
+        if not message and not gap <= goal.target(value, theta):
+            message = NO_DIGITS
         return Iterate(
             theta,
-            float(value.sum()) - decrement,
+            value,
             np.nan,
             objective,
             1.0,
             gap,
             last=True,
-            message=fit.message,
+            message=message,
         )
 
     def _newton_step(self, gradient):

@@ -1,0 +1,71 @@
+"""Least squares of sparse rows, whose products are not centred before they are summed."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+from scipy import sparse
+from sklearn.exceptions import ConvergenceWarning
+
+from sknneuron import NeuronRegressor
+from sknneuron.solvers import least_squares
+from sknneuron.solvers.householder import LEAST_STRIP
+
+N_ROWS = 200
+
+
+def nearly_collinear(apart: float, offset: float, n_rows=N_ROWS):
+    """Two columns that differ by little, which is what y depends on; and their means far away."""
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((n_rows, 4))
+    X[:, 3] = X[:, 2] + apart * rng.standard_normal(n_rows)
+    X += offset
+    y = X[:, 0] - offset + 3 * (X[:, 3] - X[:, 2]) / apart + 0.1 * rng.standard_normal(n_rows)
+    return X, y
+
+
+@pytest.mark.parametrize("n_rows", [N_ROWS, 3 * LEAST_STRIP])
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize(
+    ("apart", "offset"), [(1e-3, 0), (1e-5, 0), (1e-7, 0), (1e-5, 100), (1e-4, 1e3), (1e-2, 1e5)]
+)
+def test_sparse_rows_find_what_dense_ones_do(apart, offset, weighted, n_rows):
+    X, y = nearly_collinear(apart, offset, n_rows)
+    weight = np.random.default_rng(1).choice([0.0, 1.0, 2.5], n_rows) if weighted else None
+    dense = NeuronRegressor(alpha=0).fit(X, y, sample_weight=weight)
+    neuron = NeuronRegressor(alpha=0).fit(sparse.csr_array(X), y, sample_weight=weight)
+    assert neuron.converged_
+    assert_allclose(neuron.objective_, dense.objective_, rtol=1e-7)
+    assert_allclose(neuron.predict(X), dense.predict(X), atol=1e-3)
+
+
+@pytest.mark.parametrize("alpha", [0.0, 1e-3])
+@pytest.mark.parametrize("fit_intercept", [True, False])
+def test_dependent_columns_are_told_from_nearly_dependent_ones(alpha, fit_intercept):
+    """Dummies of all levels beside a bias, a column twice, one of ones: the least weights."""
+    rng = np.random.default_rng(2)
+    X = np.eye(5)[rng.integers(5, size=N_ROWS)]
+    X = np.hstack([X, rng.standard_normal((N_ROWS, 2)), np.ones((N_ROWS, 1))])
+    X = np.hstack([X, X[:, [5]]])
+    y = X @ rng.standard_normal(X.shape[1]) + 0.1 * rng.standard_normal(N_ROWS)
+    neuron = NeuronRegressor(alpha=alpha, fit_intercept=fit_intercept)
+    coef = neuron.fit(X, y).coef_
+    assert neuron.fit(sparse.csr_array(X), y).converged_
+    assert_allclose(neuron.coef_, coef, atol=1e-9)
+
+
+@pytest.mark.parametrize("offset", [1e6, 1e8, 1e9])
+def test_a_column_that_its_mean_hides(offset, monkeypatch):
+    """Products keep nothing of it; rows made dense do, and where that is too dear, it is said."""
+    rng = np.random.default_rng(3)
+    X = rng.standard_normal((N_ROWS, 2))
+    y = X @ [1.0, 2.0]
+    X[:, 0] += offset
+    neuron = NeuronRegressor(alpha=1e-9)
+    rows = sparse.csr_array(X)
+    assert_allclose(neuron.fit(rows, y).coef_, [1.0, 2.0], rtol=1e-6)
+    assert neuron.converged_
+    if offset > 1e7:
+        monkeypatch.setattr(least_squares, "MAX_STACKED_SPARSE", 0.0)
+        with pytest.warns(ConvergenceWarning, match=r"too few digits"):
+            neuron.fit(rows, y)
+        assert not neuron.converged_

@@ -12,6 +12,7 @@ from ._plain import is_plain_training_set
 from ._validation import checked
 from .sources import ArraySource
 from .sources._blas import available_threads
+from .sources.lanes import Workers
 
 # Entries of X below which threads cost more than they bring.
 SMALL = 1 << 19
@@ -28,7 +29,8 @@ def read_arrays(estimator, X, y, sample_weight, validation) -> Inputs:
     validation = checked_validation(estimator, *validation)
     if estimator.early_stopping and validation is None:
         X, y, weight, validation = split(estimator, X, y, weight)
-    source = ArraySource(X, targets.encode(y), weight, n_threads=n_threads(estimator.n_jobs, X))
+    workers = Workers(n_threads(estimator.n_jobs, X))
+    source = ArraySource(X, targets.encode(y), weight, workers=workers)
     if validation is not None:
         X_val, y_val, weight_val = validation
         validation = ArraySource(X_val, targets.encode(y_val, "y_val"), weight_val)

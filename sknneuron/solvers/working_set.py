@@ -143,9 +143,7 @@ class WorkingSet:
 def restricted(objective: Objective, columns) -> Objective:
     """The objective over some columns of rows in memory, in the same coordinates."""
     source = objective.source
-    part = ArraySource(
-        source.X[:, columns], source.y, source.sample_weight, n_threads=source.n_threads
-    )
+    part = ArraySource(source.X[:, columns], source.y, source.sample_weight, workers=source.workers)
     return Objective(
         part,
         objective.pair,

@@ -9,7 +9,7 @@ from scipy import sparse
 
 from .._csr import rows_of
 from .base import Block, Kernel, Source
-from .lanes import add, sum_in_order
+from .lanes import Workers, add
 
 # A block is streamed past temporaries of a tenth of its size, which stay in a core's cache. Shorter
 # operations than on this many rows cost threads more in handing on the interpreter than they share.
@@ -35,18 +35,18 @@ class ArraySource(Source):
     y : ndarray of shape (n_samples, n_outputs), or (n_samples,) of class codes
     sample_weight : ndarray of shape (n_samples,), default=None
         None stands for ones.
-    n_threads : int, default=1
-        Threads that share the blocks. The sums do not depend on it.
+    workers : Workers, default=None
+        Threads that share the blocks; None for the calling one alone. The sums do not depend on it.
     """
 
     in_memory = True
     is_near = True
 
-    def __init__(self, X, y, sample_weight=None, *, n_threads=1):
+    def __init__(self, X, y, sample_weight=None, *, workers: Workers | None = None):
         self.X = X
         self.y = y
         self.sample_weight = sample_weight
-        self.n_threads = n_threads
+        self.workers = Workers() if workers is None else workers
         self.n_rows, self.n_features = X.shape
         self.is_sparse = sparse.issparse(X)
         self.total_weight = float(self.n_rows if sample_weight is None else sample_weight.sum())
@@ -90,14 +90,13 @@ class ArraySource(Source):
                 total = part if total is None else add(total, part)
             return total
 
-        n_lanes = len(bounds) - 1
-        return sum_in_order(sum_lane, n_lanes, min(self.n_threads, n_lanes))
+        return self.workers.sum_in_order(sum_lane, len(bounds) - 1)
 
     def take(self, rows, sample_weight=None) -> ArraySource:
         if sample_weight is None:
             sample_weight = self.weight_of(rows)
         X, y = _rows_of(self.X, rows), _rows_of(self.y, rows)
-        return ArraySource(X, y, sample_weight, n_threads=self.n_threads)
+        return ArraySource(X, y, sample_weight, workers=self.workers)
 
     @property
     def subset_bytes(self) -> int:
@@ -137,7 +136,7 @@ class Gathered(ArraySource):
         self.source = source
         self.rows = rows
         self.sample_weight = source.weight_of(rows) if sample_weight is None else sample_weight
-        self.n_threads = source.n_threads
+        self.workers = source.workers
         self.n_rows, self.n_features = len(rows), source.n_features
         weight = self.sample_weight
         self.total_weight = float(self.n_rows if weight is None else weight.sum())

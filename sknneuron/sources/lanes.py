@@ -11,35 +11,53 @@ from threading import Lock
 import numpy as np
 
 
-def sum_in_order(work_out: Callable[[int], tuple], n_parts: int, n_threads: int) -> tuple:
-    """Sum ``work_out(i)`` over `n_parts`, by so many threads, the calling one among them.
+class Workers:
+    """Threads that work out the parts of sums, one sum after the other, and end with this object.
 
-    The sum is the same to the last bit whoever worked out what. A part may take no longer than it
-    takes to hand it out and to wake who waits for it: so threads help themselves, and each adds
-    what it can.
+    Parameters
+    ----------
+    n_threads : int, default=1
+        The calling one among them.
     """
-    if n_threads == 1:
-        return add_in_order(map(work_out, range(n_parts)))
-    ahead, total = deque(range(n_parts)), OrderedSum()
 
-    def work() -> None:
+    def __init__(self, n_threads: int = 1):
+        self.n_threads = n_threads
+        # It starts no thread before there is work for it.
+        self._pool = ThreadPoolExecutor(n_threads - 1) if n_threads > 1 else None
+
+    def sum_in_order(self, work_out: Callable[[int], tuple], n_parts: int) -> tuple:
+        """Sum ``work_out(i)`` over `n_parts`.
+
+        The sum is the same to the last bit whoever worked out what. A part may take no longer than
+        it takes to hand it out and to wake who waits for it: so threads help themselves, and each
+        adds what it can.
+        """
+        if self._pool is None:
+            return add_in_order(map(work_out, range(n_parts)))
+        ahead, total = deque(range(n_parts)), OrderedSum()
+
+        def work() -> None:
+            try:
+                while ahead:
+                    try:
+                        i = ahead.popleft()
+                    except IndexError:
+                        return  # Another thread was quicker.
+                    total.take(i, work_out(i))
+            finally:
+                # After an error, or Ctrl-C, nobody needs the rest.
+                ahead.clear()
+
+        others = [self._pool.submit(work) for _ in range(min(self.n_threads, n_parts) - 1)]
         try:
-            while ahead:
-                try:
-                    i = ahead.popleft()
-                except IndexError:
-                    return  # Another thread was quicker.
-                total.take(i, work_out(i))
+            work()
         finally:
-            # After an error, or Ctrl-C, nobody needs the rest.
-            ahead.clear()
-
-    with ThreadPoolExecutor(n_threads - 1) as pool:
-        others = [pool.submit(work) for _ in range(n_threads - 1)]
-        work()
-    for other in others:
-        other.result()
-    return total.total
+            # Those that were not called upon in time have nothing left to do.
+            errors = [other.exception() for other in others if not other.cancel()]
+        for error in errors:
+            if error is not None:
+                raise error
+        return total.total
 
 
 class OrderedSum:

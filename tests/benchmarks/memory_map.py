@@ -24,6 +24,7 @@ from sknneuron import NeuronClassifier, NeuronRegressor
 from sknneuron.kernels import LossSums
 from sknneuron.sources import ArraySource
 from sknneuron.sources._blas import available_threads, single_threaded_blas
+from sknneuron.sources.lanes import Workers
 
 N_FEATURES = 100
 CHUNK = 100_000
@@ -89,7 +90,7 @@ def read_once(X, cold: bool) -> float:
 def one_pass(X, y, neuron, cold: bool) -> float:
     """Seconds of one evaluation of loss and gradient."""
     targets = neuron._fitted_targets()
-    source = ArraySource(X, targets.encode(y), n_threads=available_threads())
+    source = ArraySource(X, targets.encode(y), workers=Workers(available_threads()))
     coef, intercept = np.atleast_2d(neuron.coef_), np.atleast_1d(neuron.intercept_)
     if cold:
         forget(X)

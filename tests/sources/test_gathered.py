@@ -6,6 +6,7 @@ import pytest
 from sknneuron.kernels import LossSums
 from sknneuron.pairing import make_pair
 from sknneuron.sources.array import ArraySource, Gathered
+from sknneuron.sources.lanes import Workers
 
 N_ROWS, N_FEATURES = 40_000, 30
 rng = np.random.default_rng(0)
@@ -18,7 +19,7 @@ ROWS = np.sort(rng.choice(N_ROWS, 30_000, replace=False))
 @pytest.mark.parametrize("weight", [None, WEIGHT])
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 def test_sums_are_those_of_a_copy(weight, dtype):
-    source = ArraySource(X.astype(dtype), Y, weight, n_threads=2)
+    source = ArraySource(X.astype(dtype), Y, weight, workers=Workers(2))
     gathered, copy = source.subset(ROWS), source.take(ROWS)
     assert isinstance(gathered, Gathered)
     assert gathered.dtype == dtype

@@ -276,11 +276,11 @@ class NormalEquations:
         if self._null_space.shape[1]:
             theta = self._least_norm(theta)
         left = max(error**2, min(decrement / previous, 1.0)) if previous > 0 else 1.0
-        gap = abs(decrement) * left + EPS * objective.rounding
+        gap: float = abs(decrement) * left + EPS * objective.rounding
         value = float(value.sum()) - decrement
         message = fit.message
         if self.hides_columns:
-            gap = np.nan
+            gap = math.nan
         if not message and not gap <= goal.target(value, theta):
             message = NO_DIGITS
         return Iterate(

@@ -279,6 +279,34 @@ def test_columns_whose_curvature_is_but_rounding_are_told_by_the_steps():
     assert neuron.objective_ - best.objective_ <= 1e-3 * gain
 
 
+@pytest.mark.parametrize("seed", [0, 7])
+@pytest.mark.parametrize("activation", ["relu", "leaky_relu"])
+def test_no_way_down_from_where_kinks_alone_hold_a_fit(activation, seed):
+    """An absolute error has next to no curvature: minima lie where kinks of both kinds meet."""
+    rng = np.random.default_rng(seed)
+    X = rng.standard_normal((300, 3))
+    y = np.sin(2 * X @ rng.standard_normal(3)) + 0.5 * rng.standard_normal(300)
+    alpha, tol = 4e-3, 1e-6
+    neuron = NeuronRegressor(activation, "absolute_error", alpha=alpha, tol=tol, random_state=0)
+    with warnings.catch_warnings():
+        # It is targets out of relu's reach whose kink is convex.
+        warnings.filterwarnings("ignore", ".*out of reach", NeuronWarning)
+        neuron.fit(X, y)
+    assert neuron.converged_
+
+    def value(weights):
+        z = weights[..., :-1] @ X.T + weights[..., -1:]
+        level = np.maximum(z, 0 if activation == "relu" else 0.01 * z)
+        penalty = 0.5 * alpha * np.sum(weights[..., :-1] ** 2, axis=-1)
+        return np.mean(np.abs(y - level), axis=-1) + penalty
+
+    end = np.r_[np.ravel(neuron.coef_), neuron.intercept_]
+    assert value(end) == pytest.approx(neuron.objective_, rel=1e-12)
+    nearby = end + 10 ** rng.uniform(-6, -1, (4000, 1)) * rng.standard_normal((4000, 4))
+    gain = neuron.history_["objective"][0] - value(end)
+    assert value(end) - value(nearby).min() <= 10 * tol * gain
+
+
 def test_promise_on_a_few_small_problems():
     assert_promise(range(24), "small", 0.99)
 

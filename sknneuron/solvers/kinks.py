@@ -16,10 +16,13 @@ from ..activations import SIDE
 from ..objective import Objective
 from ..pairs import Pair
 from .damping import RIDGE, DampedDescent
+from .linear_algebra import solve_positive
 
 # Rows near a kink that the model takes in: so many per weight, and at least so many.
 ROWS_PER_WEIGHT = 8
 LEAST_ROWS = 50
+# A row that moves by no more than this share of the way along a direction stays: it is rounding.
+STAYS = 1e-13
 # A decrease that is as promised but for this share shows that the Hessian still serves.
 SERVES = 0.1
 # Rows that the first Hessian is taken from where that is less than half of them: so many per
@@ -250,63 +253,69 @@ def step_over_kinks(hessian, gradient, rows, t, jump, rounding=0.0):
     -----
     An active-set method: along each direction to the first minimum of a piecewise parabola; a row
     whose kink it is stays there until its multiplier says on which side it would rather be.
+    Directions are sought among those that leave such rows where they are: one that next to no
+    curvature holds, but a kink does, is then not among them. Taken off a Newton direction that is
+    very long there, it would leave nothing but rounding.
 
     References
     ----------
-    Nocedal and Wright, Numerical Optimization, 16.5.
+    Nocedal and Wright, Numerical Optimization, 16.2 (the null-space method) and 16.5.
     """
-    factor = linalg.cho_factor(hessian, lower=True, check_finite=False)
-    rows_solved = linalg.cho_solve(factor, rows.T, check_finite=False)
     base = gradient - (jump * (t > 0)) @ rows
     x = np.zeros(len(gradient))
     side = t > 0
+    # The size of what the slope is the sum of, and with it of what rounding leaves in the slope.
+    terms = np.abs(base) + jump @ np.abs(rows)
+    lengths = np.linalg.norm(rows, axis=1)
     pinned: list[int] = []
-    enough = rounding
+    # The factors of rows[pinned].T: the first columns of q span what is held, the others are free.
+    q, r = np.eye(len(x)), np.empty((len(x), 0))
     for _ in range(20 + 4 * len(t)):
         slope = base + hessian @ x + (jump * side) @ rows
-        direction = -linalg.cho_solve(factor, slope, check_finite=False)
-        multiplier = np.empty(0)
-        if pinned:
-            among = rows[pinned] @ rows_solved[:, pinned]
-            multiplier = _solve(among, rows[pinned] @ direction)
-            direction -= rows_solved[:, pinned] @ multiplier
-            slope += multiplier @ rows[pinned]
-        steepness = -float(slope @ direction)
-        enough = max(enough, 1e-15 * steepness)
-        if steepness <= enough:
+        free = q[:, len(pinned) :]
+        noise = 1e-15 * (terms + np.abs(hessian) @ np.abs(x))
+        direction, steepness = _newton_direction(hessian, slope, free, noise)
+        if steepness <= rounding:
+            held = q[:, : len(pinned)].T @ (slope + hessian @ direction)
+            multiplier = -linalg.solve_triangular(r[: len(pinned)], held, check_finite=False)
             excess = np.maximum(-multiplier, multiplier - jump[pinned]) / jump[pinned]
             if excess.max(initial=0.0) <= 1e-9:
                 break
             worst = int(excess.argmax())
             side[pinned[worst]] = multiplier[worst] > 0
             del pinned[worst]
+            q, r = linalg.qr_delete(q, r, worst, which="col", check_finite=False)
             continue
-        x, side = _to_lowest(x, direction, steepness, rows, t, jump, side, pinned)
+        rate = rows @ direction
+        rate[np.abs(rate) <= STAYS * lengths * np.linalg.norm(direction)] = 0.0
+        rate[pinned] = 0.0
+        length, side, stop = _to_lowest(t + rows @ x, rate, steepness, jump, side)
+        x += length * direction
+        if stop is not None:
+            q, r = linalg.qr_insert(q, r, rows[stop], len(pinned), which="col", check_finite=False)
+            pinned.append(stop)
     kinked = jump @ (np.maximum(t + rows @ x, 0) - np.maximum(t, 0))
     return x, -float(base @ x + 0.5 * x @ hessian @ x + kinked)
 
 
-def _solve(matrix, right):
-    """Solve with a positive semi-definite matrix; equal rows on one kink make it singular."""
-    try:
-        factor = linalg.cho_factor(matrix, lower=True, check_finite=False)
-    except linalg.LinAlgError:
-        factor = None
-    if factor is not None:
-        pivots = np.diagonal(factor[0]) ** 2 / np.diagonal(matrix)
-        if pivots.min() > 1e-10:
-            return linalg.cho_solve(factor, right, check_finite=False)
-    return np.linalg.lstsq(matrix, right, rcond=1e-11)[0]
+def _newton_direction(hessian, slope, free, noise):
+    """Newton's direction in the span of some columns, and how steep it is; noise is no slope."""
+    along = slope @ free
+    along[np.abs(along) <= noise @ np.abs(free)] = 0.0
+    if not along.any():
+        return np.zeros(len(slope)), 0.0
+    step = -solve_positive((free.T @ hessian @ free)[None], along[None])[0]
+    return free @ step, -float(along @ step)
 
 
-def _to_lowest(x, direction, steepness, rows, t, jump, side, pinned):
-    """Go to the minimum along a direction; the row whose kink it lies on is added to `pinned`."""
-    rate = rows @ direction
-    rate[pinned] = 0.0
+def _to_lowest(t, rate, steepness, jump, side):
+    """How far it is to the minimum along a direction, the sides there, and whose kink it lies on.
+
+    `t` and `side` are where each row is, `rate` is how fast it goes.
+    """
     # A row that moves away from the kink, or along it, does not cross it.
-    crosses = np.where(side, rate < 0, rate > 0)
-    candidates = np.flatnonzero(crosses)
-    where = np.maximum(-(t + rows @ x)[candidates] / rate[candidates], 0.0)
+    candidates = np.flatnonzero(np.where(side, rate < 0, rate > 0))
+    where = np.maximum(-t[candidates] / rate[candidates], 0.0)
     order = np.argsort(where, kind="stable")
     candidates, where = candidates[order], where[order]
     # From kink to kink the slope rises linearly, and on each it jumps. The curvature along a
@@ -317,12 +326,9 @@ def _to_lowest(x, direction, steepness, rows, t, jump, side, pinned):
     side = side.copy()
     stop = int(np.searchsorted(after, 0.0, side="left")) if len(rise) else 0
     crossed = candidates[:stop]
-    if stop < len(candidates) and before[stop] <= 0:
-        length = where[stop]
-        pinned.append(int(candidates[stop]))
-        side[candidates[stop]] = False
-    else:
-        passed = rise[stop - 1] if stop else 0.0
-        length = (steepness - passed) / steepness
     side[crossed] = ~side[crossed]
-    return x + length * direction, side
+    if stop < len(candidates) and before[stop] <= 0:
+        side[candidates[stop]] = False
+        return where[stop], side, int(candidates[stop])
+    passed = rise[stop - 1] if stop else 0.0
+    return (steepness - passed) / steepness, side, None

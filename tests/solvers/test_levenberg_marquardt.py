@@ -520,6 +520,41 @@ def test_step_over_kinks_against_a_brute_force_search():
             assert np.all(model(x + size * rng.standard_normal((2000, 2))) >= model(x) - 1e-13)
 
 
+@pytest.mark.parametrize("repeated", [False, True])
+@pytest.mark.parametrize("curvature", [1.0, 1e-13])
+def test_step_over_kinks_where_kinks_alone_hold_it(curvature, repeated):
+    """However long Newton's first direction is, all that lies behind the first kinks is found."""
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        hessian = np.diag([curvature, curvature, 1.0, 1.0])
+        rows, t = rng.standard_normal((30, 4)), 0.3 * rng.standard_normal(30)
+        if repeated:
+            rows, t = np.repeat(rows[:10], 3, axis=0), np.repeat(t[:10], 3)
+        t[:3] = 0.0
+        jump = 10 * rng.random(30)
+        # Some multipliers balance the slope, so that the kinks keep the step finite.
+        base = -(jump * rng.random(30)) @ rows
+
+        def model(x):
+            hinge = np.maximum(t + x @ rows.T, 0) - np.maximum(t, 0)
+            return x @ base + 0.5 * np.einsum("...i,ij,...j", x, hessian, x) + hinge @ jump
+
+        gradient = base + (jump * (t > 0)) @ rows
+        x, decrease = step_over_kinks(hessian, gradient, rows, t, jump)
+        assert decrease == pytest.approx(-model(x), abs=1e-11)
+        for size in (1.0, 1e-2, 1e-4, 1e-6):
+            assert np.all(model(x + size * rng.standard_normal((2000, 4))) >= model(x) - 1e-11)
+
+
+def test_step_over_kinks_goes_down_beside_a_slope_that_is_but_rounding():
+    rng = np.random.default_rng(0)
+    rows, jump = np.c_[rng.standard_normal((30, 3)), np.full(30, 1e7)], np.full(30, 1e-2)
+    gradient = np.array([2e-5, -6e-5, 7e-5, 1e-12])
+    hessian = np.diag([1.0, 1.0, 1.0, 1e-13])
+    _, decrease = step_over_kinks(hessian, gradient, rows, np.full(30, -1e9), jump)
+    assert decrease == pytest.approx(0.5 * np.sum(gradient[:3] ** 2), rel=1e-6)
+
+
 @pytest.mark.parametrize("activation", ["relu", "leaky_relu"])
 def test_soft_pair_has_the_derivatives_of_its_loss_and_no_kink_left_for_a_small_width(activation):
     pair = make_pair(activation, "squared_error")

@@ -69,7 +69,7 @@ class LeastSquares(Solver):
         source = objective.source
         small = source.n_rows * source.n_features**2 <= SMALL and not source.is_sparse
         is_good = fit.condition <= (GOOD_CONDITION_SMALL if small else GOOD_CONDITION)
-        if is_good and (equations.measures_well or not source.is_sparse):
+        if is_good and (not source.is_sparse or equations.measures_well):
             theta = frame.to_theta(objective, fit)
             yield equations.iterate(theta, step_size=1.0, gap=fit.gap, last=True)
         elif small:

@@ -35,9 +35,10 @@ class LeastSquares(Solver):
     The normal equations are summed in one pass over the rows, centred, and solved by Cholesky with
     the columns scaled. The factor tells the condition of the columns. Where they squared too much
     of it, the exact residuals are taken in a second pass and the solution is refined; where even
-    that is hopeless, an orthogonal factor of all rows is built instead, block by block. Without a
-    unique solution it is the one with weights of least norm. With more features than rows the
-    normal equations of the rows serve, and where neither can be factored, conjugate gradients.
+    that is hopeless, an orthogonal factor of all rows is built instead, block by block; of sparse
+    rows, which take their products uncentred, only where these cannot tell what is dependent.
+    Without a unique solution it is the one with weights of least norm. With more features than rows
+    the normal equations of the rows serve, and where neither can be factored, conjugate gradients.
 
     All neurons share the factor.
 

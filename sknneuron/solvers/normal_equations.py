@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from scipy import linalg, sparse
@@ -157,7 +158,7 @@ class NormalEquations:
         """Whether centring has left enough digits in the sums to tell the loss by."""
         return bool(np.all(self.raw_diagonal <= LOST_TO_CENTER * self.gram.diagonal()))
 
-    @property
+    @cached_property
     def hides_columns(self) -> bool:
         """Whether columns that are not constant look as if they were, since no digit is left."""
         hidden = (self.gram.diagonal() <= EPS * self.raw_diagonal) & (self.raw_diagonal > 0)
@@ -193,7 +194,7 @@ class NormalEquations:
         # Scaled to a unit diagonal; a constant column is left out, and its weight is zero.
         self._matrix = self.gram * self._inverse_size * self._inverse_size[:, None]
         np.fill_diagonal(self._matrix, 1.0)
-        self._lost = float(np.max(self.lost(), where=~constant, initial=1.0))
+        self._most_lost = float(np.max(self.lost(), where=~constant, initial=1.0))
         factor, info = lapack.dpotrf(self._matrix, lower=1)
         if info != 0:
             return self._fit(np.zeros((len(self.squares), len(diagonal))), np.inf)
@@ -202,7 +203,7 @@ class NormalEquations:
         squared = 1 / max(rcond, EPS**2)
         # Sparse rows are never centred before they are multiplied: what that loses is magnified.
         is_sparse = self.objective.source.is_sparse
-        squared = squared * self._lost if is_sparse else max(squared, self._lost)
+        squared = squared * self._most_lost if is_sparse else max(squared, self._most_lost)
         if is_sparse and self.hides_columns:
             squared = np.inf
         return self._fit(self._times_inverse(self.cross).T, np.sqrt(squared))
@@ -213,7 +214,7 @@ class NormalEquations:
         The message says so where products alone cannot tell what is zero.
         """
         values, vectors = linalg.eigh(self._matrix)
-        rounding = EPS * len(values) * self._lost * values[-1]
+        rounding = EPS * len(values) * self._most_lost * values[-1]
         zero = values <= SUSPECT * rounding
         suspects, directions = np.flatnonzero(zero), vectors[:, zero]
         zero[suspects] = self._vanish(directions, values[-1])
@@ -223,7 +224,7 @@ class NormalEquations:
         basis = vectors[:, ~zero]
         self._inverse = lambda right: basis @ ((basis.T @ right) / kept[:, None])
         self._null_space = vectors[:, zero]
-        condition = float(np.sqrt(self._lost * values[-1] / kept.min(initial=values[-1])))
+        condition = float(np.sqrt(self._most_lost * values[-1] / kept.min(initial=values[-1])))
         return self._fit(self._times_inverse(self.cross).T, condition, message)
 
     def _vanish(self, directions, largest: float):
@@ -236,7 +237,7 @@ class NormalEquations:
         (squares,) = source.map_sum(SquaredLengths(coef, self.mean @ coef))
         squares = squares + self.l2 * np.sum(coef**2, axis=0)
         zero = zero_singular_value(np.sqrt(largest), source.n_rows, len(coef))
-        return np.sqrt(squares) <= max(zero, 8 * EPS * np.sqrt(self._lost))
+        return np.sqrt(squares) <= max(zero, 8 * EPS * np.sqrt(self._most_lost))
 
     def _times_inverse(self, right):
         """The inverse of the centred, penalised products times (n_features, k)."""

@@ -307,6 +307,12 @@ class ExpTweedie(Pair):
                 curvature = (2 - p) * u - (1 - p) * v
         return terms, slope, curvature
 
+    def constant_terms(self, y, z):
+        if self._power not in (1, 2):
+            return super().constant_terms(y, z)
+        # One exponential in place of as many as there are rows.
+        return self.derivatives(y, z[None], 0)[0]
+
     def bend(self, y, z, dz, curvature=None):
         p = self._power
         if p == 1:

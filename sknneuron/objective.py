@@ -16,7 +16,6 @@ from .kernels import ConvexKinks, LargestShift, sums_and_targets
 from .null_model import NullModel, sum_over_targets
 from .pairs import Pair
 from .penalised_loss import PenalisedLoss
-from .products import weighted_sum
 
 # Rows that are watched: dead and saturated neurons are counted on them at each iterate.
 N_WATCHED_ROWS = 1000
@@ -163,7 +162,8 @@ class Objective(PenalisedLoss):
         rows = self.watched
         weight = np.ones(len(rows.y)) if rows.sample_weight is None else rows.sample_weight
         weight = weight / weight.sum()
-        z = weighted_sum(rows.X.astype(np.float64), coef, intercept)
+        # In float64 without a copy of the rows.
+        z = np.einsum("ij,kj->ik", rows.X, coef) + intercept
         terms, r, d = self.pair.derivatives(rows.y, z, 2, True)
         z, y = sums_and_targets(self.pair, rows.X, rows.y, coef, intercept)
         change = (self.pair.derivatives(y, z, 0)[0] - terms).sum(axis=1)
@@ -226,7 +226,8 @@ class Objective(PenalisedLoss):
             return False
         if rows.is_sparse:
             return True
-        square = (rows.X - np.mean(rows.X, axis=0, dtype=np.float64)) ** 2
+        square = rows.X - np.mean(rows.X, axis=0, dtype=np.float64)
+        square *= square
         total, fourth = np.add.reduce(square), np.einsum("ij,ij->j", square, square)
         few = total**2 < LEAST_SUPPORT * fourth
         none = total < 0.1 * rows.n_rows * self.coordinates.scale**2

@@ -15,7 +15,7 @@ from ..objective import Objective
 from .base import Iterate
 from .descent import Descent
 from .linear_algebra import SpdSolver
-from .subsample import LEAST_SUPPORT, Sampler
+from .subsample import LEAST_SUPPORT, Sampler, most_held
 
 # Constants fitted on synthetic and real data sets; they steer the effort, not the result.
 ROWS_PER_PARAMETER = 80
@@ -30,6 +30,8 @@ LARGE = 4_000_000
 # Rows that tell how few share the curvature among them.
 N_LOOKED_AT = 4000
 MOST_OF_LARGE = 1 / 70
+# What rows cost that are held in float32, as a share of the price of those that are looked up.
+HELD_PRICE = 0.4
 # Share of the gain from the last sample's optimum at which its Hessian is as good as there.
 NEAR = 3e-2
 
@@ -86,6 +88,8 @@ class StagedStart:
         first = self._first_stage(sample, max(1000, 10 * size))
         theta, factor = yield from self._stage(first, theta, relative=1e-2)
         prior = self._contraction(first.source.n_rows)
+        # Each is a copy of rows, and the next one is larger.
+        del first
         n_rows = self._size_of_last(sample, theta)
         if self.sampler.rare is not None or n_rows >= 7 * n_draw:
             support = max(LEAST_SUPPORT / 2, n_draw / size)
@@ -94,7 +98,6 @@ class StagedStart:
             theta, factor = yield from self._stage(middle, theta, relative)
             prior = self._contraction(middle.source.n_rows)
             del middle
-        # Each is a copy of rows, and the next one is larger.
         del sample
         last = self.sampler.subsample(n_rows, max(LEAST_SUPPORT, n_rows / size), copy=False)
         relative = 3e-4 if self.sampler.rare is None else 1e-6
@@ -149,7 +152,7 @@ class StagedStart:
         """What the Hessian of so many rows makes of a decrement in a step, at most."""
         return min(0.5, 0.01 + 4 * self.objective.shape[1] / max(n_rows, 1.0))
 
-    def _noise(self, n_rows: int) -> float:
+    def _noise(self, n_rows):
         """How far the optimum over `n_rows` lies above that over all rows, about."""
         return 0.5 * self.objective.shape[0] * self.objective.shape[1] / n_rows
 
@@ -159,12 +162,14 @@ class StagedStart:
         smallest = max(LEAST_ROWS, ROWS_PER_PARAMETER_LEAST * size)
         source = self.objective.source
         candidates = np.geomspace(smallest, max(most_rows(source), smallest), 24)
+        candidates = np.append(candidates, max(most_held(self.objective), smallest))
         value = float(sample.value_and_gradient(theta, sample.quicker_in_single)[0].sum())
         allowed = self.goal.target(value, theta)
         contraction = np.minimum(0.6, 4 * size / candidates)
-        gap = 0.5 * self.objective.shape[0] * size / candidates
+        gap = self._noise(candidates)
         passes = np.maximum(1.0, np.log(np.minimum(0.5, allowed / (3 * gap))) / np.log(contraction))
         price = candidates / source.n_rows * (8 + 0.9 * hessian_cost(size))
+        price[candidates <= most_held(self.objective)] *= HELD_PRICE
         return int(candidates[np.argmin(passes + price)])
 
     def _effective_rows(self, sample: Objective, theta) -> float:

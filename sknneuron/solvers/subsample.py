@@ -20,6 +20,12 @@ LEAST_SUPPORT = 100.0
 RARE_CLASS = 1 / 8
 # A subsample is a copy: it must stay small beside what memory holds, however many rows there are.
 MAX_SAMPLE_BYTES = 1 << 28
+# Share of all rows that a subsample may hold in float32: less than 2% of float64's X.
+MOST_HELD = 1 / 28
+# Numbers of a subsample that are held however many rows there are.
+HELD_ANYWAY = 1 << 19
+# Least deviation of a column that float32 can hold.
+LEAST_SCALE = 1e-30
 
 
 def most_rows(source) -> int:
@@ -27,6 +33,16 @@ def most_rows(source) -> int:
     if source.is_sparse:
         return source.n_rows
     return max(1, MAX_SAMPLE_BYTES // (source.dtype.itemsize * source.n_features))
+
+
+def most_held(objective: Objective) -> float:
+    """Rows of the largest subsample that is held, rather than looked up anew for each sum."""
+    source, coordinates = objective.source, objective.coordinates
+    is_array = source.in_memory and source.is_numpy and not source.is_sparse
+    if not is_array or coordinates.center_rows or coordinates.scale.min() < LEAST_SCALE:
+        return 0.0
+    least = HELD_ANYWAY / source.n_features
+    return min(max(MOST_HELD * source.n_rows, least), MAX_SAMPLE_BYTES / (4 * source.n_features))
 
 
 @dataclass
@@ -96,7 +112,7 @@ class Sampler:
     ) -> Objective:
         """The objective over about `n_rows` drawn rows, those that carry rare columns added.
 
-        Without `copy` the rows may be looked up anew for each sum over them.
+        Without `copy` they are held in float32 if they are few, or looked up anew for each sum.
         """
         draw, source = self.draw(n_rows), self.objective.source
         rows, weight = draw.rows, None
@@ -106,12 +122,21 @@ class Sampler:
                 rows, probability = self._with_rare(draw, n_rows, support)
             weight = source.weight_of(rows)
             weight = (1.0 if weight is None else weight) / probability
-        subset = source.take if copy else source.subset
+        subset = source.take if copy else self._few_or_looked_up
         # Without weights of its own each row stands for as many others.
         sample = self.objective.over(subset(rows, weight))
         # A mean over rows, of which a part will do.
         sample.rounding = self.objective.rounding
         return sample
+
+    def _few_or_looked_up(self, rows, weight):
+        source = self.objective.source
+        if len(rows) <= most_held(self.objective):
+            held = source.in_single(rows, weight)
+            # What is past the range of float32 would be infinite.
+            if np.isfinite(np.add.reduce(held.X, axis=None)):
+                return held
+        return source.subset(rows, weight)
 
     def draw(self, n_rows: int) -> Draw:
         """Evenly spread random rows; up to a quarter of them of a rare class."""

@@ -16,6 +16,8 @@ from .lanes import Workers, add
 BLOCK_BYTES = 1 << 22
 MAX_BLOCK_ROWS = 32768
 MIN_BLOCK_ROWS = 256
+# Of rows that are in a cache already: as little as is worth handing to another thread.
+HELD_BLOCK_BYTES = 1 << 20
 # Blocks are summed in this many lanes, each in order, and the lanes in order: the sum is the same
 # to the last bit however many threads share the lanes.
 N_LANES = 32
@@ -37,12 +39,22 @@ class ArraySource(Source):
         None stands for ones.
     workers : Workers, default=None
         Threads that share the blocks; None for the calling one alone. The sums do not depend on it.
+    block_bytes : int, default=4 MiB
+        Size of a block of dense rows.
     """
 
     in_memory = True
     is_near = True
 
-    def __init__(self, X, y, sample_weight=None, *, workers: Workers | None = None):
+    def __init__(
+        self,
+        X,
+        y,
+        sample_weight=None,
+        *,
+        workers: Workers | None = None,
+        block_bytes: int = BLOCK_BYTES,
+    ):
         self.X = X
         self.y = y
         self.sample_weight = sample_weight
@@ -50,20 +62,20 @@ class ArraySource(Source):
         self.n_rows, self.n_features = X.shape
         self.is_sparse = sparse.issparse(X)
         self.total_weight = float(self.n_rows if sample_weight is None else sample_weight.sum())
-        self.block_rows = self._block_rows()
+        self.block_rows = self._block_rows(block_bytes)
         self.n_blocks = -(-self.n_rows // self.block_rows)
 
     @property
     def dtype(self):
         return self.X.dtype
 
-    def _block_rows(self) -> int:
+    def _block_rows(self, block_bytes: int) -> int:
         if self.is_sparse:
             # A block's gradient is a dense vector, so a block should hold more entries than that.
             entries_per_row = max(self.X.nnz / max(self.n_rows, 1), 1.0)
             entries = max(BLOCK_BYTES // 8, 8 * self.n_features)
             return int(max(entries / entries_per_row, MIN_BLOCK_ROWS))
-        rows = BLOCK_BYTES // (self.dtype.itemsize * self.n_features)
+        rows = block_bytes // (self.dtype.itemsize * self.n_features)
         return max(MIN_BLOCK_ROWS, min(rows, MAX_BLOCK_ROWS))
 
     def block(self, start: int, stop: int) -> Block:
@@ -97,6 +109,25 @@ class ArraySource(Source):
             sample_weight = self.weight_of(rows)
         X, y = _rows_of(self.X, rows), _rows_of(self.y, rows)
         return ArraySource(X, y, sample_weight, workers=self.workers)
+
+    def in_single(self, rows, sample_weight=None) -> ArraySource:
+        """Return copies of these dense rows in float32, with weights as in `take`.
+
+        They steer a solver, and need no more digits.
+        """
+        X = np.empty((len(rows), self.n_features), np.float32)
+        for start in range(0, len(rows), MIN_BLOCK_ROWS):
+            part = slice(start, start + MIN_BLOCK_ROWS)
+            X[part] = _rows_of(self.X, rows[part])
+        if sample_weight is None:
+            sample_weight = self.weight_of(rows)
+        return ArraySource(
+            X,
+            _rows_of(self.y, rows),
+            sample_weight,
+            workers=self.workers,
+            block_bytes=HELD_BLOCK_BYTES,
+        )
 
     @property
     def subset_bytes(self) -> int:

@@ -47,6 +47,34 @@ def test_rows_keep_weights_of_their_own():
     assert np.isin(source.sample_weight, weight).all()
 
 
+def held(X, n_rows=1000, weight=None):
+    sampler = sampler_of(X, np.arange(len(X)) % 2, weight)
+    return sampler.subsample(n_rows, copy=False).source
+
+
+def test_few_rows_are_held_in_float32():
+    X, _ = training_set()
+    weight = np.random.default_rng(1).uniform(0.5, 2, N_ROWS)
+    source = held(X, weight=weight)
+    assert source.X.dtype == np.float32
+    rows = np.searchsorted(weight, source.sample_weight, sorter=np.argsort(weight))
+    rows = np.argsort(weight)[rows]
+    np.testing.assert_array_equal(source.X, X[rows].astype(np.float32))
+    np.testing.assert_array_equal(source.y[:, 0], rows % 2)
+
+
+# As the training has it.
+@np.errstate(over="ignore", invalid="ignore")
+@pytest.mark.parametrize("change", ["many", "far", "huge", "tiny"])
+def test_others_are_looked_up_in_float64(change):
+    """Many rows take memory, and float32 has neither the digits nor the range for all numbers."""
+    X, _ = training_set()
+    if change != "many":
+        X[:, 3] = {"far": 1e9 + X[:, 3], "huge": 1e39 * X[:, 3], "tiny": 1e-39 * X[:, 3]}[change]
+    source = held(X, 40_000 if change == "many" else 1000)
+    assert source.block(0, source.block_rows)[0].dtype == np.float64
+
+
 @pytest.mark.parametrize(("tol", "most"), [(1e-4, 2), (1e-6, 3), (1e-8, 4)])
 def test_few_passes_over_all_rows(tol, most, monkeypatch):
     """The sample's Hessian at its optimum shrinks a decrement to a few parameters per row."""

@@ -115,13 +115,13 @@ def test_a_penalty_on_losses_in_units_of_large_targets_is_said(loss):
 
 
 def test_a_divergence_that_no_setting_is_to_blame_for_has_a_remedy():
-    from sknneuron._fit_warnings import _not_converged
+    from sknneuron._fit_warnings.ending import not_converged
     from sknneuron.training import Outcome
 
     X, z = some_rows()
     neuron = NeuronRegressor().fit(X, z)
     weights = neuron.coef_, neuron.intercept_
-    message, _ = _not_converged(neuron, Outcome(weights, np.inf, 3, False, "the training diverged"))
+    message, _ = not_converged(neuron, Outcome(weights, np.inf, 3, False, "the training diverged"))
     assert "diverged" in message
     assert "raise alpha" in message
 

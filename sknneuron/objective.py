@@ -175,7 +175,7 @@ class Objective(PenalisedLoss):
     def levels_are_quicker_in_single(self) -> bool:
         """Whether it pays to look whether a sum over the rows may take its levels in float32."""
         is_long = self.source.n_rows >= LONG and self._block is None
-        plain = self.source.is_numpy and not self.center_rows
+        plain = self.source.is_numpy and self.row_center is None
         return is_long and plain and self.pair.levels_in_single
 
     # -- how far a step reaches --------------------------------------------------------------------
@@ -202,8 +202,7 @@ class Objective(PenalisedLoss):
         """
         if not (exact or self.hides_far_rows):
             return self.watched_shift(step, theta)
-        center = self.coordinates.center if self.center_rows else None
-        kernel = LargestShift(self.pair, center)
+        kernel = LargestShift(self.pair, self.row_center)
         (largest,) = self.source.map_sum(
             kernel, *self.kernel_parameters(theta), *self.kernel_parameters(step)
         )

@@ -321,6 +321,10 @@ class LayerObjective(Objective):
         hessian[np.diag_indices(len(hessian))] += self.l2
         return loss + self.l2_value(theta), gradient[None] + self.l2 * theta, hessian[None]
 
+    def lost_in_units(self, theta):
+        """Of no layer is it known: its penalty keeps weights small."""
+        return 0.0, np.empty(0, dtype=np.intp)
+
     def weight_gradient_norm(self, gradient):
         """Euclidean norm of the gradient in weights and biases, from the one in theta."""
         in_weights = gradient[0] * self._slopes_in_weights

@@ -22,6 +22,9 @@ from .products import weighted_sum
 N_WATCHED_ROWS = 1000
 # From so many rows on a look at a few of them costs next to nothing beside a sum over all.
 LONG = 8000
+EPS = float(np.finfo(float).eps)
+# How much larger than z a term of it may be before it is asked what the term's last digit does.
+MANY_DIGITS = 1e6
 # Watched rows that a column's square must be spread over, if the rest are to be much like them.
 LEAST_SUPPORT = 50
 
@@ -170,6 +173,29 @@ class Objective(PenalisedLoss):
         error = self.pair.sums(y, z, None, 1)[1] - r
         moved = 0.5 * weight @ (error * error / np.maximum(d, np.finfo(float).tiny)).sum(axis=1)
         return float(moved), 3 * math.sqrt(weight @ change**2 / self.source.n_rows)
+
+    def lost_in_units(self, theta) -> tuple[float, np.ndarray]:
+        """What rounding of weights in units of X may cost the watched rows, and of which columns.
+
+        Far from zero, or nearly dependent, columns may have weights whose terms in z are large and
+        cancel: the last digit of the largest then moves all of z, one way or the other.
+        """
+        columns = self.coordinates
+        largest = np.maximum.reduce(np.abs(self.to_weights(theta)[0]))
+        terms = largest * (np.abs(columns.center) + columns.scale)
+        term, size = float(np.maximum.reduce(terms, initial=0.0)), self.null_model.absolute
+        # z is of the size of y or, behind an activation, about one.
+        usual = min(size, math.sqrt(size), np.inf if self.activation.name == "identity" else 1.0)
+        if not term > MANY_DIGITS * usual:
+            return 0.0, np.empty(0, dtype=np.intp)
+        rows, z = self.watched, self.pre_activation(theta)
+        slip = EPS * term * (-1.0) ** np.arange(self.n_neurons)
+        up, here, down = (
+            self.pair.sums(rows.y, z + sign * slip, rows.sample_weight, 0)[0].sum()
+            for sign in (1, 0, -1)
+        )
+        lost = (up + down - 2 * here) / (2 * rows.total_weight)
+        return float(lost), np.flatnonzero(terms > 0.1 * term)
 
     @property
     def levels_are_quicker_in_single(self) -> bool:

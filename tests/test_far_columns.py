@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 from scipy import sparse
+from sklearn.exceptions import ConvergenceWarning
 
 from sknneuron import NeuronClassifier, NeuronLayer, NeuronRegressor, NeuronWarning
 from sknneuron.coordinates import Coordinates
@@ -140,3 +141,46 @@ def test_a_layer_of_sparse_rows():
     layer = NeuronLayer(2, "tanh", solver="lbfgs", alpha=1e-4, random_state=0)
     expected = layer.fit(X, z).objective_
     assert_allclose(layer.fit(sparse.csr_array(X), z).objective_, expected, rtol=1e-3)
+
+
+# -- weights so large that z has no digits ---------------------------------------------------------
+
+TWICE = {
+    "huber by lbfgs": (NeuronRegressor("identity", "huber", alpha=0, solver="lbfgs"), lambda z: z),
+    "least squares": (NeuronRegressor(alpha=0), lambda z: z),
+    "sigmoid": (NeuronClassifier(alpha=0), lambda z: z > 0),
+    "softmax": (NeuronClassifier(alpha=0), lambda z: np.digitize(z, [-1, 1])),
+}
+
+
+def twice(offset):
+    """A column in two units, which differ by the rounding of numbers far from zero."""
+    rng = np.random.default_rng(0)
+    near = rng.standard_normal((200, 3))
+    X = (np.c_[near, near[:, 0]] + offset) * [1, 1, 1, 0.3]
+    return near, X, near @ [1.0, 2.0, -1.0] + 0.3 * rng.standard_normal(200)
+
+
+@pytest.mark.parametrize("make", [np.asarray, sparse.csr_array])
+@pytest.mark.parametrize("model", TWICE)
+def test_weights_that_the_units_of_x_cannot_hold(model, make):
+    estimator, target = TWICE[model]
+    near, X, z = twice(1e7)
+    with pytest.warns(ConvergenceWarning, match=r"columns 0, .*3 are so large .* too few digits"):
+        assert not estimator.fit(make(X), target(z)).converged_
+    # Rounding of data has nothing to tell; with a penalty it is not asked.
+    estimator = estimator.set_params(alpha=1e-6)
+    expected = estimator.fit(near, target(z)).objective_
+    neuron = estimator.fit(make(X), target(z))
+    estimator.set_params(alpha=0)
+    assert neuron.converged_
+    assert neuron.objective_ <= expected + 1e-7
+
+
+def test_large_weights_of_near_columns_are_no_fault():
+    """Small units ask for them, and so do columns that differ by little."""
+    near, _, z = twice(0.0)
+    X = np.c_[near * 1e-9, near[:, 0] * 1e-9 + 1e-14 * z**2]
+    fitted = NeuronRegressor("identity", "huber", alpha=0).fit(X, z + z**2)
+    assert fitted.converged_
+    assert np.abs(fitted.coef_).max() > 1e13

@@ -106,6 +106,8 @@ def _solution(objective: Objective, frame: Frame, fit: LinearFit) -> Iterate:
     theta = frame.to_theta(objective, fit)
     value, gradient = objective.value_and_gradient(theta)
     norm = objective.weight_gradient_norm(gradient)
+    # How far a direction would lead that may be one or none, nobody knows.
+    gap = np.nan if fit.message else fit.gap
     return Iterate(
-        theta, float(value.sum()), norm, objective, 1.0, fit.gap, last=True, message=fit.message
+        theta, float(value.sum()), norm, objective, 1.0, gap, last=True, message=fit.message
     )

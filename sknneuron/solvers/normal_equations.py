@@ -14,7 +14,7 @@ from ..objective import Objective
 from ..products import centred, product
 from .base import Goal, Iterate
 from .frame import Frame, LinearFit
-from .least_norm import doubtful_rank, least_norm, taking_part, zero_singular_value
+from .least_norm import DOUBTLESS, doubtful_rank, least_norm, taking_part, zero_singular_value
 from .linear_algebra import dot
 
 EPS = np.finfo(float).eps
@@ -219,8 +219,10 @@ class NormalEquations:
         rounding = EPS * len(values) * self._most_lost * values[-1]
         zero = values <= SUSPECT * rounding
         suspects, directions = np.flatnonzero(zero), vectors[:, zero]
-        zero[suspects] = self._vanish(directions, values[-1])
-        doubtful = suspects[~zero[suspects]]
+        # Lengths as shares of what rounding leaves of none.
+        length = self._lengths(directions, values[-1])
+        zero[suspects] = length <= 1
+        doubtful = suspects[length > DOUBTLESS]
         message = doubtful_rank(taking_part(vectors[:, doubtful])) if len(doubtful) else ""
         kept = np.maximum(values[~zero], rounding)
         basis = vectors[:, ~zero]
@@ -229,10 +231,11 @@ class NormalEquations:
         condition = float(np.sqrt(self._most_lost * values[-1] / kept.min(initial=values[-1])))
         return self._fit(self._times_inverse(self.cross).T, condition, message)
 
-    def _vanish(self, directions, largest: float):
-        """Whether all rows, centred, are the same along directions of the scaled matrix.
+    def _lengths(self, directions, largest: float):
+        """How much the rows, centred, differ along directions of the scaled matrix.
 
-        By the rows themselves: squares of what is small are lost among products of what is not.
+        In units of what rounding may make of nothing. By the rows themselves: squares of what is
+        small are lost among products of what is not.
         """
         coef = directions * self._inverse_size[:, None]
         source = self.objective.source
@@ -241,7 +244,7 @@ class NormalEquations:
         (squares,) = source.map_sum(SquaredLengths(center, coef, offset))
         squares = squares + self.l2 * np.sum(coef**2, axis=0)
         zero = zero_singular_value(np.sqrt(largest), source.n_rows, len(coef))
-        return np.sqrt(squares) <= max(zero, 8 * EPS * np.sqrt(self._most_lost))
+        return np.sqrt(squares) / max(zero, 8 * EPS * np.sqrt(self._most_lost))
 
     def _times_inverse(self, right):
         """The inverse of the centred, penalised products times (n_features, k)."""
@@ -284,7 +287,7 @@ class NormalEquations:
         gap: float = abs(decrement) * left + EPS * objective.rounding
         value = float(value.sum()) - decrement
         message = fit.message
-        if self.hides_columns:
+        if self.hides_columns or message:
             gap = math.nan
         if not message and not gap <= goal.target(value, theta):
             message = NO_DIGITS

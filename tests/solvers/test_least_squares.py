@@ -79,3 +79,17 @@ def test_a_column_that_its_mean_hides(offset, in_all_rows, monkeypatch):
     with pytest.warns(ConvergenceWarning, match=r"too few digits"):
         neuron.fit(rows, y, sample_weight=weight)
     assert not neuron.converged_
+
+
+@pytest.mark.parametrize("differs", [True, False])
+@pytest.mark.parametrize("make", [np.asarray, sparse.csr_array])
+def test_a_rank_in_doubt_is_said(make, differs):
+    """Whether or not what is left along the direction in doubt is worth anything."""
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((3000, 3))
+    difference = rng.standard_normal(3000)
+    X[:, 2] = X[:, 1] + 5e-13 * difference
+    y = X[:, 0] + differs * difference + 0.1 * rng.standard_normal(3000)
+    with pytest.warns(ConvergenceWarning, match="columns 1, 2 depend on each other"):
+        neuron = NeuronRegressor(alpha=0).fit(make(X), y)
+    assert not neuron.converged_

@@ -182,13 +182,16 @@ class Objective(PenalisedLoss):
         """
         columns = self.coordinates
         largest = np.maximum.reduce(np.abs(self.to_weights(theta)[0]))
-        terms = largest * (np.abs(columns.center) + columns.scale)
-        term, size = float(np.maximum.reduce(terms, initial=0.0)), self.null_model.absolute
+        term = np.maximum.reduce(largest * (np.abs(columns.center) + columns.scale), initial=0.0)
+        size = self.null_model.absolute
         # z is of the size of y or, behind an activation, about one.
         usual = min(size, math.sqrt(size), np.inf if self.activation.name == "identity" else 1.0)
         if not term > MANY_DIGITS * usual:
             return 0.0, np.empty(0, dtype=np.intp)
         rows, z = self.watched, self.pre_activation(theta)
+        furthest = np.abs(rows.X).max(axis=0)
+        terms = largest * (furthest.toarray().ravel() if rows.is_sparse else furthest)
+        term = np.maximum.reduce(terms)
         slip = EPS * term * (-1.0) ** np.arange(self.n_neurons)
         up, here, down = (
             self.pair.sums(rows.y, z + sign * slip, rows.sample_weight, 0)[0].sum()

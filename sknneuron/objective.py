@@ -12,6 +12,7 @@ from functools import cached_property
 import numpy as np
 
 from .activations import Activation
+from .coordinates import FAR_FROM_ZERO
 from .kernels import ConvexKinks, LargestShift, sums_and_targets
 from .null_model import NullModel, sum_over_targets
 from .pairs import Pair
@@ -24,7 +25,7 @@ N_WATCHED_ROWS = 1000
 LONG = 8000
 EPS = float(np.finfo(float).eps)
 # How much larger than z a term of it may be before it is asked what the term's last digit does.
-MANY_DIGITS = 1e6
+MANY_DIGITS = 1e8
 # Watched rows that a column's square must be spread over, if the rest are to be much like them.
 LEAST_SUPPORT = 50
 
@@ -180,16 +181,17 @@ class Objective(PenalisedLoss):
         Far from zero, or nearly dependent, columns may have weights whose terms in z are large and
         cancel: the last digit of the largest then moves all of z, one way or the other.
         """
-        columns = self.coordinates
-        largest = np.maximum.reduce(np.abs(self.to_weights(theta)[0]))
-        term = np.maximum.reduce(largest * (np.abs(columns.center) + columns.scale), initial=0.0)
-        size = self.null_model.absolute
+        size, columns = self.null_model.absolute, self.coordinates
         # z is of the size of y or, behind an activation, about one.
-        usual = min(size, math.sqrt(size), np.inf if self.activation.name == "identity" else 1.0)
-        if not term > MANY_DIGITS * usual:
+        usual = min(size, math.sqrt(size), math.inf if self.activation.name == "identity" else 1.0)
+        distance = FAR_FROM_ZERO
+        if columns.far is not None:
+            distance += float(np.max(np.abs(columns.center) / columns.scale))
+        if not np.maximum.reduce(np.abs(theta), axis=None) * distance > MANY_DIGITS * usual:
             return 0.0, np.empty(0, dtype=np.intp)
         rows, z = self.watched, self.pre_activation(theta)
         furthest = np.abs(rows.X).max(axis=0)
+        largest = np.maximum.reduce(np.abs(self.to_weights(theta)[0]))
         terms = largest * (furthest.toarray().ravel() if rows.is_sparse else furthest)
         term = np.maximum.reduce(terms)
         slip = EPS * term * (-1.0) ** np.arange(self.n_neurons)

@@ -11,8 +11,9 @@ from .products import column_moments
 
 # Rows that a column's centre and scale are taken from: they steer the solver and need no precision.
 N_COORDINATE_ROWS = 4096
-# Past this ratio of a column's mean to its deviation, rows are centred before they are multiplied.
-FAR_FROM_ZERO = 1e5
+# Past this ratio of a column's mean to its deviation, rows are centred before they are multiplied:
+# dense ones for the digits of z, sparse ones for those of their products too.
+FAR_FROM_ZERO, FAR_FROM_ZERO_SPARSE = 1e5, 1e3
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,8 @@ class Coordinates:
 
     center: np.ndarray
     scale: np.ndarray
-    center_rows: bool = False
+    # Columns so far from zero that products of them as they are would lose too many digits.
+    far: np.ndarray | None = None
     # Columns with the same number in every row, a bias in all but name. Centred they are zero, but
     # for rounding, which is not to be taken for a slope or a curvature.
     constant: np.ndarray | None = None
@@ -34,26 +36,28 @@ class Coordinates:
         center = mean if fit_intercept else np.zeros(sample.n_features)
         scale = np.sqrt(variance)
         size = np.abs(center)
-        if np.logical_and.reduce(size < FAR_FROM_ZERO * scale):
+        limit = FAR_FROM_ZERO_SPARSE if sample.is_sparse else FAR_FROM_ZERO
+        if np.logical_and.reduce(size < limit * scale):
             return cls(center, scale)
         # A column constant in the sample has no deviation to go by; its size will do.
-        # Sparse columns are not centred first: their variance is a difference, with its rounding.
-        constant = ~(scale > (1e-6 if sample.is_sparse else 1e-12) * size)
+        constant = ~(scale > 1e-12 * size)
         if constant.any():
             scale[constant] = np.where(size[constant] > 0, size[constant], 1.0)
-        center_rows = not sample.is_sparse and bool(np.any(size > FAR_FROM_ZERO * scale))
+        beyond = size > limit * scale
+        far = beyond if beyond.any() else None
         suspects = np.flatnonzero(constant & (size > 0))
         if not len(suspects) or not source.is_numpy:
-            return cls(center, scale, center_rows)
+            return cls(center, scale, far)
         first = sample.X[:1]
         first = first.toarray() if sample.is_sparse else first
         (n_apart,) = source.map_sum(RowsApart(suspects, first[0, suspects]))
         suspects = suspects[n_apart == 0]
-        return cls(center, scale, center_rows, suspects if len(suspects) else None)
+        return cls(center, scale, far, suspects if len(suspects) else None)
 
     def only(self, columns) -> Coordinates:
         """Those of some columns."""
         constant = self.constant
         if constant is not None:
             constant = np.flatnonzero(np.isin(columns, constant))
-        return Coordinates(self.center[columns], self.scale[columns], self.center_rows, constant)
+        far = None if self.far is None else self.far[columns]
+        return Coordinates(self.center[columns], self.scale[columns], far, constant)

@@ -19,7 +19,7 @@ from scipy import sparse
 from ._csr import with_values
 from .hessians import separable_hessian, softmax_hessian
 from .pairs import Pair
-from .products import as_float64, gradient_sums, product, transposed_product, weighted_sum
+from .products import centred, gradient_sums, product, transposed_product, weighted_sum
 
 
 class Single(Flag):
@@ -61,8 +61,8 @@ class LossSums:
     center : ndarray of shape (n_features,) or None
         The Hessian is taken in ``X - center``, where it is far better conditioned when means are
         large beside deviations. Dense rows only.
-    center_rows : bool
-        Subtract `center` before anything else, so that z and the gradient are in ``X - center`` as
+    row_center : ndarray of shape (n_features,) or None
+        Subtracted before anything else, so that z and the gradient are in ``X - row_center`` as
         well. For means so large that ``X @ w`` would lose its digits to cancellation.
     single : Single
         What may be multiplied in float32. Dense rows only.
@@ -81,14 +81,13 @@ class LossSums:
     order: int
     gauss_newton: bool = False
     center: np.ndarray | None = None
-    center_rows: bool = False
+    row_center: np.ndarray | None = None
     single: Single = Single.NONE
 
     def __call__(self, X, y, sample_weight, weights, bias):
-        if Single.ROWS not in self.single or not isinstance(X, np.ndarray) or self.center_rows:
-            X = as_float64(X)
-        if self.center_rows:
-            X = X - self.center
+        is_moved = self.row_center is not None
+        if Single.ROWS not in self.single or not isinstance(X, np.ndarray) or is_moved:
+            X = centred(X, self.row_center)
         z, y = sums_and_targets(self.pair, X, y, weights, bias)
         if Single.LEVELS in self.single:
             z = z.astype(np.float32)
@@ -98,7 +97,7 @@ class LossSums:
         gradient = gradient_sums(X, r)
         if self.order == 1:
             return loss, gradient
-        shift = None if self.center_rows else self.center
+        shift = None if is_moved else self.center
         dtype = np.float32 if Single.HESSIAN in self.single else np.float64
         if self.pair.coupled:
             return loss, gradient, softmax_hessian(X, d, sample_weight, shift, dtype)
@@ -126,16 +125,15 @@ class LargestShift:
     ----------
     pair : Pair
         In a tail that `steepens` a change counts for more.
-    center : ndarray of shape (n_features,) or None
+    row_center : ndarray of shape (n_features,) or None
         Subtracted before anything else.
     """
 
     pair: Pair
-    center: np.ndarray | None = None
+    row_center: np.ndarray | None = None
 
     def __call__(self, X, y, sample_weight, weights, bias, weights_step, bias_step):
-        if self.center is not None:
-            X = as_float64(X) - self.center
+        X = X if self.row_center is None else centred(X, self.row_center)
         shift = np.abs(weighted_sum(X, weights_step, bias_step))
         if self.pair.steepens:
             shift *= self.pair.curvature_rate(y, weighted_sum(X, weights, bias))
@@ -152,7 +150,7 @@ class BendSums:
     ----------
     pair : Pair
         One that has `bend`.
-    center : ndarray of shape (n_features,) or None
+    row_center : ndarray of shape (n_features,) or None
         Subtracted before anything else.
 
     Returns
@@ -161,12 +159,10 @@ class BendSums:
     """
 
     pair: Pair
-    center: np.ndarray | None = None
+    row_center: np.ndarray | None = None
 
     def __call__(self, X, y, sample_weight, weights, bias, weights_step, bias_step):
-        X = as_float64(X)
-        if self.center is not None:
-            X = X - self.center
+        X = centred(X, self.row_center)
         z, dz = weighted_sum(X, weights, bias), weighted_sum(X, weights_step, bias_step)
         r = self.pair.bend(y, z, dz)
         return (gradient_sums(X, r if sample_weight is None else sample_weight[:, None] * r),)
@@ -181,7 +177,7 @@ class WorkingSums:
     pair : Pair
     columns : tuple of ndarray of int
         For each neuron, the features whose weights the Hessian is wanted for.
-    gauss_newton, center, center_rows
+    gauss_newton, center, row_center
         As in `LossSums`.
 
     Returns
@@ -197,12 +193,10 @@ class WorkingSums:
     columns: tuple[np.ndarray, ...]
     gauss_newton: bool = False
     center: np.ndarray | None = None
-    center_rows: bool = False
+    row_center: np.ndarray | None = None
 
     def __call__(self, X, y, sample_weight, weights, bias):
-        X = as_float64(X)
-        if self.center_rows:
-            X = X - self.center
+        X = centred(X, self.row_center)
         z = weighted_sum(X, weights, bias)
         terms, r, d = self.pair.derivatives(y, z, 2, self.gauss_newton)
         if sample_weight is not None:
@@ -221,7 +215,8 @@ class WorkingSums:
     def _columns(self, X, k):
         """The columns of neuron k, and what they are to be centred on."""
         columns = self.columns[k]
-        center = None if self.center_rows or self.center is None else self.center[columns]
+        center = self.center if self.row_center is None else None
+        center = None if center is None else center[columns]
         return X if len(columns) == X.shape[1] else X[:, columns], center
 
     def _coupled(self, X, probability, sample_weight):
@@ -247,12 +242,16 @@ class WorkingSums:
 
 @dataclass(frozen=True)
 class CurvatureDiagonal:
-    """Sums of ``d``, ``d * x`` and ``d * x**2``, from which the Hessian's diagonal follows."""
+    """Sums of ``d``, ``d * x`` and ``d * x**2``, from which the Hessian's diagonal follows.
+
+    `row_center` is subtracted from x before anything else, where it is not None.
+    """
 
     pair: Pair
+    row_center: np.ndarray | None = None
 
     def __call__(self, X, y, sample_weight, weights, bias):
-        X = as_float64(X)
+        X = centred(X, self.row_center)
         z = weighted_sum(X, weights, bias)
         d = self.pair.derivatives(y, z, 2, True)[2]
         if self.pair.coupled:
@@ -323,9 +322,11 @@ class EnvelopeGap:
     pair: Pair
     envelope: Pair
     width: float
+    row_center: np.ndarray | None = None
 
     def __call__(self, X, y, sample_weight, weights, bias):
-        z = as_float64(X) @ weights.T
+        X = centred(X, self.row_center)
+        z = X @ weights.T
         z += bias
         g = self.envelope.derivatives(y, z, 1)[1]
         loss = self.pair.derivatives(y, z, 0)[0]

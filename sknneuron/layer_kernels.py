@@ -17,8 +17,8 @@ import numpy as np
 from scipy import sparse
 
 from .activations import Activation
-from .kernels import as_float64, gradient_sums
 from .pairs import Pair
+from .products import centred, gradient_sums
 
 # Entries of the matrix of slopes that is made at a time: a few megabytes.
 SLOPE_ENTRIES = 1 << 19
@@ -36,8 +36,8 @@ class LayerSums:
         The loss as a function of the outputs o.
     order : {0, 1}
         0: the loss alone; 1: and the gradient.
-    center : ndarray of shape (n_features,) or None
-        Subtracted from dense rows first, where means are so large that digits would be lost.
+    row_center : ndarray of shape (n_features,) or None
+        Subtracted first, where means are so large that digits would be lost.
 
     Returns
     -------
@@ -50,10 +50,10 @@ class LayerSums:
     activation: Activation
     pair: Pair
     order: int
-    center: np.ndarray | None = None
+    row_center: np.ndarray | None = None
 
     def __call__(self, X, y, sample_weight, weights, bias, output_weights, output_bias):
-        X = _centred(X, self.center)
+        X = centred(X, self.row_center)
         a, slope, o = _forward(self.activation, X, weights, bias, output_weights, output_bias)
         loss, r, _ = self.pair.sums(y, o, sample_weight, self.order, True)
         loss = np.array([loss.sum()])
@@ -68,21 +68,15 @@ class LayerGradient:
 
     activation: Activation
     pair: Pair
-    center: np.ndarray | None = None
+    row_center: np.ndarray | None = None
 
     def __call__(self, X, y, sample_weight, weights, bias, output_weights, output_bias):
-        X = _centred(X, self.center)
+        X = centred(X, self.row_center)
         a, slope, o = _forward(self.activation, X, weights, bias, output_weights, output_bias)
         r = self.pair.slope(y, o)
         if sample_weight is not None:
             r = sample_weight[:, None] * r
         return _backpropagated(X, a, slope, r, output_weights)
-
-
-def _centred(X, center):
-    """Rows in float64, less `center` if there is one."""
-    X = as_float64(X)
-    return X if center is None else X - center
 
 
 def _forward(activation, X, weights, bias, output_weights, output_bias):

@@ -76,9 +76,10 @@ class LayerCoordinates:
         return cls(center, scale, bias, _output_scale(rows, bias, pair))
 
     @property
-    def center_rows(self) -> bool:
-        """Whether columns lie so far from zero that rows must be centred before all else."""
-        return bool(np.any(np.abs(self.center) > FAR_FROM_ZERO * self.scale))
+    def far(self):
+        """Columns so far from zero that rows must be centred before all else; None without any."""
+        far = np.abs(self.center) > FAR_FROM_ZERO * self.scale
+        return far if far.any() else None
 
     @classmethod
     def names(cls) -> list[str]:
@@ -222,31 +223,25 @@ class LayerObjective(Objective):
         """What `batch_kernel` is called with: `to_weights`, the biases those of centred rows if it
         centres them."""
         coef, intercept, *output = self.to_weights(theta)
-        if self.center_rows:
-            intercept = np.ascontiguousarray(self.split(theta)[0][:, -1])
+        if self.row_center is not None:
+            intercept = self.split(theta)[0][:, -1] - coef @ self.left_to_center
         return coef, intercept, *output
 
     # -- the objective and its derivatives ---------------------------------------------------------
 
     def _kernel(self, order, gauss_newton=False, single=Single.NONE):
-        return LayerSums(self.activation, self.pair, order, self._row_center)
+        return LayerSums(self.activation, self.pair, order, self.row_center)
 
     @property
     def batch_kernel(self) -> LayerGradient:
         """Sums the gradient over the rows of a batch, for `gradient_of`."""
-        return LayerGradient(self.activation, self.pair, self._row_center)
-
-    @cached_property
-    def _row_center(self):
-        """What is subtracted from rows before all else: nothing, where digits allow."""
-        return self.coordinates.center if self.center_rows else None
+        return LayerGradient(self.activation, self.pair, self.row_center)
 
     def gradient_of(self, hidden, output):
         """The gradient in theta of a kernel's sums."""
         gradient = np.empty(self.shape)
         of_hidden, of_output = self.split(gradient)
-        if self._row_center is None:
-            hidden[:, :-1] -= hidden[:, -1:] * self.coordinates.center
+        hidden[:, :-1] -= hidden[:, -1:] * self.left_to_center
         np.divide(hidden[:, :-1], self.coordinates.scale, out=of_hidden[:, :-1])
         of_hidden[:, -1] = hidden[:, -1]
         np.multiply(output, self.coordinates.output_scale[:, None], out=of_output)
@@ -325,6 +320,10 @@ class LayerObjective(Objective):
         loss, gradient, hessian = (part / total for part in sums)
         hessian[np.diag_indices(len(hessian))] += self.l2
         return loss + self.l2_value(theta), gradient[None] + self.l2 * theta, hessian[None]
+
+    def lost_in_units(self, theta):
+        """Of no layer is it known: its penalty keeps weights small."""
+        return 0.0, np.empty(0, dtype=np.intp)
 
     def weight_gradient_norm(self, gradient):
         """Euclidean norm of the gradient in weights and biases, from the one in theta."""

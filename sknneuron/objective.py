@@ -12,6 +12,7 @@ from functools import cached_property
 import numpy as np
 
 from .activations import Activation
+from .coordinates import FAR_FROM_ZERO
 from .kernels import ConvexKinks, LargestShift, sums_and_targets
 from .null_model import NullModel, sum_over_targets
 from .pairs import Pair
@@ -21,6 +22,9 @@ from .penalised_loss import PenalisedLoss
 N_WATCHED_ROWS = 1000
 # From so many rows on a look at a few of them costs next to nothing beside a sum over all.
 LONG = 8000
+EPS = float(np.finfo(float).eps)
+# How much larger than z a term of it may be before it is asked what the term's last digit does.
+MANY_DIGITS = 1e8
 # Watched rows that a column's square must be spread over, if the rest are to be much like them.
 LEAST_SUPPORT = 50
 
@@ -171,11 +175,38 @@ class Objective(PenalisedLoss):
         moved = 0.5 * weight @ (error * error / np.maximum(d, np.finfo(float).tiny)).sum(axis=1)
         return float(moved), 3 * math.sqrt(weight @ change**2 / self.source.n_rows)
 
+    def lost_in_units(self, theta) -> tuple[float, np.ndarray]:
+        """What rounding of weights in units of X may cost the watched rows, and of which columns.
+
+        Far from zero, or nearly dependent, columns may have weights whose terms in z are large and
+        cancel: the last digit of the largest then moves all of z, one way or the other.
+        """
+        size, columns = self.null_model.absolute, self.coordinates
+        # z is of the size of y or, behind an activation, about one.
+        usual = min(size, math.sqrt(size), math.inf if self.activation.name == "identity" else 1.0)
+        distance = FAR_FROM_ZERO
+        if columns.far is not None:
+            distance += float(np.max(np.abs(columns.center) / columns.scale))
+        if not np.maximum.reduce(np.abs(theta), axis=None) * distance > MANY_DIGITS * usual:
+            return 0.0, np.empty(0, dtype=np.intp)
+        rows, z = self.watched, self.pre_activation(theta)
+        furthest = np.abs(rows.X).max(axis=0)
+        largest = np.maximum.reduce(np.abs(self.to_weights(theta)[0]))
+        terms = largest * (furthest.toarray().ravel() if rows.is_sparse else furthest)
+        term = np.maximum.reduce(terms)
+        slip = EPS * term * (-1.0) ** np.arange(self.n_neurons)
+        up, here, down = (
+            self.pair.sums(rows.y, z + sign * slip, rows.sample_weight, 0)[0].sum()
+            for sign in (1, 0, -1)
+        )
+        lost = (up + down - 2 * here) / (2 * rows.total_weight)
+        return float(lost), np.flatnonzero(terms > 0.1 * term)
+
     @property
     def levels_are_quicker_in_single(self) -> bool:
         """Whether it pays to look whether a sum over the rows may take its levels in float32."""
         is_long = self.source.n_rows >= LONG and self._block is None
-        plain = self.source.is_numpy and not self.center_rows
+        plain = self.source.is_numpy and self.row_center is None
         return is_long and plain and self.pair.levels_in_single
 
     # -- how far a step reaches --------------------------------------------------------------------
@@ -202,8 +233,7 @@ class Objective(PenalisedLoss):
         """
         if not (exact or self.hides_far_rows):
             return self.watched_shift(step, theta)
-        center = self.coordinates.center if self.center_rows else None
-        kernel = LargestShift(self.pair, center)
+        kernel = LargestShift(self.pair, self.row_center)
         (largest,) = self.source.map_sum(
             kernel, *self.kernel_parameters(theta), *self.kernel_parameters(step)
         )

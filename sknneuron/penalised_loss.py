@@ -25,6 +25,7 @@ from .kernels import (
     BendSums,
     CurvatureDiagonal,
     LossSums,
+    RowsApart,
     Single,
     WorkingSums,
     sums_and_targets,
@@ -102,12 +103,27 @@ class PenalisedLoss:
         return self.pair.convex
 
     @cached_property
-    def center_rows(self) -> bool:
-        """Whether rows are centred before all else.
+    def row_center(self):
+        """What is subtracted from rows before all else; None where they may stay as they are.
 
-        Coordinates may be those of other rows: sparse ones may validate what dense ones train.
+        From sparse rows it is taken of columns without a zero alone, which stay as sparse. A column
+        with one in n rows lies no further than ``sqrt(n)`` standard deviations from zero.
         """
-        return self.coordinates.center_rows and not self.source.is_sparse
+        center, far = self.coordinates.center, self.coordinates.far
+        if far is None or not self.source.is_sparse:
+            return None if far is None else center
+        columns = np.flatnonzero(far)
+        (n_stored,) = self.source.map_sum(RowsApart(columns, np.zeros(len(columns))))
+        columns = columns[n_stored == self.source.n_rows]
+        moved = np.zeros_like(center)
+        moved[columns] = center[columns]
+        return moved if len(columns) else None
+
+    @cached_property
+    def left_to_center(self):
+        """What the rows, as they are read, are still to be centred by."""
+        center = self.coordinates.center
+        return center if self.row_center is None else center - self.row_center
 
     # -- parameters --------------------------------------------------------------------------------
 
@@ -159,14 +175,15 @@ class PenalisedLoss:
     def kernel_parameters(self, theta):
         """What a kernel is called with: weights and bias, that of centred rows if it centres."""
         coef, intercept = self.to_weights(theta)
-        if self.center_rows and self.fit_intercept:
-            intercept = theta.reshape(self.n_neurons, self.neuron_size)[:, -1]
+        if self.row_center is not None and self.fit_intercept:
+            bias = theta.reshape(self.n_neurons, self.neuron_size)[:, -1]
+            intercept = bias - coef @ self.left_to_center
         return coef, np.ascontiguousarray(intercept)
 
     def _kernel(self, order, gauss_newton=False, single=Single.NONE):
         centers = self.fit_intercept and not self.source.is_sparse
         center = self.coordinates.center if centers else None
-        return LossSums(self.pair, order, gauss_newton, center, self.center_rows, single)
+        return LossSums(self.pair, order, gauss_newton, center, self.row_center, single)
 
     def _to_mean(self, raw):
         return raw / self.source.total_weight
@@ -174,8 +191,8 @@ class PenalisedLoss:
     def _to_gradient(self, raw):
         """A kernel's sums (n_neurons, n_features + 1) as a gradient in theta, a mean over rows."""
         g = raw[:, : self.neuron_size] / self.source.total_weight
-        if self.fit_intercept and not self.center_rows:
-            g[:, :-1] -= g[:, -1:] * self.coordinates.center
+        if self.fit_intercept:
+            g[:, :-1] -= g[:, -1:] * self.left_to_center
         g[:, : self.n_features] /= self.coordinates.scale
         if self.coordinates.constant is not None:
             g[:, self.coordinates.constant] = 0.0
@@ -187,8 +204,8 @@ class PenalisedLoss:
         H = H / self.source.total_weight
         if self.source.is_sparse and self.fit_intercept:
             # Rows were left sparse, so the centring is done on the sums.
-            H[:, :, :-1] -= self.coordinates.center[:, None, None] * H[:, :, -1:]
-            H[..., :-1] -= self.coordinates.center * H[..., -1:]
+            H[:, :, :-1] -= self.left_to_center[:, None, None] * H[:, :, -1:]
+            H[..., :-1] -= self.left_to_center * H[..., -1:]
         H[:, :, :p] /= self.coordinates.scale[:, None, None]
         H[..., :p] /= self.coordinates.scale
         if self.coordinates.constant is not None:
@@ -215,7 +232,7 @@ class PenalisedLoss:
         """What of a sum over the rows is quicker in float32."""
         if self.source.is_sparse or not self.source.is_numpy or self._block is not None:
             return Single.NONE
-        if self.source.dtype != np.float32 or self.center_rows:
+        if self.source.dtype != np.float32 or self.row_center is not None:
             return Single.HESSIAN
         # On a kink, and between valleys, a row's side matters to the last bit.
         return Single.ROWS | Single.HESSIAN if self.pair.convex else Single.HESSIAN
@@ -247,7 +264,7 @@ class PenalisedLoss:
         """Second derivative of the gradient along a step: of a pair that has `bend`."""
         if self._block is not None:
             return self._block.bend(theta, step)
-        kernel = BendSums(self.pair, self.coordinates.center if self.center_rows else None)
+        kernel = BendSums(self.pair, self.row_center)
         (raw,) = self.source.map_sum(
             kernel, *self.kernel_parameters(theta), *self.kernel_parameters(step)
         )
@@ -255,8 +272,9 @@ class PenalisedLoss:
 
     def curvature_diagonal(self, theta):
         """Diagonal of the (Gauss-Newton) Hessian, in theta's shape."""
-        d0, d1, d2 = self.source.map_sum(CurvatureDiagonal(self.pair), *self.to_weights(theta))
-        center, scale = self.coordinates.center, self.coordinates.scale
+        kernel = CurvatureDiagonal(self.pair, self.row_center)
+        d0, d1, d2 = self.source.map_sum(kernel, *self.kernel_parameters(theta))
+        center, scale = self.left_to_center, self.coordinates.scale
         diagonal = np.empty((self.n_neurons, self.neuron_size))
         d0 = d0[:, None]
         columns = (d2 - 2 * center * d1 + center**2 * d0) / scale**2
@@ -332,7 +350,7 @@ class PenalisedLoss:
         """
         kernel = self._kernel(2)
         kernel = WorkingSums(
-            self.pair, tuple(columns), gauss_newton, kernel.center, kernel.center_rows
+            self.pair, tuple(columns), gauss_newton, kernel.center, kernel.row_center
         )
         loss, gradient, *raw = self.source.map_sum(kernel, *self.kernel_parameters(theta))
         value = loss / self.source.total_weight + self.l2_value(theta)
@@ -353,7 +371,7 @@ class PenalisedLoss:
         H = H / self.source.total_weight
         features = np.concatenate([np.append(c, self.n_features) for c in columns])
         is_bias = features == self.n_features
-        center = np.append(self.coordinates.center, 0.0)[features]
+        center = np.append(self.left_to_center, 0.0)[features]
         group = np.cumsum(is_bias) - is_bias
         bias, of_bias = np.flatnonzero(is_bias)[group], H[is_bias]
         inverse_scale = 1 / np.append(self.coordinates.scale, 1.0)[features]

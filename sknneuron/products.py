@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 from scipy import sparse
 
-from ._csr import transposed
+from ._csr import transposed, with_values
 
 # Bytes of a row from which on it is quicker multiplied by itself, by so few neurons' weights.
 LONG_ROW, FEW_NEURONS = 256, 3
@@ -101,14 +101,27 @@ def gradient_sums(X, r):
     return gradient
 
 
+def centred(X, center):
+    """``X - center`` in float64; X where that is None.
+
+    Of sparse rows, which stay sparse, columns may have no zeros where `center` has none.
+    """
+    X = as_float64(X)
+    if center is None or not sparse.issparse(X):
+        return X if center is None else X - center
+    if not X.has_canonical_format:
+        # Of an entry that is made up of several, one alone is to be moved.
+        X = X.copy()
+        X.sum_duplicates()
+    return with_values(X, X.data - center[X.indices])
+
+
 def column_moments(X, about_mean: bool, weight=None):
     """Mean of each column, and its mean squared deviation from that, or from zero."""
     total = X.shape[0] if weight is None else weight.sum()
     weight = np.ones(X.shape[0]) if weight is None else weight
     if sparse.issparse(X):
-        X = as_float64(X)
-        mean, mean_square = weight @ X / total, weight @ X.multiply(X) / total
-        return mean, np.maximum(mean_square - mean**2, 0) if about_mean else mean_square
+        return _sparse_moments(as_float64(X), about_mean, weight, total)
     n_rows = max(1, MOMENT_ELEMENTS // X.shape[1])
     blocks = [slice(start, start + n_rows) for start in range(0, len(X), n_rows)]
     # A product with ones is a sum down the columns, at half the price of numpy's own.
@@ -120,3 +133,17 @@ def column_moments(X, about_mean: bool, weight=None):
         deviation *= deviation
         squares += weight[rows].dot(deviation)
     return mean, squares / total
+
+
+def _sparse_moments(X, about_mean: bool, weight, total):
+    """`column_moments` of sparse rows; the squares of deviations are summed, and so of zeros."""
+    mean = weight @ X / total
+    if not about_mean:
+        return mean, weight @ X.multiply(X) / total
+    if not X.has_canonical_format:
+        X = X.copy()
+        X.sum_duplicates()
+    n_stored = np.bincount(X.indices, minlength=X.shape[1])
+    of_zeros = np.where(n_stored < X.shape[0], total - weight @ with_values(X, np.ones(X.nnz)), 0.0)
+    squares = weight @ with_values(X, (X.data - mean[X.indices]) ** 2)
+    return mean, (squares + of_zeros * mean**2) / total

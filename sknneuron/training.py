@@ -211,13 +211,30 @@ class Training:
                 return True, "the objective no longer falls"
         else:
             left = self._left(iterate, value)
-            # Without theta the target may be too large, and costs no look at the rows.
-            if left <= goal.target(value) and left <= goal.target(value, iterate.theta):
-                return True, "the optimum is reached"
+            # The share of the gain that `tol` allows costs no look at the rows. "auto" asks for
+            # more than that, of solvers that can.
+            allowed, ends = goal.target(value), iterate.last and not iterate.message
+            if left <= allowed and (ends or left <= goal.target(value, iterate.theta)):
+                return self._reached(iterate, allowed)
         if iterate.last:
-            reached = not iterate.message and (solver.tol_is_progress or not np.isnan(iterate.gap))
+            # More is left than `tol` allows, or nobody knows.
+            reached = solver.tol_is_progress and not iterate.message
             return reached, iterate.message or "the solver can do no better"
         return None
+
+    def _reached(self, iterate: Iterate, target: float) -> tuple[bool, str]:
+        """Whether the optimum is still one once weights are in the units of X: (converged, reason).
+
+        Solvers have centred and scaled columns to work with, in which digits are not lost.
+        """
+        lost, columns = self.objective.lost_in_units(iterate.theta)
+        if not lost > target:
+            return True, "the optimum is reached"
+        shown = ", ".join(map(str, columns[:10])) + (", ..." if len(columns) > 10 else "")
+        return False, (
+            f"the weights of columns {shown} are so large that z, in which their terms cancel, "
+            "keeps too few digits. Drop one of columns that depend on each other"
+        )
 
     def _left(self, iterate: Iterate, value: float) -> float:
         """What is left to the optimum: no more than all of it, where the loss ends at zero."""

@@ -10,7 +10,14 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sknneuron import NeuronClassifier, NeuronRegressor, NeuronWarning
+from sknneuron.history import History
+from sknneuron.objective import Objective
+from sknneuron.pairing import make_pair
+from sknneuron.penalties import ElasticNet
 from sknneuron.solvers import SOLVERS
+from sknneuron.solvers.base import Iterate, Solver
+from sknneuron.sources import ArraySource
+from sknneuron.training import Stopping, Training
 
 RNG = np.random.default_rng(1)
 X = RNG.standard_normal((200, 5))
@@ -315,3 +322,29 @@ def test_separable_classes_warn_without_a_penalty():
     assert neuron.converged_
     assert neuron.score(X, Z > 0) == 1
     NeuronClassifier(alpha=1e-6).fit(X, (Z > 0).astype(int))
+
+
+@pytest.mark.parametrize(
+    ("gap", "message", "converged"),
+    [
+        (1e-12, "", True),
+        # The line search found nothing lower: at the optimum there is nothing.
+        (1e-12, "no lower point", True),
+        (1e-3, "", False),
+        (np.nan, "", False),
+        (np.nan, "rank in doubt", False),
+    ],
+)
+def test_a_last_iterate_has_converged_if_no_more_is_left_than_allowed(gap, message, converged):
+    class OneStep(Solver):
+        def iterate(self, objective, start, goal, rng):
+            value = float(objective.value(start).sum())
+            yield Iterate(start, value, 0.0, objective, gap=gap, last=True, message=message)
+
+    pair = make_pair("identity", "squared_error")
+    objective = Objective(ArraySource(X, Y[:, None]), pair, ElasticNet(0.0, 0.0), 1)
+    start = objective.from_weights(np.array([[1.0, -2.0, 0.5, 0.0, 0.3]]), np.zeros(1))
+    training = Training(objective, Stopping(10, 1e-6, 5, False), History("loss"))
+    outcome = training.run(OneStep(), start)
+    assert outcome.converged == converged
+    assert message in outcome.reason or converged

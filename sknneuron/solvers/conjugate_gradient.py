@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..objective import Objective
-from ..products import transposed_product
+from ..products import centred, transposed_product
 from .base import Iterate
 from .linear_algebra import dot
 
@@ -23,9 +23,15 @@ MAX_CENTRES = 50
 
 @dataclass(frozen=True)
 class SquaresProduct:
-    """Sums of ``s (x . v + c) [x, 1]``: the Hessian of squared errors times a direction."""
+    """Sums of ``s (x . v + c) [x, 1]``: the Hessian of squared errors times a direction.
+
+    `row_center` is subtracted from x before anything else, where it is not None.
+    """
+
+    row_center: np.ndarray | None = None
 
     def __call__(self, X, y, sample_weight, direction, direction_bias):
+        X = X if self.row_center is None else centred(X, self.row_center)
         t = X @ direction.T
         t += direction_bias
         if sample_weight is not None:
@@ -112,12 +118,12 @@ class ConjugateGradient:
 
     def _product(self, direction):
         objective = self.objective
-        coordinates, p = objective.coordinates, objective.n_features
-        (raw,) = objective.source.map_sum(SquaresProduct(), *objective.to_weights(direction))
+        kernel = SquaresProduct(objective.row_center)
+        (raw,) = objective.source.map_sum(kernel, *objective.kernel_parameters(direction))
         product = raw[:, : objective.neuron_size] / objective.source.total_weight
         if objective.fit_intercept:
-            product[:, :-1] -= product[:, -1:] * coordinates.center
-        product[:, :p] /= coordinates.scale
+            product[:, :-1] -= product[:, -1:] * objective.left_to_center
+        product[:, : objective.n_features] /= objective.coordinates.scale
         return product + (objective.l2 + self.ridge) * direction
 
     def bound(self) -> float:

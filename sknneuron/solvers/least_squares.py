@@ -70,7 +70,9 @@ class LeastSquares(Solver):
         source = objective.source
         small = source.n_rows * source.n_features**2 <= SMALL and not source.is_sparse
         is_good = fit.condition <= (GOOD_CONDITION_SMALL if small else GOOD_CONDITION)
-        if is_good and (not source.is_sparse or equations.measures_well):
+        # A column far from zero has lost digits already, before its rows were moved.
+        is_near = equations.measures_well and objective.row_center is None
+        if is_good and (is_near or not source.is_sparse):
             theta = frame.to_theta(objective, fit)
             yield equations.iterate(theta, step_size=1.0, gap=fit.gap, last=True)
         elif small:
@@ -104,6 +106,8 @@ def _solution(objective: Objective, frame: Frame, fit: LinearFit) -> Iterate:
     theta = frame.to_theta(objective, fit)
     value, gradient = objective.value_and_gradient(theta)
     norm = objective.weight_gradient_norm(gradient)
+    # How far a direction would lead that may be one or none, nobody knows.
+    gap = np.nan if fit.message else fit.gap
     return Iterate(
-        theta, float(value.sum()), norm, objective, 1.0, fit.gap, last=True, message=fit.message
+        theta, float(value.sum()), norm, objective, 1.0, gap, last=True, message=fit.message
     )

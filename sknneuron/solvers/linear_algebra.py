@@ -61,16 +61,26 @@ class SpdSolver:
 
     def unseen(self, g) -> float:
         """What the solution may miss of ``g . H^-1 g / 2``, where a curvature is but rounding."""
-        missed = 0.0
         if not self.ridge:
-            return missed
-        x = self(g)
-        for k, (factor, inverse, matrix, ridge) in enumerate(self._factors):
+            return 0.0
+        missed = 0.0
+        for (_, _, matrix, ridge), slope in zip(self._factors, self.hidden(g)[1], strict=True):
+            if matrix is not None:
+                missed += 0.5 * float(slope) * ridge / rounding_of(matrix)
+        return missed
+
+    def hidden(self, g):
+        """Direction down which the solution misses most, and what of the slope there, per group.
+
+        A ridge stands in for the curvature there, which is but rounding.
+        """
+        direction, slope, x = np.zeros_like(g), np.zeros(len(g)), self(g)
+        for k, (factor, inverse, matrix, _) in enumerate(self._factors):
             if matrix is not None:
                 residual = g[k] * inverse - matrix @ (x[k] / inverse)
-                by_ridge = dot(residual, lapack.dpotrs(factor, residual, lower=1)[0])
-                missed += 0.5 * float(by_ridge) * ridge / rounding_of(matrix)
-        return missed
+                ahead = lapack.dpotrs(factor, residual, lower=1)[0]
+                direction[k], slope[k] = -ahead * inverse, dot(residual, ahead)
+        return direction, slope
 
     def least_pivot(self) -> float:
         """Least share of a parameter's curvature that is its alone; 0 with a ridge."""

@@ -28,6 +28,12 @@ from .memory import Memory
 MOST_BENT = 0.5
 # Exponent past which an old factor tells nothing of what is left.
 MOST_EXCESS = 5.0
+# Change of z along a direction of unit length that rounding may make of none.
+NO_SHIFT = 1e-11
+# Share of a slope that a step leaves if its curvature was wrong, and not the slope rounding.
+MUCH = 0.1
+# Change of z, in units in which the curvature may change by a factor e, that tells of curvature.
+SHORT = 0.01
 
 
 class Newton(Solver):
@@ -36,8 +42,8 @@ class Newton(Solver):
     The step is corrected by the change of the Hessian along it, where the pair knows its third
     derivative: that costs a fraction of a Hessian and saves one in three. Classifiers begin with
     the discriminant instead. Neurons that share no loss are stepped side by side, each with its own
-    Hessian and step length. Where columns are so
-    nearly collinear that rounding hides a curvature, the steps taken tell of it, as in L-BFGS.
+    Hessian and step length. Where columns are so nearly collinear that rounding hides a curvature,
+    the steps taken tell of it, as in L-BFGS; and before the end a look along such a direction.
     For a pair that is not convex the Gauss-Newton curvature is used, which leads to a stationary
     point near the start.
 
@@ -124,7 +130,7 @@ class NewtonDescent:
         # Whether the last step came out as the model said.
         self.confirmed = False
         # Blind is a Hessian that misses a curvature which matters: the memory has what steps tell.
-        self.blind = False
+        self.blind, self.n_looks = False, 0
         self.memory = Memory()
         # Whether there are no weights yet, here and where the last step began.
         self.blank = self.was_blank = False
@@ -142,6 +148,8 @@ class NewtonDescent:
         while True:
             step = self._newton_step()
             if step.is_end or step.total <= step.target:
+                if self._overlooks(step):
+                    continue
                 step.gap = self._gap(step)
             current = Iterate(self.theta, step.value, self.gradient, self.objective, self.step_size)
             if not self.ends_unseen:
@@ -151,6 +159,8 @@ class NewtonDescent:
                 self._improve(step)
             step.left = self._left(step)
             if self.ends_unseen and step.left <= step.target and self._foresees(step):
+                if self._overlooks(step):
+                    continue
                 yield self._unseen_end(step)
                 return
             if step.is_end:
@@ -162,8 +172,10 @@ class NewtonDescent:
                 self._renew_at(self.theta)
                 continue
             found = self._search(step)
-            if found is None:
-                yield self._stuck(current, step)
+            # A look may promise what rounding does not let a step reach.
+            looked = self.n_looks > 0 and step.total <= step.target
+            if found is None or (looked and not found[1].sum() < step.value):
+                yield self._stuck(current, step, looked)
                 return
             self._go(step, *found)
 
@@ -178,7 +190,7 @@ class NewtonDescent:
 
     def _go(self, step: Step, theta, value, gradient, hessian, taken) -> None:
         """Go to what the line search found, and keep what the step there tells."""
-        if self.blind:
+        if self._learns:
             self.memory.remember(theta - self.theta, gradient - self.gradient)
         elif len(self.memory):
             self.memory = Memory()
@@ -201,10 +213,7 @@ class NewtonDescent:
         gradient = self.gradient
         if self.hessian is not None:
             self.solve, self.excess = newton_solver(self.objective, self.hessian), 1.0
-        solve = self.solve
-        direction = -(
-            self.memory.inverse_hessian_product(gradient, solve) if self.blind else solve(gradient)
-        )
+        direction = self._newton_direction()
         decrement = dot(gradient, direction)
         decrement *= -0.5
         total = sum(decrement.tolist())
@@ -215,8 +224,41 @@ class NewtonDescent:
             self.ratio = math.sqrt(self.fall) if self.was_blank else self.fall
         value = sum(self.value.tolist())
         target = self.goal.target(value, self.theta)
-        self.blind = solve.unseen(gradient) > target
+        self.blind = self.solve.unseen(gradient) > target
         return Step(direction, decrement, total, value, target, total <= 1e-3 * self.rounding)
+
+    def _newton_direction(self):
+        if not self._learns:
+            return -self.solve(self.gradient)
+        return -self.memory.inverse_hessian_product(self.gradient, self.solve)
+
+    @property
+    def _learns(self) -> bool:
+        """Whether steps are to tell of the curvature."""
+        return self.blind or self.n_looks > 0
+
+    def _overlooks(self, step: Step) -> bool:
+        """Whether more is left along a direction whose curvature the Hessian's rounding hides.
+
+        The gradient a little further along it tells of its curvature, and is remembered.
+        """
+        if not self.solve.ridge or self.n_looks == self.memory.size:
+            return False
+        gradient, hidden = self.gradient, self.solve.hidden(self.gradient)[0]
+        shift = self.objective.largest_shift(hidden, self.theta, exact=True)
+        if not shift > NO_SHIFT * np.linalg.norm(hidden):
+            return False
+        ahead = hidden * (SHORT / shift)
+        change = self.objective.value_and_gradient(self.theta + ahead)[1] - gradient
+        # What the step leaves of the slope there, by the curvature that is true.
+        slope, curvature = dot(gradient, ahead), dot(change, ahead)
+        left = slope + dot(change, self._newton_direction())
+        missed = 0.5 * left**2 / np.where(curvature > 0, curvature, np.inf)
+        if not missed[np.abs(left) > MUCH * np.abs(slope)].sum() > step.target:
+            return False
+        self.n_looks += 1
+        self.memory.remember(ahead, change)
+        return True
 
     def _improve(self, step: Step) -> None:
         """Lengthen Newton's step to the discriminant, or bend it as the Hessian changes."""
@@ -263,10 +305,10 @@ class NewtonDescent:
         self.excess = math.exp(min(self._shift(step), MOST_EXCESS))
         return self.excess * step.total * self.fall**2 <= step.target
 
-    def _stuck(self, current: Iterate, step: Step) -> Iterate:
+    def _stuck(self, current: Iterate, step: Step, looked: bool) -> Iterate:
         """The last iterate where no step goes lower."""
         current.last = True
-        current.gap = step.total if step.total <= 1e3 * self.rounding else np.nan
+        current.gap = step.total if looked or step.total <= 1e3 * self.rounding else np.nan
         current.message = "the line search found no lower point"
         return current
 

@@ -11,10 +11,10 @@ from scipy import linalg, sparse
 from scipy.linalg import lapack
 
 from ..objective import Objective
-from ..products import product
+from ..products import centred, product
 from .base import Goal, Iterate
 from .frame import Frame, LinearFit
-from .least_norm import doubtful_rank, least_norm, taking_part, zero_singular_value
+from .least_norm import DOUBTLESS, doubtful_rank, least_norm, taking_part, zero_singular_value
 from .linear_algebra import dot
 
 EPS = np.finfo(float).eps
@@ -56,10 +56,8 @@ class Products:
         np.subtract(y, self.target_center, out=right[:, :-1])
         right[:, -1] = 1
         if sparse.issparse(X):
-            return self._sparse(X, right, sample_weight)
-        X = X if X.dtype == np.float64 else X.astype(np.float64)
-        if self.center is not None:
-            X = X - self.center
+            return self._sparse(centred(X, self.center), right, sample_weight)
+        X = centred(X, self.center)
         if sample_weight is not None:
             root = np.sqrt(sample_weight)[:, None]
             X = X * root
@@ -68,7 +66,6 @@ class Products:
 
     @staticmethod
     def _sparse(X, right, sample_weight):
-        X = X.astype(np.float64, copy=False)
         weighted, scaled = right, X
         if sample_weight is not None:
             weighted = sample_weight[:, None] * right
@@ -78,19 +75,22 @@ class Products:
 
 @dataclass(frozen=True)
 class SquaredLengths:
-    """Sums of the squares of ``X @ coef - offset``, a column at a time.
+    """Sums of the squares of ``(X - center) @ coef - offset``, a column at a time.
 
     Parameters
     ----------
+    center : ndarray of shape (n_features,) or None
+        None leaves the rows as they are.
     coef : ndarray of shape (n_features, k)
     offset : ndarray of shape (k,)
     """
 
+    center: np.ndarray | None
     coef: np.ndarray
     offset: np.ndarray
 
     def __call__(self, X, y, sample_weight):
-        squares = (X @ self.coef - self.offset) ** 2
+        squares = (centred(X, self.center) @ self.coef - self.offset) ** 2
         return (squares.sum(axis=0) if sample_weight is None else sample_weight @ squares,)
 
 
@@ -128,8 +128,10 @@ class NormalEquations:
     @classmethod
     def of(cls, objective: Objective, frame: Frame) -> NormalEquations:
         """Sum them over all rows."""
+        if objective.source.is_sparse:
+            return cls._summed(objective, frame, objective.row_center)
         far = np.abs(frame.center) > FAR_MEAN * frame.scale
-        if objective.source.is_sparse or not far.any():
+        if not far.any():
             return cls._summed(objective, frame, None)
         equations = cls._summed(objective, frame, frame.center)
         if objective.fit_intercept and np.max(equations.lost()) > LOST_TO_CENTER:
@@ -217,8 +219,10 @@ class NormalEquations:
         rounding = EPS * len(values) * self._most_lost * values[-1]
         zero = values <= SUSPECT * rounding
         suspects, directions = np.flatnonzero(zero), vectors[:, zero]
-        zero[suspects] = self._vanish(directions, values[-1])
-        doubtful = suspects[~zero[suspects]]
+        # Lengths as shares of what rounding leaves of none.
+        length = self._lengths(directions, values[-1])
+        zero[suspects] = length <= 1
+        doubtful = suspects[length > DOUBTLESS]
         message = doubtful_rank(taking_part(vectors[:, doubtful])) if len(doubtful) else ""
         kept = np.maximum(values[~zero], rounding)
         basis = vectors[:, ~zero]
@@ -227,17 +231,20 @@ class NormalEquations:
         condition = float(np.sqrt(self._most_lost * values[-1] / kept.min(initial=values[-1])))
         return self._fit(self._times_inverse(self.cross).T, condition, message)
 
-    def _vanish(self, directions, largest: float):
-        """Whether all rows, centred, are the same along directions of the scaled matrix.
+    def _lengths(self, directions, largest: float):
+        """How much the rows, centred, differ along directions of the scaled matrix.
 
-        By the rows themselves: squares of what is small are lost among products of what is not.
+        In units of what rounding may make of nothing. By the rows themselves: squares of what is
+        small are lost among products of what is not.
         """
         coef = directions * self._inverse_size[:, None]
         source = self.objective.source
-        (squares,) = source.map_sum(SquaredLengths(coef, self.mean @ coef))
+        center, mean = self.objective.row_center, self.mean
+        offset = (mean if center is None else mean - center) @ coef
+        (squares,) = source.map_sum(SquaredLengths(center, coef, offset))
         squares = squares + self.l2 * np.sum(coef**2, axis=0)
         zero = zero_singular_value(np.sqrt(largest), source.n_rows, len(coef))
-        return np.sqrt(squares) <= max(zero, 8 * EPS * np.sqrt(self._most_lost))
+        return np.sqrt(squares) / max(zero, 8 * EPS * np.sqrt(self._most_lost))
 
     def _times_inverse(self, right):
         """The inverse of the centred, penalised products times (n_features, k)."""
@@ -280,7 +287,7 @@ class NormalEquations:
         gap: float = abs(decrement) * left + EPS * objective.rounding
         value = float(value.sum()) - decrement
         message = fit.message
-        if self.hides_columns:
+        if self.hides_columns or message:
             gap = math.nan
         if not message and not gap <= goal.target(value, theta):
             message = NO_DIGITS

@@ -173,6 +173,8 @@ def envelope_gap(objective: Objective, theta, width) -> float:
     if not objective.pair.convex:
         smooth = objective.with_pair(objective.pair.smoothed(width))
         return float((objective.value(theta) - smooth.value(theta)).sum())
-    kernel = EnvelopeGap(objective.pair, objective.pair.smoothed(width), width)
-    (total,) = objective.source.map_sum(kernel, *objective.to_weights(theta))
+    kernel = EnvelopeGap(
+        objective.pair, objective.pair.smoothed(width), width, objective.row_center
+    )
+    (total,) = objective.source.map_sum(kernel, *objective.kernel_parameters(theta))
     return float(total.sum()) / objective.source.total_weight

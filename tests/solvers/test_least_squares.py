@@ -53,19 +53,43 @@ def test_dependent_columns_are_told_from_nearly_dependent_ones(alpha, fit_interc
     assert_allclose(neuron.coef_, coef, atol=1e-9)
 
 
+@pytest.mark.parametrize("in_all_rows", [True, False])
 @pytest.mark.parametrize("offset", [1e6, 1e8, 1e9])
-def test_a_column_that_its_mean_hides(offset, monkeypatch):
-    """Products keep nothing of it; rows made dense do, and where that is too dear, it is said."""
+def test_a_column_that_its_mean_hides(offset, in_all_rows, monkeypatch):
+    """Products keep nothing of it, unless all rows have it: then they are moved.
+
+    Beside rows of no weight that have it not, rows made dense tell of it; where that is too dear,
+    it is said.
+    """
     rng = np.random.default_rng(3)
     X = rng.standard_normal((N_ROWS, 2))
     y = X @ [1.0, 2.0]
     X[:, 0] += offset
+    weight = np.ones(N_ROWS)
+    if not in_all_rows:
+        X[::4, 0] = weight[::4] = 0.0
     neuron = NeuronRegressor(alpha=1e-9)
     rows = sparse.csr_array(X)
-    assert_allclose(neuron.fit(rows, y).coef_, [1.0, 2.0], rtol=1e-6)
+    assert_allclose(neuron.fit(rows, y, sample_weight=weight).coef_, [1.0, 2.0], rtol=1e-6)
     assert neuron.converged_
-    if offset > 1e7:
-        monkeypatch.setattr(least_squares, "MAX_STACKED_SPARSE", 0.0)
-        with pytest.warns(ConvergenceWarning, match=r"too few digits"):
-            neuron.fit(rows, y)
-        assert not neuron.converged_
+    monkeypatch.setattr(least_squares, "MAX_STACKED_SPARSE", 0.0)
+    if in_all_rows or offset < 1e7:
+        assert neuron.fit(rows, y, sample_weight=weight).converged_
+        return
+    with pytest.warns(ConvergenceWarning, match=r"too few digits"):
+        neuron.fit(rows, y, sample_weight=weight)
+    assert not neuron.converged_
+
+
+@pytest.mark.parametrize("differs", [True, False])
+@pytest.mark.parametrize("make", [np.asarray, sparse.csr_array])
+def test_a_rank_in_doubt_is_said(make, differs):
+    """Whether or not what is left along the direction in doubt is worth anything."""
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((3000, 3))
+    difference = rng.standard_normal(3000)
+    X[:, 2] = X[:, 1] + 5e-13 * difference
+    y = X[:, 0] + differs * difference + 0.1 * rng.standard_normal(3000)
+    with pytest.warns(ConvergenceWarning, match="columns 1, 2 depend on each other"):
+        neuron = NeuronRegressor(alpha=0).fit(make(X), y)
+    assert not neuron.converged_

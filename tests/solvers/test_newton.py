@@ -39,12 +39,16 @@ def make_objective(activation, loss, *, scale=1.0, n=300, p=4, weighted=False, m
     return Objective(ArraySource(make(X), y, weight), pair, ElasticNet(1e-3, 0.0), 3)
 
 
-@pytest.mark.parametrize("kind", ["block", "kernels", "weighted", "sparse", "far from zero"])
+@pytest.mark.parametrize("kind", ["block", "kernels", "weighted", "sparse", "far", "sparse far"])
 @pytest.mark.parametrize("pair", PAIRS, ids="-".join)
 def test_bend_is_how_the_gradient_bends(pair, kind):
-    make = {"sparse": sparse.csr_array, "far from zero": lambda X: X + np.array([0, 1e8, 0, 0])}
+    make = {
+        "sparse": sparse.csr_array,
+        "far": lambda X: X + np.array([0, 1e8, 0, 0]),
+        "sparse far": lambda X: sparse.csr_array(X + np.array([0, 1e8, 0, 0])),
+    }
     objective = make_objective(*pair, weighted=kind == "weighted", make=make.get(kind, np.asarray))
-    assert objective.coordinates.center_rows == (kind == "far from zero")
+    assert (objective.row_center is not None) == kind.endswith("far")
     if kind != "block":
         objective.__dict__["_block"] = None
     rng = np.random.default_rng(3)
@@ -55,7 +59,7 @@ def test_bend_is_how_the_gradient_bends(pair, kind):
         return objective.value_and_gradient(theta + t * step)[1]
 
     bend = 16 * (gradient(h) + gradient(-h)) - gradient(2 * h) - gradient(-2 * h) - 30 * gradient(0)
-    rtol = 1e-4 if kind == "far from zero" else 1e-6
+    rtol = 1e-4 if kind.endswith("far") else 1e-6
     assert_allclose(objective.bend(theta, step), bend / (12 * h**2), rtol=rtol, atol=rtol)
 
 
@@ -136,3 +140,56 @@ def test_an_old_factor_does_not_say_that_all_is_done_where_curvature_jumps():
     assert neuron.converged_
     objective = neuron.history_["objective"]
     assert objective[-1] < 1e-12 * objective[0]
+
+
+HIDDEN = {
+    "sigmoid": (NeuronClassifier(), lambda z, rng: z + rng.logistic(size=len(z)) > 0),
+    "softmax": (
+        NeuronClassifier(),
+        lambda z, rng: np.digitize(z + rng.logistic(size=len(z)), [-1, 1]),
+    ),
+    "poisson": (
+        NeuronRegressor("softplus", "poisson"),
+        lambda z, rng: rng.poisson(np.logaddexp(0, z)),
+    ),
+    "gamma": (
+        NeuronRegressor("exp", "gamma"),
+        lambda z, rng: np.exp(z) * rng.gamma(2.0, size=len(z)),
+    ),
+}
+
+
+@pytest.mark.parametrize("make", [np.asarray, sparse.csr_array])
+@pytest.mark.parametrize("far", [2.0**27, 2.0**30, 2.0**32])
+@pytest.mark.parametrize("model", HIDDEN)
+@pytest.mark.parametrize("seed", range(3))
+def test_what_rounding_hides_of_the_curvature_is_looked_for(seed, model, far, make):
+    """Without a bias, columns far from zero are one but for what they differ by."""
+    estimator, target = HIDDEN[model]
+    estimator.set_params(alpha=0, fit_intercept=False)
+    rng = np.random.default_rng(seed)
+    near = rng.standard_normal((400, 2))
+    # No digit of these is lost far from zero.
+    digits = np.round(rng.standard_normal((400, 3)) * 2**10) / 2**10
+    X = np.c_[near, far + digits]
+    apart = np.c_[near, X[:, 3:] - X[:, [2]], X[:, 2] / far]
+    y = target(near @ [1.0, -1.0] + digits @ [1.0, -0.5, -0.5] + 0.3, rng)
+    best = estimator.fit(apart, y).objective_
+    gain = estimator.history_["objective"][0] - best
+    neuron = estimator.fit(make(X), y)
+    assert neuron.converged_
+    assert neuron.objective_ - best <= 1e-7 * gain
+
+
+@pytest.mark.parametrize("make", [np.asarray, sparse.csr_array])
+def test_columns_that_depend_exactly_hide_nothing(make):
+    """Dummies of all levels beside a bias: no look along them finds anything to go back for."""
+    rng = np.random.default_rng(0)
+    level = rng.integers(5, size=600)
+    X = np.c_[np.eye(5)[level], rng.standard_normal((600, 2))]
+    y = np.digitize(X @ rng.standard_normal(7) + rng.logistic(size=600), [-1, 1])
+    expected = NeuronClassifier(alpha=0).fit(np.delete(X, 0, axis=1), y)
+    neuron = NeuronClassifier(alpha=0).fit(make(X), y)
+    assert neuron.converged_
+    assert neuron.n_iter_ <= expected.n_iter_ + 2
+    assert_allclose(neuron.objective_, expected.objective_, rtol=1e-8)

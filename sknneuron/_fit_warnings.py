@@ -376,6 +376,8 @@ def _constant(estimator, objective: Objective, outcome: Outcome):
         outcome.coef[: len(silent)][silent]
     ):
         cause = f"alpha={estimator.alpha:g} holds every weight at zero: lower alpha"
+    elif objective.penalty.l2 > 0 and _bite(objective, outcome)[0].min() > HARDLY_ANY_DATA:
+        cause = f"alpha={estimator.alpha:g} leaves next to nothing of the weights: lower alpha"
     who = ""
     if len(silent) > 1 and not silent.all():
         numbers = ", ".join(map(str, np.flatnonzero(silent & varies)))

@@ -773,6 +773,13 @@ CASES = [
         "by class_weight, add up to more than a float holds",
     ),
     (
+        "a parameter of a word",
+        regressor(loss="quantile"),
+        lambda e: e.set_params(loss__quantile=0.9),
+        ValueError,
+        r"loss='quantile' is a word. Give loss=Quantile\(\)",
+    ),
+    (
         "predict one row as 1-D",
         regressor(),
         lambda e: e.fit(X, Z).predict(X[0]),

@@ -26,6 +26,11 @@ def test_an_l1_penalty_that_holds_every_weight_is_named():
         NeuronClassifier(alpha=0.3, l1_ratio=1).fit(X, [0, 1, 1, 1])
 
 
+def test_an_l2_penalty_that_rounding_hides_is_named():
+    with pytest.warns(NeuronWarning, match=r"alpha=1e\+300 leaves next to nothing"):
+        NeuronRegressor(alpha=1e300).fit(X, [0, 1, 2, 3])
+
+
 def said(neuron, X, y, **fit_params):
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")

@@ -1,8 +1,9 @@
 """Learning from rows that come in parts."""
 
 import numpy as np
+import pytest
 
-from sknneuron import NeuronClassifier
+from sknneuron import NeuronClassifier, NeuronLayer, NeuronRegressor
 
 
 def test_a_class_that_the_first_rows_lack_is_learnt_later():
@@ -15,3 +16,34 @@ def test_a_class_that_the_first_rows_lack_is_learnt_later():
     for _ in range(100):
         neurons.partial_fit(X, y)
     assert neurons.score(X, y) > 0.85
+
+
+@pytest.mark.parametrize("neuron", [NeuronRegressor(), NeuronLayer(3, random_state=0)])
+def test_another_solver_goes_on_from_the_same_weights(neuron):
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((300, 3)) * [1, 10, 0.1] + 5
+    y = X @ [1.0, -0.1, 10.0]
+    neuron.set_params(solver="adam").partial_fit(X, y)
+    before = neuron.history_["objective"][-1]
+    for _ in range(20):
+        neuron.set_params(solver="sgd").partial_fit(X, y)
+    assert neuron.solver_ == "sgd"
+    assert neuron.history_["objective"][-1] < 0.5 * before
+
+
+def test_a_bias_can_go_and_come_back():
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((300, 3)) + 3
+    y = X @ [1.0, 2.0, 3.0]
+    neuron = NeuronRegressor().partial_fit(X, y)
+    neuron.set_params(fit_intercept=False).partial_fit(X, y)
+    assert neuron.intercept_ == 0
+    neuron.set_params(fit_intercept=True).partial_fit(X, y)
+    assert neuron.intercept_ != 0
+
+
+def test_another_number_of_neurons_is_refused_in_words():
+    X = np.random.default_rng(0).standard_normal((50, 3))
+    layer = NeuronLayer(3, random_state=0).partial_fit(X, X[:, 0])
+    with pytest.raises(ValueError, match=r"weights of shape \(3, 3\).*need \(5, 3\)"):
+        layer.set_params(n_neurons=5).partial_fit(X, X[:, 0])

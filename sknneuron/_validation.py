@@ -9,7 +9,7 @@ import pandas as pd
 from scipy import sparse
 from sklearn.utils.validation import validate_data
 
-from ._odd import first_odd, shortened
+from ._odd import first_odd, refuse_no_table, shortened
 
 DTYPES = [np.float64, np.float32]
 # Values of a column of words that are looked at for numbers among them.
@@ -25,10 +25,9 @@ def checked(estimator, X, y="no_validation", **options):
     Raises
     ------
     ValueError
-        For missing and infinite values: how many, where the first one is, and what would do. For
-        values that are no numbers: the first one, and its row and column.
-    TypeError
-        For X that is no table.
+        For missing and infinite values: how many, where the first one is, and what would do.
+    ValueError, TypeError
+        For values that are no numbers: the first one, its row and column. For X that is no table.
     """
     refuse_times(X)
     X, y = with_gaps(X), with_gaps(y)
@@ -42,7 +41,7 @@ def checked(estimator, X, y="no_validation", **options):
         if not is_missing and "contains infinity" not in said:
             # Which columns there are comes before what is in them.
             if "feature names" not in said.lower():
-                refuse_odd(X, type(estimator).__name__)
+                refuse_odd(X, type(estimator).__name__, error)
             raise
         # Of labels that are words scikit-learn does not say that they are y.
         name, values = ("X", X) if said.startswith("Input X") else ("y", y)
@@ -115,28 +114,24 @@ def refuse_times(X) -> None:
         )
 
 
-def refuse_odd(X, estimator: str) -> None:
-    """Refuse X that is no table, and values in it that are no numbers."""
-    is_list = isinstance(X, Sequence) and not isinstance(X, str)
-    if not (is_list or hasattr(X, "__array__") or sparse.issparse(X)):
-        raise TypeError(
-            "X must be a table of numbers: an array, a dataframe in memory, a sparse matrix or a "
-            f"list of rows. Got {shortened(X)}, a {type(X).__name__}."
-        )
+def refuse_odd(X, estimator: str, error: Exception) -> None:
+    """Refuse X that is no table, and values in it that are no numbers, if that is the error."""
+    refuse_no_table(X)
     if hasattr(X, "columns") and hasattr(X, "dtypes"):
         if not len(X.columns):
             raise ValueError(f"X has no columns: {estimator} needs at least 1.")
         refuse_words_and_dates(X)
         place, value = _first_odd_in_columns(X)
-    elif is_list or (isinstance(X, np.ndarray) and X.ndim and X.dtype.kind not in "biufc"):
+    elif isinstance(X, Sequence) or (isinstance(X, np.ndarray) and X.dtype.kind not in "biufc"):
         place, value = _first_odd_in_rows(X)
     else:
         return
     if place:
         word = "the string " if isinstance(value, str) else ""
-        raise ValueError(
-            f"X holds {word}{shortened(value)} in {place}, which is no number that a float can "
-            "hold. Make numbers of such values before the neuron, or leave them out."
+        kind = TypeError if isinstance(error, TypeError) else ValueError
+        raise kind(
+            f"X holds {word}{shortened(value)} in {place}: {error}. Make numbers of such values "
+            "before the neuron, or leave them out."
         )
 
 
@@ -153,6 +148,8 @@ def _first_odd_in_columns(X):
 
 def _first_odd_in_rows(X):
     """The same of an array or a list of rows."""
+    if isinstance(X, np.ndarray) and not X.ndim:
+        return "", None
     for i, row in enumerate(X):
         if not isinstance(row, (list, tuple, np.ndarray)):
             if odd := first_odd([row]):

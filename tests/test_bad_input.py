@@ -698,7 +698,7 @@ CASES = [
         "rows as dicts",
         regressor(),
         fit(X=FRAME.to_dict("records")),
-        ValueError,
+        TypeError,
         "X holds {'beds': .* in row 0",
     ),
     ("no columns", regressor(), fit(X=FRAME[[]]), ValueError, "X has no columns"),

@@ -14,6 +14,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils.validation import check_is_fitted
 
+from .._odd import refuse_no_table
 from .columns import Column, Target, raw_values, to_numpy
 from .tracer import Tracer, steps_of
 from .wires import NAN, SCALERS, UnfoldError, Wire, is_missing
@@ -149,7 +150,7 @@ def unfold(estimator, X=None) -> Unfolded:
     Raises
     ------
     TypeError
-        If there is no neuron at the end.
+        If there is no neuron at the end, or X is no table in memory.
     NotFittedError
         If it is not fitted.
 
@@ -180,6 +181,8 @@ def unfold(estimator, X=None) -> Unfolded:
     array([10000.])
     """
     neuron, steps, target = _take_apart(estimator)
+    if X is not None:
+        refuse_no_table(X)
     return _unfolded(estimator, neuron, tuple(steps), target, X)
 
 

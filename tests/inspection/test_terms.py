@@ -94,6 +94,19 @@ def test_several_neurons():
         contributions(layer, X, output="tulip")
 
 
+@pytest.mark.parametrize("first", [0, 1, 2])
+def test_a_number_that_is_a_class_is_the_class(first):
+    X, y = load_iris(return_X_y=True)
+    neurons = NeuronClassifier().fit(X, y + first)
+    result = contributions(neurons, X)
+    for k, label in enumerate(neurons.classes_):
+        chosen = contributions(neurons, X, output=label)
+        np.testing.assert_array_equal(
+            chosen["pre_activation"], result[str(label), "pre_activation"]
+        )
+        np.testing.assert_array_equal(chosen["pre_activation"], neurons.pre_activation(X)[:, k])
+
+
 @pytest.mark.parametrize("make", [sparse.csr_matrix, sparse.csr_array])
 def test_sparse_rows(make):
     rng = np.random.default_rng(0)

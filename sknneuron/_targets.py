@@ -361,6 +361,8 @@ def numeric(y, name="y"):
     try:
         if y.dtype.kind in "mM":
             raise TypeError("numpy would count dates and durations in units of its own")
+        if y.dtype.kind == "c":
+            raise TypeError("numpy would drop the imaginary parts")
         values = y.astype(np.float64, copy=False)
         if is_object and np.isnan(values).any():
             row = int(np.argwhere(np.isnan(values))[0][0])

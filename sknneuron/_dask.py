@@ -74,7 +74,7 @@ class Columns:
         # Of a delayed object every attribute is another one.
         shape = getattr(X, "shape", None)
         is_table = isinstance(shape, tuple) and len(shape) == 2
-        if not is_table or not isinstance(shape[1], (int, np.integer)):
+        if not (is_table and isinstance(X.shape[1], (int, np.integer))):
             raise ValueError(
                 f"X must be a dask array or dataframe with rows and columns; got a "
                 f"{type(X).__name__} of shape {shape}."

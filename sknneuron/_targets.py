@@ -17,6 +17,8 @@ from .pairs import Pair
 # Whole numbers with more values, or fewer rows to each, are taken for numbers, not for classes.
 MOST_CLASSES = 100
 LEAST_ROWS_PER_CLASS = 5
+# In so few rows there may be nearly as many classes.
+FEW_ROWS = 20
 # A target past the end of a range by this share of it is at the end: scaling has rounded it.
 ROUNDING = 1e-6
 
@@ -225,6 +227,13 @@ def find_classes(y, name: str, classes=None):
             f"{name} needs samples of at least 2 classes in the data, but y contains only one "
             f"class: {np.asarray(classes).tolist()[0]!r}. With one class there is nothing to tell "
             "apart; partial_fit can be told of others by classes=."
+        )
+    if is_plain and len(y) > FEW_ROWS and len(classes) > len(y) / 2:
+        # Of other y `check_classification_targets` says so.
+        warn(
+            f"y holds {len(classes)} classes in {len(y)} rows, {classes.tolist()[0]!r} for one. If "
+            "these are numbers, prices or counts say, use NeuronRegressor; if they are names of "
+            "the rows, there is nothing to learn."
         )
     return classes, False
 

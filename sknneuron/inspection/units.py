@@ -12,7 +12,7 @@ from scipy import sparse
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 from .._odd import refuse_no_table
 from .columns import Column, Target, raw_values, to_numpy
@@ -92,6 +92,9 @@ class Unfolded:
 
     def inputs(self, X):
         """Return X as the neuron sees it, (n_samples, n_inputs), dense float64 or CSR."""
+        if self.is_plain and hasattr(X, "columns") and hasattr(self.neuron, "feature_names_in_"):
+            # Steps look at names themselves: columns in another order are refused, as in `predict`.
+            validate_data(self.neuron, X, reset=False, skip_check_array=True)
         for step in self.steps:
             X = step.transform(X)
         X = sparse.csr_array(X) if sparse.issparse(X) else to_numpy(X)

@@ -74,6 +74,11 @@ class ValueEncoder:
             )
         return _within_loss_range(encoded, self.pair, name)
 
+    @property
+    def ends(self) -> tuple[float, float]:
+        """The least and the largest level."""
+        return self.pair.activation.range
+
     def outside(self, encoded):
         """Mask of the targets that the activation cannot reach."""
         low, high = self.pair.activation.range
@@ -131,6 +136,11 @@ class ClassEncoder:
     def encode_unchecked(self, y, name: str = "y"):
         """`encode`: labels have no range."""
         return self.encode(y, name)
+
+    @property
+    def ends(self) -> tuple[float, float]:
+        """What the two kinds of labels are encoded as."""
+        return (-1.0, 1.0) if self.pair.loss.margin else (0.0, 1.0)
 
     def outside(self, encoded):
         """Mask of the targets out of reach: none."""

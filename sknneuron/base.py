@@ -9,6 +9,7 @@ from contextlib import closing, nullcontext
 import numpy as np
 from sklearn.base import BaseEstimator
 
+from ._beginning import with_what_is_lacking
 from ._callbacks import CallbackBridge
 from ._device import at_home
 from ._dispatch import reader_of, refuse_elsewhere
@@ -161,13 +162,18 @@ class BaseNeuron(PictureMixin, CallbackSupportMixin, LevelsMixin, BaseEstimator,
         name = self.solver if SOLVERS.get(self.solver, Solver).is_stochastic else "adam"
         state = self._optimizer_state(name)
         coordinates = None if state is None else self._coordinates_of(state)
-        objective = self._checked_objective(source, targets, coordinates)
+        # The best bias of rows that are all of one target is out of reach of others to come.
+        beginning = with_what_is_lacking(source, targets) if first else source
+        objective = self._checked_objective(beginning, targets, coordinates)
         solver = self._make_solver(name, objective)
+        assert isinstance(solver, Stochastic)
         n_epochs = 0 if first else self.n_iter_
         rng = np.random.default_rng([self._seed(), n_epochs])
         began = time.perf_counter()
         start = objective.null() if first else self._earlier_theta(objective)
-        assert isinstance(solver, Stochastic)
+        if beginning is not source:
+            state = solver.begin(objective)
+            objective = objective.over(source)
         theta, self.optimizer_state_ = solver.epoch(objective, start, state, rng)
         if not np.all(np.isfinite(theta)):
             raise ValueError(

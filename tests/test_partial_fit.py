@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from scipy import sparse
+from sklearn.base import clone
 
 from sknneuron import NeuronClassifier, NeuronLayer, NeuronRegressor
 
@@ -47,3 +49,34 @@ def test_another_number_of_neurons_is_refused_in_words():
     layer = NeuronLayer(3, random_state=0).partial_fit(X, X[:, 0])
     with pytest.raises(ValueError, match=r"weights of shape \(3, 3\).*need \(5, 3\)"):
         layer.set_params(n_neurons=5).partial_fit(X, X[:, 0])
+
+
+ONE_TARGET_FIRST = {
+    "classes": (NeuronClassifier(), lambda z: (z > 0).astype(int), [0, 1]),
+    "sgd": (NeuronClassifier(solver="sgd"), lambda z: (z > 0).astype(int), [0, 1]),
+    "probit": (NeuronClassifier("probit"), lambda z: (z > 0).astype(int), [0, 1]),
+    "labels": (NeuronClassifier(), lambda z: np.column_stack([z > 0, z > 1]).astype(int), None),
+    "layer": (NeuronLayer(3, random_state=0), lambda z: (z > 0).astype(int), [0, 1]),
+    "counts": (NeuronRegressor("exp", "poisson"), lambda z: np.maximum(np.round(z), 0), None),
+    "shares": (NeuronRegressor("sigmoid", "log_loss"), lambda z: np.clip(z, 0, 1), None),
+}
+
+
+@pytest.mark.parametrize("storage", [np.asarray, sparse.csr_array])
+@pytest.mark.parametrize("name", ONE_TARGET_FIRST)
+def test_first_rows_of_one_target_put_no_other_out_of_reach(name, storage):
+    neuron, targets_of, classes = ONE_TARGET_FIRST[name]
+    neuron = clone(neuron)
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((400, 3))
+    z = X @ [1.0, 2.0, 3.0]
+    first, y = z < 0, targets_of(z)
+    assert not np.any(y[first])
+    named = {} if classes is None else {"classes": classes}
+    neuron.partial_fit(storage(X[first]), y[first], **named)
+    biases = neuron.output_intercept_ if name == "layer" else neuron.intercept_
+    assert np.all(np.abs(biases) < 10)
+    for _ in range(15):
+        neuron.partial_fit(storage(X), y)
+    from_all = clone(neuron).partial_fit(storage(X), y, **named)
+    assert neuron.history_["objective"][-1] < from_all.history_["objective"][-1]

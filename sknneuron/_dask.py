@@ -348,10 +348,11 @@ def split(source: DaskSource, fraction: float, seed: int) -> tuple[DaskSource, D
         packs = persisted([part(p, fraction, [seed, i], apart) for i, p in enumerate(source.packs)])
         facts = on_packs(_size, packs)
         lengths, weights = zip(*facts, strict=True)
-        if not sum(lengths):
+        if not sum(weights) > 0:
             raise ValueError(
-                f"early_stopping=True with validation_fraction={fraction} leaves no rows on one "
-                "side. Give more rows, another validation_fraction, or X_val and y_val."
+                f"early_stopping=True with validation_fraction={fraction} leaves no rows that "
+                "count on one side. Give more rows, another validation_fraction, or X_val and "
+                "y_val."
             )
         parts.append(
             DaskSource(

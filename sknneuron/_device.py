@@ -35,7 +35,8 @@ def read_device(estimator, X, y, sample_weight, validation) -> Inputs:
         X_val, y_val = _on_one_device(estimator, X_val, y_val, reset=False)
         held_out = _device_source(estimator, X_val, y_val, weight, targets, "sample_weight_val")
     elif estimator.early_stopping:
-        rows, validation_rows = split_rows(estimator, source.n_rows, np.asarray(y))
+        weight = None if source.sample_weight is None else np.asarray(source.sample_weight)
+        rows, validation_rows = split_rows(estimator, source.n_rows, np.asarray(y), weight)
         source, held_out = source.part(rows), source.part(validation_rows)
     return Inputs(source, targets, held_out, home=X)
 

@@ -389,3 +389,14 @@ def test_targets_that_scaling_has_rounded_past_the_range_are_within_it(loss):
 def test_targets_past_the_range_of_the_loss_by_more_than_rounding_are_refused():
     with pytest.raises(ValueError, match=r"targets in \[0, 1\]; y contains 1.0001"):
         NeuronRegressor("sigmoid", "log_loss").fit(X, np.where(Z > 0, 1.0001, 0.0))
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_validation_rows_that_are_set_apart_count(seed):
+    weight = np.zeros(len(Z))
+    weight[:4] = 1
+    with warnings.catch_warnings():
+        # One validation row may be no better off by any step.
+        warnings.simplefilter("ignore", NeuronWarning)
+        neuron = NeuronRegressor(early_stopping=True, random_state=seed).fit(X, Z, weight)
+    assert np.all(np.isfinite(neuron.history_["validation_loss"]))

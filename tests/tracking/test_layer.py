@@ -99,6 +99,15 @@ def test_a_history_that_was_not_kept_is_said(tracked, cancer):
         sknneuron.mlflow.log_history(neuron)
 
 
+def test_a_layer_is_logged_as_a_model(tracked, cancer):
+    X, y = cancer
+    layer = NeuronLayer(2, random_state=0).fit(X, y)
+    with mlflow.start_run():
+        info = sknneuron.mlflow.log_model(layer)
+    again = mlflow.sklearn.load_model(info.model_uri)
+    np.testing.assert_array_equal(again.transform(X), layer.transform(X))
+
+
 def test_only_fitted_neurons_are_logged_as_models(tracked):
     with mlflow.start_run(), pytest.raises(NotFittedError):
         sknneuron.mlflow.log_model(NeuronClassifier())

@@ -246,10 +246,15 @@ def _take_apart(estimator):
         else:
             break
     if not (hasattr(inner, "pre_activation") and hasattr(inner, "activation")):
+        given = repr(estimator) if isinstance(estimator, type) else type(estimator).__name__
+        what = f"There is no neuron at the end of {given}"
+        if inner is not estimator:
+            what += f", but {type(inner).__name__}"
+        if hasattr(inner, "cv_results_"):
+            what += f": with refit={inner.refit!r} a search keeps no best one"
         raise TypeError(
-            f"There is no neuron at the end of {type(estimator).__name__}, but "
-            f"{type(inner).__name__}. Give a fitted NeuronRegressor or NeuronClassifier, a "
-            "Pipeline that ends in one, or a TransformedTargetRegressor around either."
+            f"{what}. Give a fitted NeuronRegressor or NeuronClassifier, a Pipeline that ends in "
+            "one, or a TransformedTargetRegressor around either."
         )
     return inner, steps, target
 

@@ -7,11 +7,12 @@ from functools import partial
 from joblib import effective_n_jobs
 
 from ._held_out import checked_validation, split
-from ._inputs import Inputs, checked_weight, look_at_columns
+from ._inputs import Inputs, checked_weight, is_device_array, look_at_columns
 from ._plain import is_plain_training_set
 from ._validation import checked
 from .sources import ArraySource
 from .sources._blas import available_threads
+from .sources.device_array import to_host
 from .sources.lanes import Workers
 
 # Entries of X below which threads cost more than they bring.
@@ -21,6 +22,7 @@ SMALL = 1 << 19
 def read_arrays(estimator, X, y, sample_weight, validation) -> Inputs:
     """Check arrays in memory, or what becomes one by being looked at, and learn the targets."""
     look_at_columns(X)
+    y = to_host(y) if is_device_array(y) else y
     X, y = _validated(estimator, X, y)
     if sample_weight is not None:
         sample_weight = checked_weight(sample_weight, X, "sample_weight")

@@ -71,11 +71,16 @@ class Columns:
     @classmethod
     def of(cls, estimator, X, *, reset: bool) -> Columns:
         """Check number, names and types of the columns as scikit-learn does."""
-        if getattr(X, "ndim", None) != 2 or not isinstance(X.shape[1], (int, np.integer)):
+        # Of a delayed object every attribute is another one.
+        shape = getattr(X, "shape", None)
+        is_table = isinstance(shape, tuple) and len(shape) == 2
+        if not (is_table and isinstance(X.shape[1], (int, np.integer))):
             raise ValueError(
                 f"X must be a dask array or dataframe with rows and columns; got a "
-                f"{type(X).__name__} of shape {getattr(X, 'shape', '?')}."
+                f"{type(X).__name__} of shape {shape}."
             )
+        if not X.shape[1]:
+            raise ValueError(f"X has no columns: {type(estimator).__name__} needs at least 1.")
         is_frame = not isinstance(X, da.Array)
         names = list(X.columns) if is_frame else ["X"]
         meta = pd.DataFrame(columns=X.columns) if is_frame else np.empty((0, X.shape[1]))
@@ -91,6 +96,8 @@ class Columns:
                 f"X holds columns that are not numbers: {', '.join(words[:5])}. Encode them "
                 "(OneHotEncoder for categories) before the neuron."
             )
+        if any(pd.api.types.is_complex_dtype(dtype) for dtype in dtypes):
+            raise ValueError("Complex data not supported: X has an imaginary part.")
         floats = np.float32 if all(t == np.float32 for t in dtypes) else np.float64
         return cls(int(X.shape[1]), np.dtype(floats))
 
@@ -165,6 +172,11 @@ def make_pack(columns: Columns, first: int, X, y, weight) -> Pack:
     weight = [None] * len(X) if weight is None else weight
     for i, parts in enumerate(zip(X, y, weight, strict=True)):
         check_partition(first + i, *parts)
+        if parts[0].shape[1] != columns.n_features:
+            raise ValueError(
+                f"Partition {first + i} of X has {parts[0].shape[1]} columns, and X says that it "
+                f"has {columns.n_features}. Check the function that makes the partitions."
+            )
     lengths = [n_rows_of(block) for block in X]
     rows = stacked([_as_floats(block, columns.dtype) for block in X])
     targets = np.concatenate([np.asarray(block) for block in y])
@@ -336,10 +348,11 @@ def split(source: DaskSource, fraction: float, seed: int) -> tuple[DaskSource, D
         packs = persisted([part(p, fraction, [seed, i], apart) for i, p in enumerate(source.packs)])
         facts = on_packs(_size, packs)
         lengths, weights = zip(*facts, strict=True)
-        if not sum(lengths):
+        if not sum(weights) > 0:
             raise ValueError(
-                f"early_stopping=True with validation_fraction={fraction} leaves no rows on one "
-                "side. Give more rows, another validation_fraction, or X_val and y_val."
+                f"early_stopping=True with validation_fraction={fraction} leaves no rows that "
+                "count on one side. Give more rows, another validation_fraction, or X_val and "
+                "y_val."
             )
         parts.append(
             DaskSource(

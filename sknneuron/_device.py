@@ -35,7 +35,8 @@ def read_device(estimator, X, y, sample_weight, validation) -> Inputs:
         X_val, y_val = _on_one_device(estimator, X_val, y_val, reset=False)
         held_out = _device_source(estimator, X_val, y_val, weight, targets, "sample_weight_val")
     elif estimator.early_stopping:
-        rows, validation_rows = split_rows(estimator, source.n_rows, np.asarray(y))
+        weight = None if source.sample_weight is None else np.asarray(source.sample_weight)
+        rows, validation_rows = split_rows(estimator, source.n_rows, np.asarray(y), weight)
         source, held_out = source.part(rows), source.part(validation_rows)
     return Inputs(source, targets, held_out, home=X)
 
@@ -44,6 +45,7 @@ def _on_one_device(estimator, X, y, *, reset: bool):
     """X on its device and y there or on the host, both looked at by scikit-learn."""
     xp = array_api_compat.array_namespace(X)
     floats = [xp.float64, xp.float32]
+    _refuse_complex(X, xp)
     together = type(X) is type(y) and array_api_compat.device(X) == array_api_compat.device(y)
     if together and (len(y.shape) == 1 or is_regressor(estimator)):
         X, y = validate_data(estimator, X, y, dtype=floats, multi_output=True, reset=reset)
@@ -55,6 +57,12 @@ def _on_one_device(estimator, X, y, *, reset: bool):
     y = check_array(y, ensure_2d=False, dtype=None, accept_sparse="csr", input_name="y")
     check_consistent_length(X, y)
     return DeviceArray(X, xp), y
+
+
+def _refuse_complex(X, xp) -> None:
+    """Refuse complex rows, whose imaginary parts scikit-learn drops where they are."""
+    if xp.isdtype(X.dtype, "complex floating"):
+        raise ValueError("Complex data not supported: X has an imaginary part.")
 
 
 def _summary(y, of_classes: bool):
@@ -88,6 +96,7 @@ def on_device(estimator, method, X):
     """Call a method on X where it is; what it returns stays there."""
     check_is_fitted(estimator)
     xp = array_api_compat.array_namespace(X)
+    _refuse_complex(X, xp)
     X = validate_data(estimator, X, dtype=[xp.float64, xp.float32], reset=False)
     check_home(estimator, X, method)
     X = DeviceArray(X, xp)

@@ -34,7 +34,7 @@ def checked_validation(estimator, X_val, y_val, weight) -> tuple | None:
 
 def split(estimator, X, y, weight) -> tuple:
     """Set a `validation_fraction` of the rows apart: (X, y, weight, validation)."""
-    rows, validation_rows = split_rows(estimator, X.shape[0], y)
+    rows, validation_rows = split_rows(estimator, X.shape[0], y, weight)
 
     def take(r):
         return X[r], y[r], None if weight is None else weight[r]
@@ -42,8 +42,11 @@ def split(estimator, X, y, weight) -> tuple:
     return *take(rows), take(validation_rows)
 
 
-def split_rows(estimator, n_rows: int, y):
-    """Numbers of the rows to train on, and of those set apart."""
+def split_rows(estimator, n_rows: int, y, weight=None):
+    """Numbers of the rows to train on, and of those set apart: some of the rows that count."""
+    counts = np.ones(n_rows, dtype=bool) if weight is None else weight > 0
+    counted = np.flatnonzero(counts)
+    n_rows, y = len(counted), y[counted]
     n_validation = int(np.ceil(estimator.validation_fraction * n_rows))
     if n_rows - n_validation < 1:
         raise ValueError(
@@ -51,12 +54,13 @@ def split_rows(estimator, n_rows: int, y):
             "validation and leaves none to train on. Give more rows, a smaller "
             "validation_fraction, or early_stopping=False."
         )
-    return train_test_split(
-        np.arange(n_rows),
+    rows, validation_rows = train_test_split(
+        counted,
         test_size=n_validation,
         random_state=estimator._seed(),
         stratify=estimator._strata(y, n_validation),
     )
+    return np.concatenate([rows, np.flatnonzero(~counts)]), validation_rows
 
 
 def validation_objective(estimator, objective: Objective, source) -> Objective | None:

@@ -7,12 +7,11 @@ from dataclasses import dataclass
 
 import array_api_compat
 import numpy as np
-import pandas as pd
 from sklearn import get_config
 
 from ._sklearn_compat import check_sample_weight
 from ._targets import ClassEncoder, ValueEncoder
-from ._validation import refuse_dates, with_gaps, words_error
+from ._validation import refuse_words_and_dates, with_gaps
 from .exceptions import warn
 from .sources import ParquetSource, Source
 from .sources.device_array import DeviceArray
@@ -63,19 +62,7 @@ def look_at_columns(X) -> None:
     """Refuse columns of words or dates in a dataframe; warn of numbers that name categories."""
     if not hasattr(X, "columns") or not hasattr(X, "dtypes"):
         return
-    refuse_dates(X)
-    words: list = []
-    numbers: list = []
-    for j, (name, dtype) in enumerate(zip(X.columns, X.dtypes, strict=True)):
-        categories = getattr(dtype, "categories", None)
-        if str(dtype) in ("str", "string", "String", "Categorical", "Enum"):
-            words.append(name)
-        elif isinstance(dtype, pd.CategoricalDtype):
-            (numbers if pd.api.types.is_numeric_dtype(categories) else words).append(name)
-        elif str(dtype) == "object" and isinstance(next(iter(X.iloc[:, j]), None), str):
-            words.append(name)
-    if words:
-        raise words_error(X, words)
+    numbers = refuse_words_and_dates(X)
     if numbers:
         warn(
             f"X holds categories whose names are numbers ({', '.join(map(str, numbers[:5]))}), and "

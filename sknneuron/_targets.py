@@ -10,12 +10,17 @@ from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import column_or_1d
 
+from ._odd import first_odd, shortened
 from .exceptions import warn
 from .pairs import Pair
 
 # Whole numbers with more values, or fewer rows to each, are taken for numbers, not for classes.
 MOST_CLASSES = 100
 LEAST_ROWS_PER_CLASS = 5
+# In so few rows there may be nearly as many classes.
+FEW_ROWS = 20
+# A target past the end of a range by this share of it is at the end: scaling has rounded it.
+ROUNDING = 1e-6
 
 
 @dataclass(frozen=True)
@@ -45,7 +50,8 @@ class ValueEncoder:
         Raises
         ------
         ValueError
-            For targets that the loss has no value for, or wholly outside the activation's range.
+            For targets that the loss has no value for, or wholly outside the activation's range,
+            and for another number of columns than there are neurons.
         """
         encoded = self.encode_unchecked(y, name)
         if self.pair.activation.range == (-np.inf, np.inf):
@@ -60,13 +66,24 @@ class ValueEncoder:
         """`encode`, whatever the activation's range."""
         y = numeric(y, name)
         encoded = y[:, None] if y.ndim == 1 else y
-        _check_loss_range(encoded, self.pair, name)
-        return encoded
+        if len(encoded) and encoded.shape[1] != self.n_neurons:
+            one_each = f"{self.n_neurons} targets" if self.n_neurons > 1 else "a single target"
+            raise ValueError(
+                f"{name} has shape {tuple(y.shape)}, but the weights are for {one_each}: give a "
+                "column for each, or fit a fresh estimator on these."
+            )
+        return _within_loss_range(encoded, self.pair, name)
+
+    @property
+    def ends(self) -> tuple[float, float]:
+        """The least and the largest level."""
+        return self.pair.activation.range
 
     def outside(self, encoded):
         """Mask of the targets that the activation cannot reach."""
         low, high = self.pair.activation.range
-        return (encoded < low) | (encoded > high)
+        slack = _rounding(low, high)
+        return (encoded < low - slack) | (encoded > high + slack)
 
     def shape_weights(self, coef, intercept):
         """Weights and biases in scikit-learn's shapes."""
@@ -120,6 +137,11 @@ class ClassEncoder:
         """`encode`: labels have no range."""
         return self.encode(y, name)
 
+    @property
+    def ends(self) -> tuple[float, float]:
+        """What the two kinds of labels are encoded as."""
+        return (-1.0, 1.0) if self.pair.loss.margin else (0.0, 1.0)
+
     def outside(self, encoded):
         """Mask of the targets out of reach: none."""
         return np.zeros(len(encoded), dtype=bool)
@@ -133,7 +155,12 @@ class ClassEncoder:
             # Below zero is far above, seen without a sign.
             if len(y) == 0 or codes.view(np.uintp).max() < len(self.classes):
                 return codes
-        codes = np.minimum(np.searchsorted(self.classes, y), len(self.classes) - 1)
+        try:
+            codes = np.minimum(np.searchsorted(self.classes, y), len(self.classes) - 1)
+        except TypeError:
+            # Labels that cannot be ordered.
+            _refuse_odd_labels(y, name)
+            raise
         unknown = np.take(self.classes, codes) != y
         if np.any(unknown):
             raise ValueError(
@@ -211,10 +238,17 @@ def find_classes(y, name: str, classes=None):
             f"class: {np.asarray(classes).tolist()[0]!r}. With one class there is nothing to tell "
             "apart; partial_fit can be told of others by classes=."
         )
+    if is_plain and len(y) > FEW_ROWS and len(classes) > len(y) / 2:
+        # Of other y `check_classification_targets` says so.
+        warn(
+            f"y holds {len(classes)} classes in {len(y)} rows, {classes.tolist()[0]!r} for one. If "
+            "these are numbers, prices or counts say, use NeuronRegressor; if they are names of "
+            "the rows, there is nothing to learn."
+        )
     return classes, False
 
 
-def _refuse_odd_labels(y) -> None:
+def _refuse_odd_labels(y, name: str = "y") -> None:
     """Refuse objects that are no words, or among which some are missing."""
     if getattr(getattr(y, "dtype", None), "kind", "") != "O":
         return
@@ -223,22 +257,23 @@ def _refuse_odd_labels(y) -> None:
         labels = {isinstance(label, str): label for label in np.ravel(y)}
         if len(labels) == 2:
             raise ValueError(
-                f"y holds words, {labels[True]!r} for one, and other things, {labels[False]!r} for "
-                "one. Make all labels words, with y.astype(str), or all numbers."
+                f"{name} holds words, {labels[True]!r} for one, and other things, "
+                f"{labels[False]!r} for one. Make all labels words, with {name}.astype(str), or "
+                "all numbers."
             )
         other = labels.get(False)
         if other is not None and not np.iterable(other):
             is_number = isinstance(other, (int, float, np.number, np.bool_))
-            kind = f"y.astype({type(other).__name__!r}) or " if is_number else ""
+            kind = f"{name}.astype({type(other).__name__!r}) or " if is_number else ""
             raise ValueError(
-                f"Unknown label type: y holds objects, {other!r} for one, of dtype=object. Make "
-                f"labels of them, with {kind}y.astype(str)."
+                f"Unknown label type: {name} holds objects, {other!r} for one, of dtype=object. "
+                f"Make labels of them, with {kind}{name}.astype(str)."
             )
         return
     rows = np.flatnonzero(gone if gone.ndim == 1 else gone.any(axis=1))
     raise ValueError(
-        f"Input y contains NaN: {len(rows)} labels are missing, the first in row {rows[0]}. Leave "
-        "those rows out, of X and y, or give them a label of their own."
+        f"Input {name} contains NaN: {len(rows)} labels are missing, the first in row {rows[0]}. "
+        "Leave those rows out, of X and y, or give them a label of their own."
     )
 
 
@@ -297,6 +332,11 @@ def class_weighted(y, class_weight, sample_weight):
             codes = np.unique(column, return_inverse=True)[1]
             weight = weight * balanced(np.bincount(codes, weights=sample_weight))[codes]
         return weight
+    if isinstance(class_weight, list) and np.ndim(y) == 1:
+        raise ValueError(
+            "class_weight as a list, of a dict per label, is for a multilabel y. For classes in "
+            f"one column give one dict from class to weight; got {class_weight!r}."
+        )
     weight = compute_sample_weight(class_weight, y)
     bad = ~((weight >= 0) & (weight < np.inf))
     if bad.any():
@@ -309,7 +349,17 @@ def class_weighted(y, class_weight, sample_weight):
             "All weights in class_weight are zero, so no row counts. Give at least one class a "
             "weight > 0."
         )
-    return weight if sample_weight is None else weight * sample_weight
+    if sample_weight is not None:
+        weight = weight * sample_weight
+    with np.errstate(over="ignore"):
+        total = weight.sum()
+    if not np.isfinite(total):
+        raise ValueError(
+            "The weights of all rows, by class_weight, add up to more than a float holds: the "
+            f"largest is {weight.max():.0e}. Only how weights compare matters: divide them by the "
+            "largest one."
+        )
+    return weight
 
 
 def balanced(sizes):
@@ -330,6 +380,8 @@ def numeric(y, name="y"):
     try:
         if y.dtype.kind in "mM":
             raise TypeError("numpy would count dates and durations in units of its own")
+        if y.dtype.kind == "c":
+            raise TypeError("numpy would drop the imaginary parts")
         values = y.astype(np.float64, copy=False)
         if is_object and np.isnan(values).any():
             row = int(np.argwhere(np.isnan(values))[0][0])
@@ -338,21 +390,33 @@ def numeric(y, name="y"):
                 f"{name}."
             )
         return values
-    except (TypeError, ValueError) as error:
+    except (OverflowError, TypeError, ValueError) as error:
         if "contains NaN" in str(error):
             raise
+        odd = first_odd(y.ravel())
+        value = y.ravel()[0] if odd is None else odd[1]
         raise ValueError(
-            f"{name} holds values that are not numbers, {y.ravel()[0]!r} for one. A "
+            f"{name} holds values that are not numbers, {shortened(value)} for one. A "
             "regressor needs numbers; for labels there is NeuronClassifier."
         ) from None
 
 
-def _check_loss_range(y, pair: Pair, name: str) -> None:
+def _rounding(low: float, high: float) -> float:
+    """How far past the ends of this range a target may be."""
+    return ROUNDING * (high - low) if np.isfinite(high - low) else 0.0
+
+
+def _within_loss_range(y, pair: Pair, name: str):
+    """The targets, those that rounding has put past the end of the loss's range at that end."""
     low, high, low_inclusive, high_inclusive = pair.loss.target_range
     outside = (y < low) if low_inclusive else (y <= low)
     outside |= (y > high) if high_inclusive else (y >= high)
     if not outside.any():
-        return
+        return y
+    slack = _rounding(low, high) if low_inclusive and high_inclusive else 0.0
+    outside = (y < low - slack) | (y > high + slack) if slack else outside
+    if not outside.any():
+        return np.clip(y, low, high)
     brackets = ("[" if low_inclusive else "("), ("]" if high_inclusive else ")")
     raise ValueError(
         f"loss='{pair.loss.name}' needs targets in {brackets[0]}{low:g}, {high:g}{brackets[1]}; "

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 from scipy import sparse
 from sklearn.utils.validation import validate_data
+
+from ._odd import first_odd, refuse_no_table, shortened
 
 DTYPES = [np.float64, np.float32]
 # Values of a column of words that are looked at for numbers among them.
@@ -22,17 +26,22 @@ def checked(estimator, X, y="no_validation", **options):
     ------
     ValueError
         For missing and infinite values: how many, where the first one is, and what would do.
+    ValueError, TypeError
+        For values that are no numbers: the first one, its row and column. For X that is no table.
     """
     refuse_times(X)
     X, y = with_gaps(X), with_gaps(y)
     try:
         with np.errstate(over="ignore", invalid="ignore"):
             return validate_data(estimator, X, y, accept_sparse="csr", dtype=DTYPES, **options)
-    except (TypeError, ValueError) as error:
+    except (OverflowError, TypeError, ValueError) as error:
         said = str(error).partition("\n")[0]
         # The second is what pandas.NA among labels makes of it.
         is_missing = "contains NaN" in said or "value of NA is ambiguous" in said
         if not is_missing and "contains infinity" not in said:
+            # Which columns there are comes before what is in them.
+            if "feature names" not in said.lower():
+                refuse_odd(X, type(estimator).__name__, error)
             raise
         # Of labels that are words scikit-learn does not say that they are y.
         name, values = ("X", X) if said.startswith("Input X") else ("y", y)
@@ -91,13 +100,81 @@ def _bad(values, is_missing: bool):
 
 
 def refuse_times(X) -> None:
-    """Refuse an array of dates or durations, which numpy would count in units of its own."""
+    """Refuse nothing but dates or durations, which numpy would count in units of its own."""
     dtype = getattr(X, "dtype", None)
+    if hasattr(X, "columns") and hasattr(X, "dtypes"):
+        # Dates beside numbers do not make an array.
+        if str(next(iter(X.dtypes), "")).lower().startswith(TIMES):
+            refuse_dates(X)
+        return
     if isinstance(dtype, np.dtype) and dtype.kind in "mM":
         raise ValueError(
             f"X holds dates or durations ({dtype}), not numbers. Make numbers of them before the "
             "neuron: days since a start, the month, the day of the week."
         )
+
+
+def refuse_odd(X, estimator: str, error: Exception) -> None:
+    """Refuse X that is no table, and values in it that are no numbers, if that is the error."""
+    refuse_no_table(X)
+    if hasattr(X, "columns") and hasattr(X, "dtypes"):
+        if not len(X.columns):
+            raise ValueError(f"X has no columns: {estimator} needs at least 1.")
+        refuse_words_and_dates(X)
+        place, value = _first_odd_in_columns(X)
+    elif isinstance(X, Sequence) or (isinstance(X, np.ndarray) and X.dtype.kind not in "biufc"):
+        place, value = _first_odd_in_rows(X)
+    else:
+        return
+    if place:
+        word = "the string " if isinstance(value, str) else ""
+        kind = TypeError if isinstance(error, TypeError) else ValueError
+        raise kind(
+            f"X holds {word}{shortened(value)} in {place}: {error}. Make numbers of such values "
+            "before the neuron, or leave them out."
+        )
+
+
+def _first_odd_in_columns(X):
+    """Words for where the first value is that is no number, and the value."""
+    for j, (name, dtype) in enumerate(_dtypes(X)):
+        if isinstance(dtype, np.dtype) and dtype.kind in "biuf":
+            continue
+        column = X.iloc[:, j] if hasattr(X, "iloc") else X[name]
+        if odd := first_odd(column):
+            return f"row {odd[0]}, column {name!r}", odd[1]
+    return "", None
+
+
+def _first_odd_in_rows(X):
+    """The same of an array or a list of rows."""
+    if isinstance(X, np.ndarray) and not X.ndim:
+        return "", None
+    for i, row in enumerate(X):
+        if not isinstance(row, (list, tuple, np.ndarray)):
+            if odd := first_odd([row]):
+                return f"row {i}", odd[1]
+        elif odd := first_odd(row):
+            return f"row {i}, column {odd[0]}", odd[1]
+    return "", None
+
+
+def refuse_words_and_dates(X) -> list:
+    """Refuse columns of words or dates in a dataframe; return those of categories of numbers."""
+    refuse_dates(X)
+    words: list = []
+    numbers: list = []
+    for j, (name, dtype) in enumerate(_dtypes(X)):
+        categories = getattr(dtype, "categories", None)
+        if str(dtype) in ("str", "string", "String", "Categorical", "Enum"):
+            words.append(name)
+        elif isinstance(dtype, pd.CategoricalDtype):
+            (numbers if pd.api.types.is_numeric_dtype(categories) else words).append(name)
+        elif str(dtype) == "object" and isinstance(next(iter(X.iloc[:, j]), None), str):
+            words.append(name)
+    if words:
+        raise words_error(X, words)
+    return numbers
 
 
 def refuse_dates(X) -> None:

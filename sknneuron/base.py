@@ -9,6 +9,7 @@ from contextlib import closing, nullcontext
 import numpy as np
 from sklearn.base import BaseEstimator
 
+from ._beginning import with_what_is_lacking
 from ._callbacks import CallbackBridge
 from ._device import at_home
 from ._dispatch import reader_of, refuse_elsewhere
@@ -23,8 +24,10 @@ from ._sklearn_compat import CallbackSupportMixin, PictureMixin, parameter_names
 from ._targets import ClassEncoder, ValueEncoder
 from ._tracking.hook import tracked
 from ._validation import checked
+from .activations import ACTIVATIONS
 from .coordinates import Coordinates
 from .history import History
+from .losses import LOSSES
 from .objective import Objective
 from .penalties import ElasticNet
 from .solvers import SOLVERS, Iterate, Solver, make_solver
@@ -156,16 +159,21 @@ class BaseNeuron(PictureMixin, CallbackSupportMixin, LevelsMixin, BaseEstimator,
         targets = self._learn_targets(y, classes) if first else self._fitted_targets()
         weight = self._weight_classes(y, sample_weight, targets)
         source = ArraySource(X, targets.encode(y), weight)
-        state = getattr(self, "optimizer_state_", None)
-        coordinates = None if state is None else self._coordinates_of(state)
-        objective = self._checked_objective(source, targets, coordinates)
         name = self.solver if SOLVERS.get(self.solver, Solver).is_stochastic else "adam"
+        state = self._optimizer_state(name)
+        coordinates = None if state is None else self._coordinates_of(state)
+        # The best bias of rows that are all of one target is out of reach of others to come.
+        beginning = with_what_is_lacking(source, targets) if first else source
+        objective = self._checked_objective(beginning, targets, coordinates)
         solver = self._make_solver(name, objective)
+        assert isinstance(solver, Stochastic)
         n_epochs = 0 if first else self.n_iter_
         rng = np.random.default_rng([self._seed(), n_epochs])
         began = time.perf_counter()
-        start = objective.null() if first else objective.from_weights(*self._weights())
-        assert isinstance(solver, Stochastic)
+        start = objective.null() if first else self._earlier_theta(objective)
+        if beginning is not source:
+            state = solver.begin(objective)
+            objective = objective.over(source)
         theta, self.optimizer_state_ = solver.epoch(objective, start, state, rng)
         if not np.all(np.isfinite(theta)):
             raise ValueError(
@@ -223,6 +231,15 @@ class BaseNeuron(PictureMixin, CallbackSupportMixin, LevelsMixin, BaseEstimator,
         """Fitted weights and biases in the objective's shapes and order."""
         return self._weights_2d()
 
+    def _optimizer_state(self, solver: str) -> dict | None:
+        """What the last `partial_fit` left, if steps go on by the same rule in as many weights."""
+        state = getattr(self, "optimizer_state_", None)
+        if state is None or self.solver_ != solver:
+            return None
+        n_weights = sum(map(np.size, self._weights()))
+        n_weights -= 0 if self.fit_intercept else np.size(self.intercept_)
+        return state if state["precondition"].size == n_weights else None
+
     def _target_attributes(self, targets) -> dict:
         """Fitted attributes that say what was learnt of y."""
         return targets.attributes
@@ -279,23 +296,29 @@ class BaseNeuron(PictureMixin, CallbackSupportMixin, LevelsMixin, BaseEstimator,
     def _start(self, objective: Objective):
         if not (self.warm_start and hasattr(self, "coef_")):
             return objective.null()
-        weights = self._weights()
-        expected = objective.weight_shapes
-        for given, needed in zip(weights, expected, strict=True):
-            if given.shape != needed:
-                raise ValueError(
-                    f"warm_start=True goes on from weights of shape {given.shape}, but these data "
-                    f"need {needed}. Fit a fresh estimator, or set warm_start=False."
-                )
-            if not np.all(np.isfinite(given)):
-                raise ValueError(
-                    "warm_start=True goes on from the weights of the earlier fit, and they hold "
-                    f"{given[~np.isfinite(given)][0]}. Set warm_start=False."
-                )
-        theta, null = objective.from_weights(*weights), objective.null()
+        theta = self._earlier_theta(objective, "warm_start=True", "Set warm_start=False")
+        null = objective.null()
         # What is convex has one end, and from weights that are worse than none the way there may be
         # lost: in other units, say, where exponentials overflow.
         return null if objective.convex and is_worse(objective, theta, null) else theta
+
+    def _earlier_theta(
+        self, objective: Objective, who="partial_fit", remedy="Fit a fresh estimator"
+    ):
+        """Weights of the earlier fit, which `who` goes on from."""
+        weights = self._weights()
+        for given, needed in zip(weights, objective.weight_shapes, strict=True):
+            if given.shape != needed:
+                raise ValueError(
+                    f"{who} goes on from weights of shape {given.shape}, but these data and "
+                    f"parameters need {needed}. {remedy}."
+                )
+            if not np.all(np.isfinite(given)):
+                raise ValueError(
+                    f"{who} goes on from the weights of the earlier fit, and they hold "
+                    f"{given[~np.isfinite(given)][0]}. {remedy}."
+                )
+        return objective.from_weights(*weights)
 
     def _earlier_history(self):
         return getattr(self, "history_", None) if self.warm_start else None
@@ -330,6 +353,33 @@ class BaseNeuron(PictureMixin, CallbackSupportMixin, LevelsMixin, BaseEstimator,
     @classmethod
     def _get_param_names(cls):
         return list(parameter_names(cls))
+
+    def set_params(self, **params):
+        """Set parameters by name, those of an activation or a loss as ``loss__quantile``.
+
+        Parameters
+        ----------
+        **params : dict
+
+        Returns
+        -------
+        self : object
+
+        Raises
+        ------
+        ValueError
+            For a name that is no parameter, and for parameters of what is given as a word.
+        """
+        for name in params:
+            own, _, inner = name.partition("__")
+            value = params.get(own, getattr(self, own, None))
+            if inner and isinstance(value, str):
+                kind = {**ACTIVATIONS, **LOSSES}.get(value)
+                raise ValueError(
+                    f"{name} is a parameter of an instance, and {own}={value!r} is a word. Give "
+                    f"{own}={kind.__name__ + '()' if kind else 'an instance'} first."
+                )
+        return super().set_params(**params)
 
     def __sklearn_clone__(self):
         """Return an unfitted estimator with the same parameters.

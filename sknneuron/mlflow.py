@@ -130,6 +130,12 @@ def log_history(
             f"No fitted neuron was found in this {type(estimator).__name__}. Give a fitted "
             "NeuronRegressor, NeuronClassifier or NeuronLayer, or a fitted Pipeline with one."
         )
+    for _, _, found in notes.learnt():
+        if not found.neuron.history_:
+            warn(
+                f"This {type(found.neuron).__name__} kept no history (record=False), so that there "
+                "are no steps to write. Fit it with record='auto'."
+            )
     if X is None and (log_page_rows or log_diagnosis):
         raise ValueError("log_page_rows and log_diagnosis need the rows: pass X (and y).")
     active = mlflow.active_run()
@@ -169,10 +175,14 @@ def log_model(estimator, name: str = "model", **kwargs) -> Any:
     >>> mlflow.pyfunc.load_model(info.model_uri).predict(X)  # doctest: +SKIP
     """
     mlflow = _import_mlflow()
+    from sklearn.utils.validation import check_is_fitted
+
     from ._tracking.find import is_neuron
     from ._tracking.models import example_and_signature
 
     kwargs.setdefault("serialization_format", "skops")
+    if is_neuron(estimator):
+        check_is_fitted(estimator)
     if is_neuron(estimator) and not {"input_example", "signature"} & set(kwargs):
         kwargs["input_example"], kwargs["signature"] = example_and_signature(estimator)
     return mlflow.sklearn.log_model(estimator, name=name, **kwargs)

@@ -280,6 +280,16 @@ BAD = {
     "negative weights": (lambda d: (d[FEATURES], d["y"], -d["weight"]), "Negative.*partition"),
     "zero weights": (lambda d: (d[FEATURES], d["y"], 0 * d["weight"]), "sample_weight are zero"),
     "one column": (lambda d: (d["a"], d["y"]), "rows and columns"),
+    "no columns": (lambda d: (d[[]], d["y"]), "X has no columns"),
+    "delayed rows": (lambda d: (d.to_delayed()[0], d["y"]), "rows and columns; got a Delayed"),
+    "complex rows": (lambda d: (d[FEATURES].to_dask_array() + 1j, d["y"]), "Complex data"),
+    "narrower partitions": (
+        lambda d: (
+            d[FEATURES].to_dask_array(lengths=True).map_blocks(lambda b: b[:, :2], dtype=float),
+            d["y"],
+        ),
+        r"Partition \d of X has 2 columns, and X says that it has 5",
+    ),
     "no rows": (lambda d: (d[FEATURES][d["a"] > 1e9], d["y"][d["a"] > 1e9]), "no rows"),
 }
 

@@ -26,6 +26,19 @@ def test_an_l1_penalty_that_holds_every_weight_is_named():
         NeuronClassifier(alpha=0.3, l1_ratio=1).fit(X, [0, 1, 1, 1])
 
 
+@pytest.mark.parametrize("labels", [np.arange(1000, 1060), np.arange(60).astype(str)])
+def test_nearly_as_many_classes_as_rows_are_said_before_the_fit(labels):
+    rows = np.random.default_rng(0).standard_normal((60, 2))
+    with pytest.warns(NeuronWarning, match="y holds 60 classes in 60 rows.*NeuronRegressor"):
+        NeuronClassifier(alpha=1).fit(rows, labels)
+    assert not said(NeuronClassifier(alpha=1e-2), rows, np.repeat(labels[:20], 3))
+
+
+def test_an_l2_penalty_that_rounding_hides_is_named():
+    with pytest.warns(NeuronWarning, match=r"alpha=1e\+300 leaves next to nothing"):
+        NeuronRegressor(alpha=1e300).fit(X, [0, 1, 2, 3])
+
+
 def said(neuron, X, y, **fit_params):
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")

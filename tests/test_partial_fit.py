@@ -1,8 +1,11 @@
 """Learning from rows that come in parts."""
 
 import numpy as np
+import pytest
+from scipy import sparse
+from sklearn.base import clone
 
-from sknneuron import NeuronClassifier
+from sknneuron import NeuronClassifier, NeuronLayer, NeuronRegressor
 
 
 def test_a_class_that_the_first_rows_lack_is_learnt_later():
@@ -15,3 +18,79 @@ def test_a_class_that_the_first_rows_lack_is_learnt_later():
     for _ in range(100):
         neurons.partial_fit(X, y)
     assert neurons.score(X, y) > 0.85
+
+
+@pytest.mark.parametrize("neuron", [NeuronRegressor(), NeuronLayer(3, random_state=0)])
+def test_another_solver_goes_on_from_the_same_weights(neuron):
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((300, 3)) * [1, 10, 0.1] + 5
+    y = X @ [1.0, -0.1, 10.0]
+    neuron.set_params(solver="adam").partial_fit(X, y)
+    before = neuron.history_["objective"][-1]
+    for _ in range(20):
+        neuron.set_params(solver="sgd").partial_fit(X, y)
+    assert neuron.solver_ == "sgd"
+    assert neuron.history_["objective"][-1] < 0.5 * before
+
+
+def test_a_bias_can_go_and_come_back():
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((300, 3)) + 3
+    y = X @ [1.0, 2.0, 3.0]
+    neuron = NeuronRegressor().partial_fit(X, y)
+    neuron.set_params(fit_intercept=False).partial_fit(X, y)
+    assert neuron.intercept_ == 0
+    neuron.set_params(fit_intercept=True).partial_fit(X, y)
+    assert neuron.intercept_ != 0
+
+
+def test_another_number_of_neurons_is_refused_in_words():
+    X = np.random.default_rng(0).standard_normal((50, 3))
+    layer = NeuronLayer(3, random_state=0).partial_fit(X, X[:, 0])
+    with pytest.raises(ValueError, match=r"weights of shape \(3, 3\).*need \(5, 3\)"):
+        layer.set_params(n_neurons=5).partial_fit(X, X[:, 0])
+
+
+ONE_TARGET_FIRST = {
+    "classes": (NeuronClassifier(), lambda z: (z > 0).astype(int), [0, 1]),
+    "sgd": (NeuronClassifier(solver="sgd"), lambda z: (z > 0).astype(int), [0, 1]),
+    "probit": (NeuronClassifier("probit"), lambda z: (z > 0).astype(int), [0, 1]),
+    "labels": (NeuronClassifier(), lambda z: np.column_stack([z > 0, z > 1]).astype(int), None),
+    "layer": (NeuronLayer(3, random_state=0), lambda z: (z > 0).astype(int), [0, 1]),
+    "counts": (NeuronRegressor("exp", "poisson"), lambda z: np.maximum(np.round(z), 0), None),
+    "shares": (NeuronRegressor("sigmoid", "log_loss"), lambda z: np.clip(z, 0, 1), None),
+}
+
+
+@pytest.mark.parametrize("storage", [np.asarray, sparse.csr_array])
+@pytest.mark.parametrize("name", ONE_TARGET_FIRST)
+def test_first_rows_of_one_target_put_no_other_out_of_reach(name, storage):
+    neuron, targets_of, classes = ONE_TARGET_FIRST[name]
+    neuron = clone(neuron)
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((400, 3))
+    z = X @ [1.0, 2.0, 3.0]
+    first, y = z < 0, targets_of(z)
+    assert not np.any(y[first])
+    named = {} if classes is None else {"classes": classes}
+    neuron.partial_fit(storage(X[first]), y[first], **named)
+    biases = neuron.output_intercept_ if name == "layer" else neuron.intercept_
+    assert np.all(np.abs(biases) < 10)
+    for _ in range(15):
+        neuron.partial_fit(storage(X), y)
+    from_all = clone(neuron).partial_fit(storage(X), y, **named)
+    assert neuron.history_["objective"][-1] < from_all.history_["objective"][-1]
+
+
+@pytest.mark.parametrize("loss", ["hinge", "squared_hinge"])
+@pytest.mark.parametrize("which", [0, 3])
+def test_rows_without_a_loss_stop_no_training(loss, which):
+    """Rows of one class may cost nothing at all, and then say nothing of how the loss bends."""
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((400, 3))
+    y = (X @ [1.0, 2.0, 3.0] > 0).astype(int)
+    neuron = NeuronClassifier("identity", loss)
+    for i in range(20):
+        rows = y == 1 if i == which else slice(None)
+        neuron.partial_fit(X[rows], y[rows], classes=[0, 1])
+    assert neuron.score(X, y) > 0.9

@@ -7,6 +7,7 @@ import numpy as np
 from ..exceptions import NeuronWarning
 from ..objective import Objective
 from ..training import Outcome
+from .penalty import HARDLY_ANY_DATA, bite
 
 # Watched rows of which one at least answers, where a neuron is not dead, and mostly saves the rest.
 N_FIRST = 50
@@ -114,6 +115,8 @@ def constant(estimator, objective: Objective, outcome: Outcome):
         outcome.coef[: len(silent)][silent]
     ):
         cause = f"alpha={estimator.alpha:g} holds every weight at zero: lower alpha"
+    elif objective.penalty.l2 > 0 and bite(objective, outcome)[0].min() > HARDLY_ANY_DATA:
+        cause = f"alpha={estimator.alpha:g} leaves next to nothing of the weights: lower alpha"
     who = ""
     if len(silent) > 1 and not silent.all():
         numbers = ", ".join(map(str, np.flatnonzero(silent & varies)))

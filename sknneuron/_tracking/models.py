@@ -109,9 +109,11 @@ def example_and_signature(neuron):
     example = np.zeros((1, neuron.n_features_in_))
     if hasattr(neuron, "feature_names_in_"):
         example = pd.DataFrame(example, columns=neuron.feature_names_in_)
+    # A layer hands levels to a next step.
+    answer = neuron.predict if hasattr(neuron, "predict") else neuron.transform
     # The example is in memory, wherever the weights are.
     with config_context(array_api_dispatch=False):
-        return example, infer_signature(example, neuron.predict(example))
+        return example, infer_signature(example, answer(example))
 
 
 @contextmanager

@@ -75,7 +75,7 @@ class Column:
     def raw(self, X) -> np.ndarray:
         """Return this column of X. Derived columns have none."""
         assert self.position is not None
-        return raw_values(X, self.position)
+        return raw_values(X, self.position, self.name)
 
     def is_missing(self, X) -> np.ndarray:
         """Return in which rows of X the raw value is missing; nowhere for a derived column."""
@@ -205,8 +205,16 @@ def to_numpy(array) -> np.ndarray:
     return np.asarray(to_host(array), dtype=np.float64)
 
 
-def raw_values(X, position: int):
-    """Return one raw column of a DataFrame, an array, a list of rows or a sparse matrix."""
+def raw_values(X, position: int, name: str = ""):
+    """Return one raw column of a DataFrame, an array, a list of rows or a sparse matrix.
+
+    ColumnTransformers take their columns by name, in any order and beside others: in a dataframe it
+    is the one column of this name, where there is one, and else the one at the position.
+    """
+    if name in getattr(X, "columns", ()):
+        named = X.columns.get_loc(name) if hasattr(X, "iloc") else X.columns.index(name)
+        # Of several columns of one name it is a mask.
+        position = named if isinstance(named, int) else position
     if hasattr(X, "iloc"):
         return X.iloc[:, position].to_numpy()
     if hasattr(X, "get_column"):

@@ -128,7 +128,9 @@ def gather(inside: Unfolded, X, y=None, sample_weight=None) -> Evidence:
     ValueError
         If X, y and sample_weight do not go together, or y is nothing that the loss can take.
     """
-    inputs = check_array(inside.inputs(X), accept_sparse="csr", dtype=np.float64)
+    inputs = inside.inputs(X)
+    _refuse_gaps(inputs, inside)
+    inputs = check_array(inputs, accept_sparse="csr", dtype=np.float64)
     n_rows = inputs.shape[0]
     weight = np.ones(n_rows) if sample_weight is None else to_numpy(sample_weight).ravel()
     if len(weight) != n_rows:
@@ -152,3 +154,19 @@ def gather(inside: Unfolded, X, y=None, sample_weight=None) -> Evidence:
         # Targets out of the activation's reach are a finding of `diagnose`, no news here.
         y = targets.encode_unchecked(y)
     return Evidence(inside, inputs, y, weight, class_weight)
+
+
+def _refuse_gaps(inputs, inside: Unfolded) -> None:
+    """Refuse missing and infinite values among a neuron's inputs."""
+    if np.all(np.isfinite(inputs.data if sparse.issparse(inputs) else inputs)):
+        return
+    entries = sparse.coo_array(inputs)
+    bad = ~np.isfinite(entries.data)
+    row, column = min(zip(entries.row[bad].tolist(), entries.col[bad].tolist(), strict=True))
+    what = "NaN" if np.isnan(entries.data[bad]).any() else "infinity"
+    n_bad = int(bad.sum())
+    raise ValueError(
+        f"X contains {what} where it reaches the neuron: {n_bad} value{'s' * (n_bad > 1)}, the "
+        f"first in row {row}, input {inside.input_names[column]!r}. Leave those rows out, or "
+        "impute them as for the fit."
+    )

@@ -33,7 +33,8 @@ def contributions(estimator, X, *, output=None, baseline=None) -> pd.DataFrame:
     X : DataFrame or array-like of shape (n_samples, n_features), dense or sparse
         Rows as the estimator takes them.
     output : int or str, default=None
-        Which neuron, by number or, in a classifier of several, by class. None is all of them.
+        Which neuron: in a classifier of several by class, else by number. None is all of them. A
+        number that is a class, too, is the class.
     baseline : None, "mean", or rows, default=None
         None: the terms are ``w_j x_j`` with the neuron's own inputs. "mean": against the mean of
         X's rows, ``w_j (x_j - mean_j)``, and the bias is the mean z; with independent features
@@ -116,10 +117,10 @@ def neuron_numbers(inside: Unfolded, output) -> list[int]:
     n_neurons = len(inside.neuron_names)
     if output is None:
         return list(range(n_neurons))
-    if isinstance(output, (int, np.integer)) and 0 <= output < n_neurons:
-        return [int(output)]
     if str(output) in inside.neuron_names:
         return [inside.neuron_names.index(str(output))]
+    if isinstance(output, (int, np.integer)) and 0 <= output < n_neurons:
+        return [int(output)]
     raise ValueError(
         f"output={output!r} is no neuron of this estimator: give one of "
         f"{list(inside.neuron_names[:20])}, or a number from 0 to {n_neurons - 1}."

@@ -12,8 +12,9 @@ from scipy import sparse
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.validation import check_is_fitted, validate_data
 
+from .._odd import refuse_no_table
 from .columns import Column, Target, raw_values, to_numpy
 from .tracer import Tracer, steps_of
 from .wires import NAN, SCALERS, UnfoldError, Wire, is_missing
@@ -91,6 +92,9 @@ class Unfolded:
 
     def inputs(self, X):
         """Return X as the neuron sees it, (n_samples, n_inputs), dense float64 or CSR."""
+        if self.is_plain and hasattr(X, "columns") and hasattr(self.neuron, "feature_names_in_"):
+            # Steps look at names themselves: columns in another order are refused, as in `predict`.
+            validate_data(self.neuron, X, reset=False, skip_check_array=True)
         for step in self.steps:
             X = step.transform(X)
         X = sparse.csr_array(X) if sparse.issparse(X) else to_numpy(X)
@@ -149,7 +153,7 @@ def unfold(estimator, X=None) -> Unfolded:
     Raises
     ------
     TypeError
-        If there is no neuron at the end.
+        If there is no neuron at the end, or X is no table in memory.
     NotFittedError
         If it is not fitted.
 
@@ -180,6 +184,8 @@ def unfold(estimator, X=None) -> Unfolded:
     array([10000.])
     """
     neuron, steps, target = _take_apart(estimator)
+    if X is not None:
+        refuse_no_table(X)
     return _unfolded(estimator, neuron, tuple(steps), target, X)
 
 
@@ -240,10 +246,15 @@ def _take_apart(estimator):
         else:
             break
     if not (hasattr(inner, "pre_activation") and hasattr(inner, "activation")):
+        given = repr(estimator) if isinstance(estimator, type) else type(estimator).__name__
+        what = f"There is no neuron at the end of {given}"
+        if inner is not estimator:
+            what += f", but {type(inner).__name__}"
+        if hasattr(inner, "cv_results_"):
+            what += f": with refit={inner.refit!r} a search keeps no best one"
         raise TypeError(
-            f"There is no neuron at the end of {type(estimator).__name__}, but "
-            f"{type(inner).__name__}. Give a fitted NeuronRegressor or NeuronClassifier, a "
-            "Pipeline that ends in one, or a TransformedTargetRegressor around either."
+            f"{what}. Give a fitted NeuronRegressor or NeuronClassifier, a Pipeline that ends in "
+            "one, or a TransformedTargetRegressor around either."
         )
     return inner, steps, target
 

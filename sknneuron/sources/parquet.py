@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import Any
@@ -108,13 +109,24 @@ class ParquetSource:
     @property
     def feature_names(self) -> list[str]:
         """Columns of the features, in order."""
+        if isinstance(self.features, str):
+            raise TypeError(
+                f"features must be a list of names, features=[{self.features!r}] say; got "
+                f"{self.features!r}."
+            )
         names = self._dataset.schema.names
-        apart = {*self._targets, self.weight}
+        apart = [*self._targets, *([] if self.weight is None else [self.weight])]
         features = [n for n in names if n not in apart] if self.features is None else self.features
-        missing = [n for n in (*features, *apart) if n is not None and n not in names]
+        missing = [n for n in (*features, *apart) if n not in names]
         if missing:
             raise ValueError(
                 f"There are no columns {missing} in {self.path!r}; its columns are {names}."
+            )
+        twice = [name for name, n in Counter([*features, *apart]).items() if n > 1]
+        if twice:
+            raise ValueError(
+                f"The columns {twice} are named more than once among features, target and weight: "
+                "a column is one of them, once."
             )
         if not features:
             raise ValueError(f"{self.path!r} has no columns for features beside target and weight.")

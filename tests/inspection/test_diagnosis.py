@@ -225,6 +225,12 @@ def test_bad_input():
         diagnose(model, X, y[:10])
     with pytest.raises(ValueError, match="sample_weight"):
         diagnose(model, X, y, -np.ones(300))
+    gaps = X.copy()
+    gaps.iloc[[3, 9], 1] = np.nan
+    with pytest.raises(ValueError, match=r"NaN .*: 2 values, the first in row 3, input 'b'"):
+        diagnose(model, gaps, y)
+    with pytest.raises(TypeError, match="X must be a table"):
+        diagnose(model, {"a": [1.0]}, y)
 
 
 @pytest.mark.parametrize("n_rows", [1, 2, 20])
@@ -283,6 +289,20 @@ def test_advice_does_not_say_what_is_so_already():
         neuron.history_["objective"][-1] = 1e9
         (finding,) = (f for f in diagnose(neuron, X, y) if f.code == "DIVERGED")
         assert ("'auto', or" in finding.advice) == bool(params)
+
+
+@pytest.mark.parametrize("alpha", [3, 50])
+def test_an_l1_penalty_beside_dummies_is_not_blamed_on_their_units(alpha):
+    X, y = made()
+    X = X.assign(zip=np.where(X["c"] > 0, "north", "south"))
+    encode = make_column_transformer((StandardScaler(), ["a", "b"]), (OneHotEncoder(), ["zip"]))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NeuronWarning)
+        model = make_pipeline(encode, NeuronRegressor(alpha=alpha, l1_ratio=1)).fit(X, y)
+    (finding,) = found(diagnose(model, X, y), "OVERPENALISED")
+    assert finding.params["alpha"] < alpha
+    model[-1].set_params(**finding.params)
+    assert not found(diagnose(model.fit(X, y), X, y), "OVERPENALISED")
 
 
 def test_other_rows_are_not_blamed_on_the_penalty():

@@ -17,7 +17,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from sknneuron import NeuronClassifier, NeuronRegressor, NeuronWarning
-from sknneuron.inspection import contributions
+from sknneuron.inspection import coef_table, contributions, unfold
 
 from .pipelines import PIPELINES, table
 
@@ -92,6 +92,19 @@ def test_several_neurons():
         )
     with pytest.raises(ValueError, match=r"'tulip' is no neuron.*setosa"):
         contributions(layer, X, output="tulip")
+
+
+@pytest.mark.parametrize("first", [0, 1, 2])
+def test_a_number_that_is_a_class_is_the_class(first):
+    X, y = load_iris(return_X_y=True)
+    neurons = NeuronClassifier().fit(X, y + first)
+    result = contributions(neurons, X)
+    for k, label in enumerate(neurons.classes_):
+        chosen = contributions(neurons, X, output=label)
+        np.testing.assert_array_equal(
+            chosen["pre_activation"], result[str(label), "pre_activation"]
+        )
+        np.testing.assert_array_equal(chosen["pre_activation"], neurons.pre_activation(X)[:, k])
 
 
 @pytest.mark.parametrize("make", [sparse.csr_matrix, sparse.csr_array])
@@ -213,6 +226,17 @@ def test_too_large_a_table(monkeypatch):
         contributions(NeuronRegressor().fit(X[:, :3], y), X[:, :3])
 
 
+def test_columns_of_another_order_or_name_are_refused():
+    X, y = load_iris(return_X_y=True, as_frame=True)
+    neurons = NeuronClassifier().fit(X, y)
+    with pytest.raises(ValueError, match="same order"):
+        contributions(neurons, X[X.columns[::-1]])
+    with pytest.raises(ValueError, match=r"unseen at fit time:\n- width"):
+        contributions(neurons, X.rename(columns={"petal width (cm)": "width"}))
+    with pytest.raises(ValueError, match="same order"):
+        contributions(neurons, X, baseline=X[X.columns[::-1]])
+
+
 def test_a_row_that_is_no_table():
     X = pd.DataFrame({"left": [0, 0, 1, 1], "right": [0, 1, 0, 1]})
     neuron = NeuronClassifier().fit(X, [0, 0, 0, 1])
@@ -220,3 +244,17 @@ def test_a_row_that_is_no_table():
         with pytest.raises(ValueError, match=r"table with 2 columns.*X\.iloc\[\[0\]\]"):
             contributions(neuron, row)
     assert len(contributions(neuron, [[1, 0]])) == 1
+
+
+@pytest.mark.parametrize("name", PIPELINES)
+def test_columns_in_any_order_are_known_by_their_names(name):
+    X, y = table()
+    model = make_pipeline(clone(PIPELINES[name]), NeuronRegressor()).fit(X, y)
+    elsewhere = X.assign(price=y, agent="none")[["price", *X.columns[::-1], "agent"]]
+    ours, theirs = (contributions(model, rows) for rows in (X, elsewhere))
+    pd.testing.assert_frame_equal(ours, theirs)
+    assert ours.attrs == theirs.attrs
+    tables = (coef_table(model, rows, y, scale="original") for rows in (X, elsewhere))
+    pd.testing.assert_frame_equal(*tables)
+    inside = unfold(model, elsewhere)
+    np.testing.assert_array_equal(inside.pre_activation(elsewhere), inside.pre_activation(X))

@@ -276,6 +276,13 @@ def test_names_of_several_neurons():
 
 def test_what_is_no_neuron():
     X = np.arange(8.0).reshape(4, 2)
+    with pytest.raises(TypeError, match=r"no neuron at the end of Ridge\. Give"):
+        unfold(Ridge().fit(X, X[:, 0]))
+    with pytest.raises(TypeError, match=r"at the end of <class .*NeuronRegressor'>\. Give"):
+        unfold(NeuronRegressor)
+    search = GridSearchCV(NeuronRegressor(), {"alpha": [0.1]}, cv=2, refit=False)
+    with pytest.raises(TypeError, match="GridSearchCV: with refit=False a search keeps no best"):
+        unfold(search.fit(X, X[:, 0]))
     with pytest.raises(TypeError, match="no neuron at the end of Pipeline, but Ridge"):
         unfold(make_pipeline(StandardScaler(), Ridge()).fit(X, X[:, 0]))
     with pytest.raises(NotFittedError):

@@ -236,6 +236,20 @@ def test_bad_values_are_refused(rows):
             NeuronClassifier().fit(strict(X), strict(y), strict(0.0 * y))
         with pytest.raises(ValueError, match="continuous"):
             NeuronClassifier().fit(strict(X), strict(z))
+        with pytest.raises(ValueError, match="Complex data"):
+            NeuronClassifier().fit(strict(X + 1j), strict(y))
+        with pytest.raises(ValueError, match="Complex data"):
+            NeuronClassifier().fit(strict(X), strict(y)).predict(strict(X + 1j))
+        both = np.column_stack([z, z])
+        with pytest.raises(ValueError, match="for a single target"):
+            NeuronRegressor().fit(strict(X), strict(z), X_val=strict(X), y_val=strict(both))
+
+
+def test_targets_on_a_device_beside_rows_in_memory(rows):
+    X, z, _ = rows
+    with config_context(array_api_dispatch=True):
+        coef = NeuronRegressor().fit(X, strict(z)).coef_
+    np.testing.assert_array_equal(coef, NeuronRegressor().fit(X, z).coef_)
 
 
 def test_a_pipeline_and_a_grid(rows):

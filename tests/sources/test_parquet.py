@@ -150,6 +150,12 @@ BAD = {
     "words": (error, {"features": ["sqft", "kind"]}, r"\['kind'\] .* are no numbers"),
     "all columns": (error, {"features": None}, r"\['kind'\] .* are no numbers"),
     "no target": (error, {"target": None}, "has no targets"),
+    "a feature twice": (error, {"features": ["sqft", "sqft"]}, r"\['sqft'\] are named more than"),
+    "the target as a feature": (
+        error,
+        {"features": ["sqft", "sold"]},
+        r"\['sold'\] are named more than once",
+    ),
 }
 
 
@@ -158,6 +164,11 @@ def test_bad_sources_are_refused_in_words(name, folder):
     make, options, words = BAD[name]
     with pytest.raises(ValueError, match=words):
         make(folder, **options)()
+
+
+def test_features_are_a_list(folder):
+    with pytest.raises(TypeError, match=r"features=\['sqft'\] say; got 'sqft'"):
+        NeuronClassifier().fit(ParquetSource(folder, "sold", "sqft"))
 
 
 def test_files_without_rows(data, folder, tmp_path):

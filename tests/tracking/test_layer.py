@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.compose import TransformedTargetRegressor
+from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
@@ -14,7 +15,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 import sknneuron.mlflow
-from sknneuron import NeuronClassifier, NeuronLayer, NeuronRegressor
+from sknneuron import NeuronClassifier, NeuronLayer, NeuronRegressor, NeuronWarning
 from sknneuron._tracking.find import find, learners
 
 mlflow = pytest.importorskip("mlflow")
@@ -89,6 +90,27 @@ def test_history_of_a_network_is_logged_on_request(tracked, cancer):
     run = tracked.run()
     assert tracked.steps(run, "neuronlayer/train/loss")[1] == list(model[1].history_["loss"])
     assert tracked.steps(run, "train/loss")[1] == list(model[-1].history_["loss"])
+
+
+def test_a_history_that_was_not_kept_is_said(tracked, cancer):
+    X, y = cancer
+    neuron = NeuronClassifier(record=False).fit(X, y)
+    with mlflow.start_run(), pytest.warns(NeuronWarning, match="kept no history"):
+        sknneuron.mlflow.log_history(neuron)
+
+
+def test_a_layer_is_logged_as_a_model(tracked, cancer):
+    X, y = cancer
+    layer = NeuronLayer(2, random_state=0).fit(X, y)
+    with mlflow.start_run():
+        info = sknneuron.mlflow.log_model(layer)
+    again = mlflow.sklearn.load_model(info.model_uri)
+    np.testing.assert_array_equal(again.transform(X), layer.transform(X))
+
+
+def test_only_fitted_neurons_are_logged_as_models(tracked):
+    with mlflow.start_run(), pytest.raises(NotFittedError):
+        sknneuron.mlflow.log_model(NeuronClassifier())
 
 
 def test_a_frozen_layer_learns_nothing(tracked, cancer):

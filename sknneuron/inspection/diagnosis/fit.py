@@ -230,9 +230,13 @@ def _units_are_why(subject) -> bool:
     varying = subject.scale > 0
     if not np.any(varying) or subject.scale[varying].min() > SMALL_UNITS:
         return False
+    scale, (l1, l2) = subject.scale[varying], subject.evidence.penalty
     curvature = subject.column_curvature.max(axis=0)[varying]
-    standardised = np.median(curvature / subject.scale[varying] ** 2)
-    return bool(subject.evidence.penalty[1] < HARDLY_FELT * standardised)
+    slope = np.abs(subject.weight_gradient).max(axis=0)[varying]
+    return bool(
+        l1 <= HARDLY_FELT * np.max(slope / scale)
+        and l2 < HARDLY_FELT * np.median(curvature / scale**2)
+    )
 
 
 class Unscaled(Check):

@@ -7,7 +7,6 @@ import pandas as pd
 from sklearn.utils import indexable
 
 from ..._sklearn_compat import num_samples
-from ..columns import raw_values
 from ..diagram import MINUS
 from ..terms import contributions, neuron_numbers
 from ..units import unfold
@@ -223,7 +222,7 @@ def _texts(inside, X, row: int, imputed: set) -> list[str]:
         elif column.name in imputed:
             texts.append(f"{_text(column.imputed)} (imputed)")
         else:
-            texts.append(_text(raw_values(_take(X, row), column.position)[0]))
+            texts.append(_text(column.raw(_take(X, row))[0]))
     return texts
 
 

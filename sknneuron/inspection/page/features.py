@@ -14,7 +14,7 @@ from sklearn.compose import ColumnTransformer
 from sklearn.pipeline import FeatureUnion, Pipeline
 from sklearn.preprocessing import MaxAbsScaler, MinMaxScaler
 
-from ..columns import Column, raw_values
+from ..columns import Column
 from ..units import Unfolded
 from ..wires import SCALERS
 
@@ -40,7 +40,7 @@ class Seen:
     def values(self, column: Column) -> np.ndarray:
         """Raw values of a number; those of a derived one are worked out from the inputs."""
         if column.position is not None:
-            return np.asarray(raw_values(self.X, column.position))
+            return np.asarray(column.raw(self.X))
         j = int(np.argmax(column.slope != 0))
         behind = dense(self.inputs[:, [column.inputs[j]]]).ravel()
         return (behind - column.offset[j]) / column.slope[j]

@@ -9,6 +9,7 @@ import json
 from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
+from os import PathLike
 from pathlib import Path
 from string import Template
 from typing import Any
@@ -93,11 +94,12 @@ def to_html(
     Raises
     ------
     TypeError
-        If there is no neuron at the end of `estimator`.
+        If there is no neuron at the end of `estimator`, or X is no table.
     NotFittedError
         If it is not fitted.
     ValueError
-        For `max_rows` below 1, X and y of different lengths, or more than 5,000 neurons.
+        For `max_rows` below 1, X without rows, X and y of different lengths, or more than 5,000
+        neurons.
 
     Notes
     -----
@@ -119,6 +121,8 @@ def to_html(
     """
     if isinstance(max_rows, bool) or not isinstance(max_rows, (int, np.integer)) or max_rows < 1:
         raise ValueError(f"max_rows must be an integer >= 1. Got {max_rows!r} instead.")
+    if isinstance(X, (str, PathLike)):
+        raise TypeError(f"X must be rows; got {X!r}. Where to write the page is path={X!r}.")
     spent = None
     for budget, longest in SIZES:
         if budget != spent:

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from sklearn import config_context
 
+from ..._odd import first_odd, shortened
 from ..._sklearn_compat import safe_indexing
 from ...sources.device_array import to_host
 from ..columns import to_numpy
@@ -127,6 +128,11 @@ def _targets(subject: Subject, chosen: np.ndarray) -> list | None:
     y = np.asarray(to_host(safe_indexing(subject.y, chosen)))
     neuron = subject.neuron
     if not hasattr(neuron, "classes_"):
+        if y.dtype.kind not in "biuf" and (odd := first_odd(y.ravel())):
+            raise ValueError(
+                f"y holds {shortened(odd[1])}, which is no number, and this is a regressor: give "
+                "the targets that it was fitted on."
+            )
         return as_list(np.asarray(y, dtype=float).ravel())
     if neuron.multilabel_:
         return np.asarray(y, dtype=int).ravel().tolist()

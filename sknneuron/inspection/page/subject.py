@@ -52,6 +52,8 @@ class Subject:
     def of(cls, estimator, X, y, budget: float) -> Subject:
         """Take an estimator apart and look at its rows."""
         unfolded = unfold(estimator, X)
+        # Rows of a Dask collection can be looked at, but not picked.
+        X, y = (v.compute() if hasattr(v, "compute") else v for v in (X, y))
         (X,) = indexable(_in_order(X, unfolded))
         n_neurons = len(unfolded.coef)
         if n_neurons > MAX_NEURONS:
@@ -59,6 +61,8 @@ class Subject:
                 f"A page holds at most {MAX_NEURONS} neurons, and this layer has {n_neurons}. Fit "
                 "a neuron on fewer targets or classes."
             )
+        if X is not None and not num_samples(X):
+            raise ValueError("X has no rows to show: give some, or leave X out.")
         if y is not None and X is not None and num_samples(X) != num_samples(y):
             raise ValueError(
                 f"X has {num_samples(X)} rows and y has {num_samples(y)}: give the same rows."

@@ -157,6 +157,8 @@ def test_waterfall_says_prediction_value_and_what_is_imputed(house):
     assert value["sqft"].endswith("(imputed)")
     assert value["zip"] == X["zip"][2]
     assert number(model.predict(X[2:3])[0]) in display.ax_.get_title()
+    turned = ContributionDisplay.from_estimator(model, X[X.columns[::-1]], row=2)
+    pd.testing.assert_frame_equal(turned.frame(), display.frame())
     with pytest.raises(ValueError, match="row=99"):
         ContributionDisplay.from_estimator(model, X, row=99)
 

@@ -218,6 +218,24 @@ def test_rows_and_targets_must_be_as_many(planted):
         to_html(estimator, X, y[:-1])
 
 
+def test_rows_that_cannot_be_shown_are_refused_in_words(planted):
+    estimator, X, y = planted
+    with pytest.raises(ValueError, match="X has no rows"):
+        to_html(estimator, X[:0], y[:0])
+    with pytest.raises(ValueError, match="y holds 'dear', which is no number"):
+        to_html(estimator, X, ["dear"] * len(X))
+    with pytest.raises(TypeError, match=r"path='neuron\.html'"):
+        to_html(estimator, "neuron.html")
+    with pytest.raises(TypeError, match=r"X must be a table.*a dict"):
+        to_html(estimator, X.to_dict("list"))
+
+
+def test_rows_of_dask_are_shown(planted):
+    dask = pytest.importorskip("dask.dataframe")
+    X, y = (dask.from_pandas(v.reset_index(drop=True), npartitions=3) for v in planted[1:])
+    assert to_html(planted[0], X, y) == to_html(planted[0], X.compute(), y.compute())
+
+
 def test_too_many_neurons_are_refused():
     rng = np.random.default_rng(0)
     X, Y = rng.normal(size=(8, 2)), rng.normal(size=(8, 5001))

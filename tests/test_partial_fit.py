@@ -82,15 +82,12 @@ def test_first_rows_of_one_target_put_no_other_out_of_reach(name, storage):
     assert neuron.history_["objective"][-1] < from_all.history_["objective"][-1]
 
 
-@pytest.mark.parametrize("loss", ["hinge", "squared_hinge"])
-@pytest.mark.parametrize("which", [0, 3])
-def test_rows_without_a_loss_stop_no_training(loss, which):
-    """Rows of one class may cost nothing at all, and then say nothing of how the loss bends."""
+def test_rows_without_a_loss_stop_no_training():
+    """Rows of one class may cost a hinge nothing, and then say nothing of how it bends."""
     rng = np.random.default_rng(0)
     X = rng.standard_normal((400, 3))
     y = (X @ [1.0, 2.0, 3.0] > 0).astype(int)
-    neuron = NeuronClassifier("identity", loss)
-    for i in range(20):
-        rows = y == 1 if i == which else slice(None)
-        neuron.partial_fit(X[rows], y[rows], classes=[0, 1])
+    neuron = NeuronClassifier("identity", "hinge").partial_fit(X[y == 1], y[y == 1], classes=[0, 1])
+    for _ in range(60):
+        neuron.partial_fit(X, y)
     assert neuron.score(X, y) > 0.9

@@ -15,6 +15,7 @@ from scipy import linalg, sparse
 from ..activations import SIDE
 from ..objective import Objective
 from ..pairs import Pair
+from ..products import as_float64, weighted_sum
 from .damping import RIDGE, DampedDescent
 from .linear_algebra import solve_positive
 
@@ -90,9 +91,13 @@ class RowsNearKink:
     pair: Pair
     kink: float
     band: np.ndarray
+    center: np.ndarray | None = None
 
     def __call__(self, X, y, sample_weight, weights, bias):
-        t = X @ weights.T + bias - self.kink
+        # As the gradient has it, to the last bit: it holds a row's slope on the side where it is.
+        rows = as_float64(X)
+        z = weighted_sum(rows if self.center is None else rows - self.center, weights, bias)
+        t = z - self.kink
         found = []
         for k, band in enumerate(self.band):
             rows = np.flatnonzero(np.abs(t[:, k]) <= band)
@@ -208,8 +213,9 @@ class KinkedDescent(DampedDescent):
         z = self._watched.X @ coef.T + intercept
         within = int(self._share * (len(z) - 1))
         band = np.partition(np.abs(z - kink), within, axis=0)[within]
-        kernel = RowsNearKink(objective.pair, kink, band)
-        (found,) = objective.source.map_sum(kernel, coef, intercept)
+        center = objective.coordinates.center if objective.center_rows else None
+        kernel = RowsNearKink(objective.pair, kink, band, center)
+        (found,) = objective.source.map_sum(kernel, *objective.kernel_parameters(self.theta))
         near = []
         for k in range(objective.n_neurons):
             parts = [part[1:] for part in found if part[0] == k]

@@ -3,6 +3,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.testing import assert_allclose
 from scipy import sparse
 
 from sknneuron import NeuronRegressor
@@ -11,7 +12,11 @@ from sknneuron.objective import Objective
 from sknneuron.pairing import make_pair
 from sknneuron.penalties import ElasticNet
 from sknneuron.solvers.base import Goal
-from sknneuron.solvers.kinks import SoftPair, step_over_kinks
+from sknneuron.solvers.kinks import (
+    KinkedDescent,
+    SoftPair,
+    step_over_kinks,
+)
 from sknneuron.solvers.levenberg_marquardt import LevenbergMarquardt
 from sknneuron.solvers.multistart import find_start
 from sknneuron.solvers.search import Search
@@ -553,6 +558,28 @@ def test_step_over_kinks_goes_down_beside_a_slope_that_is_but_rounding():
     hessian = np.diag([1.0, 1.0, 1.0, 1e-13])
     _, decrease = step_over_kinks(hessian, gradient, rows, np.full(30, -1e9), jump)
     assert decrease == pytest.approx(0.5 * np.sum(gradient[:3] ** 2), rel=1e-6)
+
+
+@pytest.mark.parametrize("loss", ["absolute_error", "squared_error"])
+def test_rows_on_a_kink_are_taken_on_the_side_that_the_gradient_has_them_on(loss):
+    """Where they lie is but rounding, which depends on how the products are taken."""
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((50, 8)) + 3
+    y = -1 - rng.random((50, 3))
+    objective = make_objective(X, y, "relu", loss, alpha=0.0)
+    columns = np.c_[(X - objective.coordinates.center) / objective.coordinates.scale, np.ones(50)]
+    for _ in range(20):
+        on = [rng.choice(50, 7, replace=False) for _ in range(3)]
+        coef = np.array([np.linalg.svd(X[rows])[2][-1] for rows in on])
+        theta = objective.from_weights(coef, np.zeros(3))
+        _, gradient = objective.value_and_gradient(theta)
+        for k, (rows, t, _) in enumerate(KinkedDescent(objective, theta)._near_rows()):
+            z = X @ coef[k]
+            same = np.array([np.abs(columns - row).sum(axis=1).argmin() for row in rows])
+            assert np.isin(on[k], same).all()
+            z[same] = t
+            slope = objective.pair.derivatives(y[:, k], z, 1)[1]
+            assert_allclose(gradient[k], slope @ columns / 50, atol=1e-9)
 
 
 @pytest.mark.parametrize("activation", ["relu", "leaky_relu"])

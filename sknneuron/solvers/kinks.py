@@ -15,7 +15,7 @@ from scipy import linalg, sparse
 from ..activations import SIDE
 from ..objective import Objective
 from ..pairs import Pair
-from ..products import as_float64, weighted_sum
+from ..products import centred, weighted_sum
 from .damping import RIDGE, DampedDescent
 from .linear_algebra import solve_positive
 
@@ -82,6 +82,8 @@ class SoftPair(Pair):
 class RowsNearKink:
     """Kernel: the rows within a band about a kink where the loss has a convex kink, per neuron.
 
+    `row_center` is subtracted from rows before anything else, where it is not None.
+
     Returns
     -------
     list of (neuron, X, t, jump)
@@ -91,13 +93,11 @@ class RowsNearKink:
     pair: Pair
     kink: float
     band: np.ndarray
-    center: np.ndarray | None = None
+    row_center: np.ndarray | None = None
 
     def __call__(self, X, y, sample_weight, weights, bias):
         # As the gradient has it, to the last bit: it holds a row's slope on the side where it is.
-        rows = as_float64(X)
-        z = weighted_sum(rows if self.center is None else rows - self.center, weights, bias)
-        t = z - self.kink
+        t = weighted_sum(centred(X, self.row_center), weights, bias) - self.kink
         found = []
         for k, band in enumerate(self.band):
             rows = np.flatnonzero(np.abs(t[:, k]) <= band)
@@ -213,8 +213,7 @@ class KinkedDescent(DampedDescent):
         z = self._watched.X @ coef.T + intercept
         within = int(self._share * (len(z) - 1))
         band = np.partition(np.abs(z - kink), within, axis=0)[within]
-        center = objective.coordinates.center if objective.center_rows else None
-        kernel = RowsNearKink(objective.pair, kink, band, center)
+        kernel = RowsNearKink(objective.pair, kink, band, objective.row_center)
         (found,) = objective.source.map_sum(kernel, *objective.kernel_parameters(self.theta))
         near = []
         for k in range(objective.n_neurons):

@@ -37,10 +37,8 @@ def most_rows(source) -> int:
 
 def most_held(objective: Objective) -> float:
     """Rows of the largest subsample that is held, rather than looked up anew for each sum."""
-    source = objective.source
-    is_array = source.in_memory and source.is_numpy and not source.is_sparse
-    is_far = objective.row_center is not None
-    if not is_array or is_far or objective.coordinates.scale.min() < LEAST_SCALE:
+    source, is_far = objective.source, objective.row_center is not None
+    if source.is_sparse or is_far or objective.coordinates.scale.min() < LEAST_SCALE:
         return 0.0
     least = HELD_ANYWAY / source.n_features
     return min(max(MOST_HELD * source.n_rows, least), MAX_SAMPLE_BYTES / (4 * source.n_features))

@@ -111,10 +111,6 @@ class ArraySource(Source):
         return ArraySource(X, y, sample_weight, workers=self.workers)
 
     def in_single(self, rows, sample_weight=None) -> ArraySource:
-        """Return copies of these dense rows in float32, with weights as in `take`.
-
-        They steer a solver, and need no more digits.
-        """
         X = np.empty((len(rows), self.n_features), np.float32)
         for start in range(0, len(rows), MIN_BLOCK_ROWS):
             part = slice(start, start + MIN_BLOCK_ROWS)

@@ -65,6 +65,13 @@ class Source(ABC):
     def take(self, rows, sample_weight=None) -> ArraySource:
         """Return copies of these rows in memory; `sample_weight` replaces their weights."""
 
+    def in_single(self, rows, sample_weight=None) -> ArraySource:
+        """Return copies of these dense rows in float32, with weights as in `take`.
+
+        They steer a solver, and need no more digits.
+        """
+        return self.take(rows, sample_weight).in_single(np.arange(len(rows)))
+
     @property
     def subset_bytes(self) -> int:
         """Memory that a row of a `subset` takes."""

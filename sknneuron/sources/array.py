@@ -62,20 +62,21 @@ class ArraySource(Source):
         self.n_rows, self.n_features = X.shape
         self.is_sparse = sparse.issparse(X)
         self.total_weight = float(self.n_rows if sample_weight is None else sample_weight.sum())
-        self.block_rows = self._block_rows(block_bytes)
+        self.block_bytes = block_bytes
+        self.block_rows = self._block_rows()
         self.n_blocks = -(-self.n_rows // self.block_rows)
 
     @property
     def dtype(self):
         return self.X.dtype
 
-    def _block_rows(self, block_bytes: int) -> int:
+    def _block_rows(self) -> int:
         if self.is_sparse:
             # A block's gradient is a dense vector, so a block should hold more entries than that.
             entries_per_row = max(self.X.nnz / max(self.n_rows, 1), 1.0)
             entries = max(BLOCK_BYTES // 8, 8 * self.n_features)
             return int(max(entries / entries_per_row, MIN_BLOCK_ROWS))
-        rows = block_bytes // (self.dtype.itemsize * self.n_features)
+        rows = self.block_bytes // (self.dtype.itemsize * self.n_features)
         return max(MIN_BLOCK_ROWS, min(rows, MAX_BLOCK_ROWS))
 
     def block(self, start: int, stop: int) -> Block:

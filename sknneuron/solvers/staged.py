@@ -30,6 +30,8 @@ LARGE = 4_000_000
 # Rows that tell how few share the curvature among them.
 N_LOOKED_AT = 4000
 MOST_OF_LARGE = 1 / 70
+# What the Hessian of n rows mostly makes of a decrement in a step, in parameters per row.
+TYPICAL = 1.5
 # What rows cost that are held in float32, as a share of the price of those that are looked up.
 HELD_PRICE = 0.4
 # Share of the gain from the last sample's optimum at which its Hessian is as good as there.
@@ -164,13 +166,22 @@ class StagedStart:
         candidates = np.geomspace(smallest, max(most_rows(source), smallest), 24)
         candidates = np.append(candidates, max(most_held(self.objective), smallest))
         value = float(sample.value_and_gradient(theta, sample.quicker_in_single)[0].sum())
-        allowed = self.goal.target(value, theta)
-        contraction = np.minimum(0.6, 4 * size / candidates)
-        gap = self._noise(candidates)
-        passes = np.maximum(1.0, np.log(np.minimum(0.5, allowed / (3 * gap))) / np.log(contraction))
+        passes = self._passes(candidates, self.goal.target(value, theta))
         price = candidates / source.n_rows * (8 + 0.9 * hessian_cost(size))
         price[candidates <= most_held(self.objective)] *= HELD_PRICE
         return int(candidates[np.argmin(passes + price)])
+
+    def _passes(self, n_rows, allowed: float):
+        """Passes over all rows that so many rows in the last stage leave to be done, about.
+
+        Two will do where the second shows that the step from there, which is foretold with caution,
+        leaves no more than is allowed.
+        """
+        share, gap = self.objective.shape[1] / n_rows, self._noise(n_rows)
+        most = np.minimum(0.6, 4 * share)
+        many = np.log(np.minimum(0.5, allowed / (3 * gap))) / np.log(most)
+        after_two = 2 * gap * TYPICAL * share * np.sqrt(TYPICAL * share * most)
+        return np.where(after_two <= allowed / 8, 2.0, np.maximum(3.0, many))
 
     def _effective_rows(self, sample: Objective, theta) -> float:
         """How many rows share the curvature among them, ``(sum d)^2 / sum d^2``: from some."""

@@ -67,11 +67,9 @@ class Probe:
         """Slope over distance, for losses that are straight lines far from their minimum."""
         if np.isfinite(self.objective.pair.loss.level_range[0]):
             return np.zeros((self.shape[0], 1))
-        loss = self._mean(terms)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            secant = self._mean(np.abs(self.r)) ** 2 / (2 * loss)
+        loss, slope = self._mean(terms), self._mean(np.abs(self.r))
         # Rows without a loss say nothing of how it bends.
-        return np.where(loss > 0, secant, 0.0)
+        return np.divide(slope**2, 2 * loss, out=np.zeros_like(slope), where=loss > 0)
 
     def precondition(self, curvature):
         """One over each weight's curvature, (n_neurons, n_features [+ 1])."""

@@ -27,11 +27,11 @@ MOST_ROWS = 1 / 6
 # It may be a copy: of so many bytes at most, and where X has many entries of this share of X.
 MOST_BYTES = 1 << 28
 LARGE = 4_000_000
+MOST_OF_LARGE = 1 / 70
 # Rows that tell how few share the curvature among them.
 N_LOOKED_AT = 4000
-MOST_OF_LARGE = 1 / 70
-# What the Hessian of n rows mostly makes of a decrement in a step, in parameters per row.
-TYPICAL = 1.5
+# What the Hessian of n rows makes of a decrement in a step, in parameters per row: mostly, at most.
+TYPICAL, WORST = 1.5, 4.0
 # What rows cost that are held in float32, as a share of the price of those that are looked up.
 HELD_PRICE = 0.4
 # Share of the gain from the last sample's optimum at which its Hessian is as good as there.
@@ -152,7 +152,7 @@ class StagedStart:
 
     def _contraction(self, n_rows: float) -> float:
         """What the Hessian of so many rows makes of a decrement in a step, at most."""
-        return min(0.5, 0.01 + 4 * self.objective.shape[1] / max(n_rows, 1.0))
+        return min(0.5, 0.01 + WORST * self.objective.shape[1] / max(n_rows, 1.0))
 
     def _noise(self, n_rows):
         """How far the optimum over `n_rows` lies above that over all rows, about."""
@@ -164,11 +164,12 @@ class StagedStart:
         smallest = max(LEAST_ROWS, ROWS_PER_PARAMETER_LEAST * size)
         source = self.objective.source
         candidates = np.geomspace(smallest, max(most_rows(source), smallest), 24)
-        candidates = np.append(candidates, max(most_held(self.objective), smallest))
+        held = most_held(self.objective)
+        candidates = np.append(candidates, max(held, smallest))
         value = float(sample.value_and_gradient(theta, sample.quicker_in_single)[0].sum())
         passes = self._passes(candidates, self.goal.target(value, theta))
         price = candidates / source.n_rows * (8 + 0.9 * hessian_cost(size))
-        price[candidates <= most_held(self.objective)] *= HELD_PRICE
+        price[candidates <= held] *= HELD_PRICE
         return int(candidates[np.argmin(passes + price)])
 
     def _passes(self, n_rows, allowed: float):
@@ -177,10 +178,11 @@ class StagedStart:
         Two will do where the second shows that the step from there, which is foretold with caution,
         leaves no more than is allowed.
         """
-        share, gap = self.objective.shape[1] / n_rows, self._noise(n_rows)
-        most = np.minimum(0.6, 4 * share)
-        many = np.log(np.minimum(0.5, allowed / (3 * gap))) / np.log(most)
-        after_two = 2 * gap * TYPICAL * share * np.sqrt(TYPICAL * share * most)
+        gap, parameters_per_row = self._noise(n_rows), self.objective.shape[1] / n_rows
+        typical = TYPICAL * parameters_per_row
+        worst = np.minimum(0.6, WORST * parameters_per_row)
+        many = np.log(np.minimum(0.5, allowed / (3 * gap))) / np.log(worst)
+        after_two = 2 * gap * typical * np.sqrt(typical * worst)
         return np.where(after_two <= allowed / 8, 2.0, np.maximum(3.0, many))
 
     def _effective_rows(self, sample: Objective, theta) -> float:

@@ -297,6 +297,7 @@ def test_an_l1_penalty_beside_dummies_is_not_blamed_on_their_units(alpha):
     X = X.assign(zip=np.where(X["c"] > 0, "north", "south"))
     encode = make_column_transformer((StandardScaler(), ["a", "b"]), (OneHotEncoder(), ["zip"]))
     with warnings.catch_warnings():
+        # `fit` says so itself where no weight is left.
         warnings.simplefilter("ignore", NeuronWarning)
         model = make_pipeline(encode, NeuronRegressor(alpha=alpha, l1_ratio=1)).fit(X, y)
     (finding,) = found(diagnose(model, X, y), "OVERPENALISED")

@@ -76,9 +76,13 @@ class RowStack:
 
 def _triangle(rows):
     """The triangular factor, with as many rows as columns."""
-    factor = np.linalg.qr(rows, mode="r")
-    missing = rows.shape[1] - len(factor)
-    return np.pad(factor, ((0, missing), (0, 0))) if missing > 0 else factor
+    return _no_fewer_than(rows.shape[1], np.linalg.qr(rows, mode="r"))
+
+
+def _no_fewer_than(least: int, rows):
+    """The rows, and as many of zeros as they lack, which add nothing."""
+    missing = least - len(rows)
+    return np.pad(rows, ((0, missing), (0, 0))) if missing > 0 else rows
 
 
 def solve_stacked(objective: Objective, frame: Frame) -> LinearFit:
@@ -97,8 +101,8 @@ def solve_refined(objective: Objective, frame: Frame) -> LinearFit:
     """Solve by an orthogonal factor of all rows at once, refined with residuals of more digits."""
     source, i = objective.source.gathered(), int(objective.fit_intercept)
     rows = FramedRows(frame, bool(i)).rows(source.X, source.y, source.sample_weight)
-    rows = np.vstack([rows, _penalty_rows(objective, frame)])
     n_columns = i + objective.n_features
+    rows = _no_fewer_than(n_columns, np.vstack([rows, _penalty_rows(objective, frame)]))
     A, targets = rows[:, :n_columns], rows[:, n_columns:]
     Q, R = np.linalg.qr(A)
     problem = Triangular(R, i, source.n_rows)

@@ -93,3 +93,17 @@ def test_a_rank_in_doubt_is_said(make, differs):
     with pytest.warns(ConvergenceWarning, match="columns 1, 2 depend on each other"):
         neuron = NeuronRegressor(alpha=0).fit(make(X), y)
     assert not neuron.converged_
+
+
+@pytest.mark.parametrize("make", [np.asarray, sparse.csr_array])
+@pytest.mark.parametrize("fit_intercept", [True, False])
+@pytest.mark.parametrize("n_rows", range(1, 6))
+def test_hardly_more_rows_than_columns_or_fewer(n_rows, fit_intercept, make):
+    """With as many rows as columns a bias is one unknown too many: the least weights are taken."""
+    X, y = np.random.default_rng(n_rows).standard_normal((2, n_rows, 3))
+    y = y[:, 0]
+    neuron = NeuronRegressor(alpha=0, fit_intercept=fit_intercept).fit(make(X), y)
+    center = X.mean(axis=0) if fit_intercept else np.zeros(3)
+    least = np.linalg.pinv(X - center) @ (y - y.mean() * fit_intercept)
+    assert_allclose(neuron.coef_, least, atol=1e-9)
+    assert_allclose(neuron.intercept_, (y.mean() - center @ least) * fit_intercept, atol=1e-9)

@@ -215,6 +215,29 @@ def test_a_label_that_is_told_apart_without_an_error_is_named(n, activation, sol
     assert said(NeuronClassifier(activation, alpha=1e-6), X, y) == []
 
 
+@pytest.mark.parametrize("alpha", [0, 1e-4])
+@pytest.mark.parametrize("activation", ["sigmoid", "tanh", "cloglog"])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_a_label_that_all_rows_have_or_none_is_not_told_apart_by_columns(
+    alpha, activation, weighted
+):
+    """As in a fold that lacks a rare label: the bias alone gets it right."""
+    X, z = some_rows()
+    noisy = z + np.random.default_rng(1).logistic(size=len(z)) > 0
+    none, weight = np.zeros(len(z)), np.ones(len(z))
+    if weighted:
+        none[:5], weight[:5] = 1, 0
+    given = {"sample_weight": weight} if weighted else {}
+    neurons = NeuronClassifier(activation, alpha=alpha)
+    assert said(neurons, X, np.c_[noisy, none, 1 - none].astype(int), **given) == []
+    assert np.all(neurons.predict(X)[:, 1:] == [0, 1])
+    if not weighted:
+        assert said(neurons, X, np.c_[none, 1 - none].astype(int)) == []
+    if alpha == 0:
+        (message,) = said(neurons, X, np.c_[noisy, none, z > 0].astype(int), **given)
+        assert message.startswith("The columns separate the classes of neuron 2 (of 3) perfectly")
+
+
 ONE_CLASS = {
     "sigmoid": NeuronClassifier(alpha=0),
     "penalised": NeuronClassifier(),

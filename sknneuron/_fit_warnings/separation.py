@@ -40,15 +40,26 @@ def separable(estimator, objective: Objective, outcome: Outcome):
 
 def _neurons_without_error(objective: Objective, outcome: Outcome):
     """Numbers of the neurons whose loss is none beside that of a bias alone, of watched rows."""
-    n = objective.n_neurons
+    n, one_loss = objective.n_neurons, objective.n_neurons == 1 or objective.pair.coupled
     if outcome.objective <= NO_LOSS * objective.null_value:
-        return np.arange(n)
-    if n == 1 or objective.pair.coupled:
+        return np.arange(n) if one_loss else np.flatnonzero(_labels_vary(objective))
+    if one_loss:
         return np.arange(0)
     watched = objective.over(objective.watched)
     thetas = objective.from_weights(*outcome.weights), objective.null()
     loss, at_null = (watched.value(theta) - watched.l2_value(theta) for theta in thetas)
-    return np.flatnonzero(loss <= NO_LOSS * at_null)
+    without = loss <= NO_LOSS * at_null
+    if without.any():
+        without &= _labels_vary(objective)
+    return np.flatnonzero(without)
+
+
+def _labels_vary(objective: Objective):
+    """Which labels some rows have and others have not; the bias alone gets the others right."""
+    source = objective.source
+    rows = source if source.is_numpy and source.in_memory else objective.watched
+    y = rows.y if rows.sample_weight is None else rows.y[rows.sample_weight > 0]
+    return np.ptp(y, axis=0) > 0
 
 
 def _separable_in_part(estimator, objective: Objective, outcome: Outcome):

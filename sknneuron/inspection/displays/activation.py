@@ -27,6 +27,8 @@ class ActivationDisplay(Display):
     threshold : float, default=None
         The z at which a classifier decides.
     title : str, default=""
+    xlabel : str, default="weighted sum z"
+        What `z` is.
 
     Examples
     --------
@@ -42,12 +44,13 @@ class ActivationDisplay(Display):
     ['z', 'level', 'is_flat', 'y']
     """
 
-    def __init__(self, activation, z, *, y=None, threshold=None, title=""):
+    def __init__(self, activation, z, *, y=None, threshold=None, title="", xlabel="weighted sum z"):
         self.activation = activation
         self.z = z
         self.y = y
         self.threshold = threshold
         self.title = title
+        self.xlabel = xlabel
 
     @classmethod
     def from_estimator(cls, estimator, X, y=None, *, output=0, ax=None):
@@ -72,10 +75,10 @@ class ActivationDisplay(Display):
         pair = pair_of(inside.neuron)
         evidence = gather(inside, X, y)
         z, target = evidence.z[:, k], evidence.y
-        activation, threshold = pair.activation, None
+        activation, threshold, xlabel = pair.activation, None, "weighted sum z"
         if pair.coupled:
             z = z - logsumexp(np.delete(evidence.z, k, axis=1), axis=1)
-            activation, threshold = Sigmoid(), 0.0
+            activation, threshold, xlabel = Sigmoid(), 0.0, "lead of z over the other classes"
             target = None if target is None else (target == k).astype(float)
         elif target is not None:
             target = target[:, k]
@@ -85,10 +88,11 @@ class ActivationDisplay(Display):
                 low, high = activation.range
                 target = low + (high - low) * target
         several = len(inside.neuron_names) > 1
-        title = f"{activation.name} of " + (
+        title = f"{pair.activation.name} of " + (
             inside.neuron_names[k] if several else type(inside.neuron).__name__
         )
-        return cls(activation, z, y=target, threshold=threshold, title=title).plot(ax=ax)
+        display = cls(activation, z, y=target, threshold=threshold, title=title, xlabel=xlabel)
+        return display.plot(ax=ax)
 
     def frame(self) -> pd.DataFrame:
         """Return z, level, is_flat and, if given, y of each row."""
@@ -127,7 +131,7 @@ class ActivationDisplay(Display):
         title = self.title
         if self.activation.flat:
             title += f"\n{flat:.0%} of {len(data)} rows {self.activation.flat}"
-        ax.set(xlabel="weighted sum z", ylabel="level a = f(z)", title=title)
+        ax.set(xlabel=self.xlabel, ylabel="level a = f(z)", title=title)
         ax.legend(loc="upper left", framealpha=0.9)
         return self
 

@@ -238,6 +238,18 @@ def test_activation_of_a_transformed_target():
     np.testing.assert_allclose(frame["y"], X[:, 0])
 
 
+def test_a_softmax_neuron_is_drawn_over_its_lead():
+    """Its level is a sigmoid of that, which is not its z."""
+    X, y = load_iris(return_X_y=True)
+    display = ActivationDisplay.from_estimator(NeuronClassifier().fit(X, y), X, y, output=1)
+    assert display.ax_.get_title().startswith("softmax of 1")
+    assert display.ax_.get_xlabel() == "lead of z over the other classes"
+    one_each = NeuronClassifier("sigmoid").fit(X, y)
+    display = ActivationDisplay.from_estimator(one_each, X, y, output=1)
+    assert display.ax_.get_title().startswith("sigmoid of 1")
+    assert display.ax_.get_xlabel() == "weighted sum z"
+
+
 def test_dollars_are_no_mathematics():
     X = pd.DataFrame(
         {"price in $ (2010$)": RNG.standard_normal(50), "a_b^c": RNG.standard_normal(50)}

@@ -11,7 +11,7 @@ from sklearn import get_config
 
 from ._sklearn_compat import check_sample_weight
 from ._targets import ClassEncoder, ValueEncoder
-from ._validation import refuse_words_and_dates, with_gaps
+from ._validation import refuse_weights, refuse_words_and_dates, with_gaps
 from .exceptions import warn
 from .sources import ParquetSource, Source
 from .sources.device_array import DeviceArray
@@ -73,7 +73,12 @@ def look_at_columns(X) -> None:
 
 def checked_weight(weight, X, name: str):
     """Sample weights as float64, not negative and not all zero."""
-    weight = check_sample_weight(with_gaps(weight), X)
+    weight = with_gaps(weight)
+    try:
+        weight = check_sample_weight(weight, X)
+    except (TypeError, ValueError) as error:
+        refuse_weights(weight, name, error)
+        raise
     if not weight.any():
         raise ValueError(
             f"All values of {name} are zero, so no row counts. Give at least one row a weight > 0."

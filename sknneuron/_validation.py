@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import pandas as pd
@@ -90,7 +90,34 @@ def _where(values, name: str, is_missing: bool) -> str:
     if name == "X" and places is not None:
         j = places[0]
         place += f", column {j if columns is None else repr(columns[j])}"
-    return f"{len(rows)} value{'s' * (len(rows) > 1)}, the first in {place}"
+    return f"{_count(rows)}, the first in {place}"
+
+
+def refuse_weights(weight, name: str, error: Exception) -> None:
+    """Refuse weights of rows that are no numbers, missing, infinite or negative, if they are."""
+    try:
+        weight = np.asarray(weight, dtype=np.float64)
+    except (TypeError, ValueError):
+        values = [weight] if isinstance(weight, str) else weight
+        odd = first_odd(values) if isinstance(values, Iterable) else None
+        if not odd:
+            return
+        raise type(error)(
+            f"{name} has to be a number for each row, and holds {shortened(odd[1])}. To give "
+            "classes weights there is class_weight, in NeuronClassifier."
+        ) from None
+    kinds = {"NaN": np.isnan(weight), "infinity": np.isinf(weight), "negative values": weight < 0}
+    for kind, is_bad in kinds.items():
+        bad = np.flatnonzero(is_bad)
+        if len(bad):
+            raise ValueError(
+                f"{name} contains {kind}: {_count(bad)}, the first in row {bad[0]}. Give every row "
+                "a weight >= 0; with 0 it does not count."
+            ) from None
+
+
+def _count(places) -> str:
+    return f"{len(places)} value{'s' * (len(places) > 1)}"
 
 
 def _bad(values, is_missing: bool):

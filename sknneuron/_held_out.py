@@ -26,7 +26,11 @@ def checked_validation(estimator, X_val, y_val, weight) -> tuple | None:
         return None
     if y_val is None:
         raise ValueError("X_val was given without y_val: pass both, or neither.")
-    X_val, y_val = checked(estimator, X_val, y_val, multi_output=True, reset=False)
+    try:
+        X_val, y_val = checked(estimator, X_val, y_val, multi_output=True, reset=False)
+    except (TypeError, ValueError) as error:
+        kind = TypeError if isinstance(error, TypeError) else ValueError
+        raise kind(f"In the validation rows, X_val and y_val: {error}") from None
     if weight is not None:
         weight = checked_weight(weight, X_val, "sample_weight_val")
     return X_val, y_val, weight
@@ -63,9 +67,12 @@ def split_rows(estimator, n_rows: int, y, weight=None):
     return np.concatenate([rows, np.flatnonzero(~counts)]), validation_rows
 
 
-def validation_objective(estimator, objective: Objective, source) -> Objective | None:
-    """The objective over the validation rows, if there are any."""
+def validation_objective(
+    estimator, objective: Objective, source, were_given: bool
+) -> Objective | None:
+    """The objective over the validation rows, given or set apart, if there are any."""
     if source is None:
         return None
-    warn_of_other_scale(estimator, objective, source)
+    if were_given:  # Those that are set apart are in the same units.
+        warn_of_other_scale(estimator, objective, source)
     return objective.over(source)

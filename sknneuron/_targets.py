@@ -285,7 +285,11 @@ def are_classes(y) -> bool:
     """
     if getattr(y, "shape", ())[1:] == (1,):
         y = np.asarray(y).ravel()
-    kind = type_of_target(y, input_name="y")
+    try:
+        kind = type_of_target(y, input_name="y")
+    except (TypeError, ValueError):
+        _refuse_odd_labels(y)
+        raise
     if kind in ("binary", "multilabel-indicator"):
         return True
     if kind not in ("multiclass", "multiclass-multioutput"):

@@ -119,9 +119,9 @@ class BaseNeuron(PictureMixin, CallbackSupportMixin, LevelsMixin, BaseEstimator,
 
     def _fit(self, X, y, sample_weight, validation) -> Outcome:
         with closing(reader_of(X)(self, X, y, sample_weight, validation)) as inputs:
-            return self._train(inputs, X, y, sample_weight)
+            return self._train(inputs, X, y, sample_weight, were_given=validation[0] is not None)
 
-    def _train(self, inputs: Inputs, X_given, y_given, sample_weight) -> Outcome:
+    def _train(self, inputs: Inputs, X_given, y_given, sample_weight, *, were_given) -> Outcome:
         source, targets = inputs.source, inputs.targets
         with nullcontext() if self._is_small(source, targets) else single_threaded_blas():
             objective = self._checked_objective(source, targets)
@@ -134,7 +134,7 @@ class BaseNeuron(PictureMixin, CallbackSupportMixin, LevelsMixin, BaseEstimator,
                     self.max_iter, self._tol_for(solver), self.n_iter_no_change, self.early_stopping
                 ),
                 history := History(self.record, self._earlier_history()),
-                validation=validation_objective(self, objective, inputs.validation),
+                validation=validation_objective(self, objective, inputs.validation, were_given),
                 on_iterate=callbacks,
                 verbose=int(self.verbose),
                 name=type(self).__name__,

@@ -97,7 +97,7 @@ CASES = [
         regressor(),
         fit(X=FRAME, X_val=MISSING, y_val=Z),
         ValueError,
-        "first in row 3, column 'beds'",
+        "In the validation rows, X_val and y_val: .* first in row 3, column 'beds'",
     ),
     (
         "where in the rows to predict",
@@ -603,7 +603,14 @@ CASES = [
         regressor(),
         fit(X_val=X[:, :2], y_val=Z),
         ValueError,
-        "2 features.*expecting 3",
+        "In the validation rows, X_val and y_val: X has 2 features.*expecting 3",
+    ),
+    (
+        "no validation rows",
+        regressor(),
+        fit(X_val=X[:0], y_val=Z[:0]),
+        ValueError,
+        r"In the validation rows, X_val and y_val: .*0 sample\(s\)",
     ),
     (
         "unknown label in y_val",

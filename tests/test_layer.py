@@ -438,6 +438,10 @@ def test_bad_parameters_are_refused_in_words():
         target = np.array(["a", "b", "c"])[y] if words == "not numbers" else y
         with pytest.raises(ValueError, match=words):
             NeuronLayer(**params).fit(X, target)
+    with pytest.raises(ValueError, match="words, 'b' for one, and other things, 1 for one"):
+        NeuronLayer().fit(X[:3], np.array(["a", 1, "b"], dtype=object))
+    with pytest.raises(ValueError, match="1 labels are missing, the first in row 2"):
+        NeuronLayer().fit(X[:3], np.array(["a", "b", None], dtype=object))
     with pytest.raises(ValueError, match=r"Hessian of .* GiB"):
         NeuronLayer(4000, solver="levenberg_marquardt").fit(X, y)
     with pytest.raises(NotFittedError):

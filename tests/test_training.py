@@ -1,5 +1,6 @@
 """The training loop through the estimators: validation, stopping, going on, saying what happens."""
 
+import warnings
 from contextlib import nullcontext
 
 import numpy as np
@@ -207,6 +208,16 @@ def test_validation_rows_on_another_scale_warn():
         NeuronRegressor().fit(
             scaler.transform(1e3 * X + 5e4), Y, X_val=1e3 * X_VAL + 5e4, y_val=Y_VAL
         )
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_rows_set_apart_are_on_no_other_scale(seed):
+    """However few there are: nobody has given an X_val that could be scaled."""
+    rows = np.random.default_rng(seed).normal(size=(3, 50))
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        NeuronRegressor(early_stopping=True, random_state=seed).fit(rows, Y[:3])
+    assert not [w for w in caught if "scale" in str(w.message)]
 
 
 def test_max_iter_warns_with_the_remedy():

@@ -8,8 +8,6 @@ of the pattern, and pass on how strongly it is there: a layer. A neuron that rea
 the parts together. That is a network.
 """
 
-# sphinx_gallery_thumbnail_number = 1
-
 # %%
 # Three patterns that no line can tell apart: opposite corners, two moons, a ring around a disc. One
 # neuron fails at them; eight neurons and one that reads them do not.
@@ -107,3 +105,4 @@ strongest = contributions(reader, row, output=0).iloc[0, :16].abs().argmax()
 own = contributions(reader[:1], row)[f"neuron{strongest}"].iloc[0]
 print(f"\nneuron {strongest}, what its pixels add:")
 print(own.iloc[:64].sort_values(key=np.abs, ascending=False).head(5).round(2).to_string())
+# sphinx_gallery_thumbnail_number = 1

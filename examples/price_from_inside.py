@@ -7,8 +7,6 @@ one neuron on the logarithm of the price makes one number of it all. What did it
 feet and dollars, and why is this house worth that much?
 """
 
-# sphinx_gallery_thumbnail_number = 3
-
 # %%
 from pathlib import Path
 
@@ -78,3 +76,4 @@ print(terms[X.columns].std().sort_values(ascending=False).round(3).to_string())
 # A weight is not importance. More bedrooms *in the same square feet* are smaller ones: that is why
 # the weight of beds is what it is, and no reason to wall a bedroom up.
 print(X[["sqft", "beds", "baths"]].corr().round(2).to_string())
+# sphinx_gallery_thumbnail_number = 3

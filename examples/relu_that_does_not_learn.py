@@ -7,8 +7,6 @@ nothing says why. :func:`~sknneuron.inspection.diagnose` looks for the usual rea
 number that gives them away, and says what to do. Here are some of them, each cured by its advice.
 """
 
-# sphinx_gallery_thumbnail_number = 1
-
 # %%
 import warnings
 
@@ -72,3 +70,4 @@ print("\nFollowing the advice:", diagnose(neuron, X, y))
 # combine columns.
 xor = X["a"] * X["b"] > 0
 print(diagnose(NeuronClassifier().fit(X, xor), X, xor))
+# sphinx_gallery_thumbnail_number = 1

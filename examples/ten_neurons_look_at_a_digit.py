@@ -6,8 +6,6 @@ A softmax layer is ten neurons that look at the same 64 pixels, each for its own
 that finds most of its pattern wins. The weights of a neuron are a picture of what it looks for.
 """
 
-# sphinx_gallery_thumbnail_number = 1
-
 # %%
 import matplotlib.pyplot as plt
 import numpy as np
@@ -37,7 +35,7 @@ most = np.abs(layer.coef_).max()
 for digit, ax in enumerate(axes.flat):
     weights = layer.coef_[digit].reshape(8, 8)
     picture = ax.imshow(weights, cmap="RdBu", vmin=-most, vmax=most)
-    ax.set_title(f"what neuron {digit} looks for")
+    ax.set_title(f"neuron {digit}")
     ax.axis("off")
 figure.colorbar(picture, ax=axes, label="weight")
 plt.show()
@@ -75,3 +73,4 @@ figure, (left, right) = plt.subplots(1, 2, figsize=(13, 4.5), layout="constraine
 WeightPathDisplay.from_estimator(layer, X_train, output=winner, ax=left)
 ActivationDisplay.from_estimator(layer, X_test, y_test, output=winner, ax=right)
 plt.show()
+# sphinx_gallery_thumbnail_number = 1

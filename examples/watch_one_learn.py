@@ -7,8 +7,6 @@ weights at all. After each look at the flowers it has moved a little; the histor
 every step, so that we can go back and draw them.
 """
 
-# sphinx_gallery_thumbnail_number = 2
-
 # %%
 # The rows: 50 flowers of each kind.
 import matplotlib.pyplot as plt
@@ -71,3 +69,4 @@ for name, fitted in {"adam": neuron, exact.solver_: exact}.items():
         f"{name:<8} {fitted.n_iter_:>3} iterations, weights {weights}, "
         f"bias {fitted.intercept_[0]:.1f}, accuracy {fitted.score(X, virginica):.2f}"
     )
+# sphinx_gallery_thumbnail_number = 2

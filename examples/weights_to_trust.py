@@ -6,8 +6,6 @@ Which weights can I trust?
 and where a weight says nothing at all because other columns repeat its column.
 """
 
-# sphinx_gallery_thumbnail_number = 1
-
 # %%
 from pathlib import Path
 
@@ -77,3 +75,4 @@ print(coef_table(penalised, X, y)["note"].iloc[0])
 # And a weight is still not importance: it says what this neuron does with a column while all others
 # stand still, which houses never do.
 print(X.corr()["garage area"].round(2).to_string())
+# sphinx_gallery_thumbnail_number = 1

@@ -168,6 +168,13 @@ def log_model(estimator, name: str = "model", **kwargs) -> Any:
     -------
     info : mlflow.models.model.ModelInfo
 
+    Raises
+    ------
+    NotFittedError
+        If `estimator` is not fitted.
+    TypeError
+        If it is no estimator.
+
     Examples
     --------
     >>> import mlflow, sknneuron.mlflow
@@ -181,8 +188,7 @@ def log_model(estimator, name: str = "model", **kwargs) -> Any:
     from ._tracking.models import example_and_signature
 
     kwargs.setdefault("serialization_format", "skops")
-    if is_neuron(estimator):
-        check_is_fitted(estimator)
+    check_is_fitted(estimator)
     if is_neuron(estimator) and not {"input_example", "signature"} & set(kwargs):
         kwargs["input_example"], kwargs["signature"] = example_and_signature(estimator)
     return mlflow.sklearn.log_model(estimator, name=name, **kwargs)

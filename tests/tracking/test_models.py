@@ -10,12 +10,14 @@ import mlflow
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import (
     TransformedTargetRegressor,
     make_column_selector,
     make_column_transformer,
 )
+from sklearn.exceptions import NotFittedError
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, RandomizedSearchCV
@@ -232,3 +234,12 @@ def test_callbacks_come_back_after_an_error(cancer):
     with pytest.raises(ZeroDivisionError), without_callbacks(neuron):
         1 / hasattr(neuron, "_skl_callbacks")
     assert neuron._skl_callbacks == ["one"]
+
+
+@pytest.mark.parametrize("name", ESTIMATORS)
+def test_only_fitted_estimators_are_logged(name):
+    """They could be loaded, and would predict nothing."""
+    with pytest.raises(NotFittedError):
+        sknneuron.mlflow.log_model(clone(ESTIMATORS[name]))
+    with pytest.raises(TypeError, match="not an estimator"):
+        sknneuron.mlflow.log_model("model")

@@ -46,11 +46,8 @@ def raw_functions(inside: Unfolded) -> list[Function]:
 
 def std_functions(inside: Unfolded, evidence: Evidence) -> list[Function]:
     """What one standard deviation of each input does, and z of the mean row."""
-    n = inside.coef.shape[1]
-    found = [
-        Function(name, evidence.deviation[j] * np.eye(n + 1)[j])
-        for j, name in enumerate(inside.input_names)
-    ]
+    rows = np.diag(np.append(evidence.deviation, 1.0))
+    found = [Function(name, rows[j]) for j, name in enumerate(inside.input_names)]
     if inside.neuron.fit_intercept:
         found.append(Function("bias", np.append(evidence.mean, 1.0), "z of the mean row"))
     return found

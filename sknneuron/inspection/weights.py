@@ -201,12 +201,13 @@ def _groups(inside: Unfolded, reference) -> tuple[list[list[int]], list[list]]:
 def _stacked(functions: Sequence[Function], n_members: int, labels, inside: Unfolded):
     """The functions of each label as rows over the parameters of all members of the group."""
     one = np.array([f.coefficients for f in functions])
+    if n_members == 1:
+        return one
     width = one.shape[1]
     blocks = []
     for k, base in labels:
         block = np.zeros((len(one), n_members * width))
-        at = k if n_members > 1 else 0
-        block[:, at * width : (at + 1) * width] = one
+        block[:, k * width : (k + 1) * width] = one
         if base is not None:
             block[:, base * width : (base + 1) * width] = -one
         blocks.append(block)

@@ -412,3 +412,21 @@ def test_the_only_negative_number_is_a_hint_of_a_missing_value():
 )
 def test_what_is_no_mark_of_a_missing_value(mark, share):
     assert not lots(mark, share)
+
+
+@pytest.mark.parametrize("params", [{}, {"alpha": 0.1, "l1_ratio": 1.0}])
+@pytest.mark.parametrize("n_columns", [100, 290, 300, 1000])
+def test_many_columns_that_explain_y_are_no_underfit(n_columns, params):
+    """As many columns of noise would explain as much, but these do not stand for noise."""
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((300, n_columns))
+    y = X[:, :3].sum(axis=1) + rng.standard_normal(300)
+    assert "UNDERFIT" not in diagnose(NeuronRegressor(**params).fit(X, y), X, y).codes
+
+
+def test_what_columns_of_noise_explain_is_said_where_these_do_no_better():
+    rng = np.random.default_rng(0)
+    X, y = rng.standard_normal((300, 30)), rng.standard_normal(300)
+    finding = found(diagnose(NeuronRegressor().fit(X, y), X, y), "UNDERFIT")[0]
+    assert finding.value < 0.1
+    assert "of the loss, and columns of noise 10.0%: a neuron" in finding.message

@@ -41,21 +41,24 @@ class Underfit(Check):
         explained = subject.explained
         span = subject.null_loss - subject.least_loss
         whole = 1 - (subject.loss - subject.least_loss).sum() / max(span.sum(), 1e-300)
-        n_rows, n_inputs = subject.evidence.X.shape
+        n_rows = subject.evidence.X.shape[0]
         if n_rows < FEW_ROWS or not np.any(span > 0):
             return
-        # As much as columns of noise would explain; among few rows that may be a good deal.
-        by_chance = n_inputs / n_rows if n_rows >= MANY_ROWS else 0.0
+        # As much as columns of noise would explain; among few rows that may be a good deal. Where
+        # it is most of all there is, a penalty tells more than the share.
+        n_used = np.count_nonzero(np.any(subject.evidence.inside.coef, axis=0))
+        by_chance = n_used / n_rows if n_rows >= max(MANY_ROWS, 2 * n_used) else 0.0
         if whole < NOTHING + by_chance:
             if self._without_largest(subject) >= NOTHING + by_chance:
                 return  # A few rows make the loss, and all the others are explained.
             advice, params = self._cure(subject)
+            no_more = f", and columns of noise {by_chance:.1%}" if by_chance > NOTHING else ""
             yield Finding(
                 self.code,
                 "warning",
                 float(whole),
-                f"The weights explain {max(whole, 0):.1%} of the loss: a neuron with a bias alone "
-                "does as well.",
+                f"The weights explain {max(whole, 0):.1%} of the loss{no_more}: a neuron with a "
+                "bias alone does as well.",
                 advice,
                 params=params,
             )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from numbers import Integral
+
 import numpy as np
 import pandas as pd
 from sklearn.utils import indexable
@@ -83,12 +85,13 @@ class ContributionDisplay(Display):
         display : ContributionDisplay
         """
         (X,) = indexable(X)
+        alone = _take(X, row)
         inside = unfold(estimator, X)
         k = neuron_numbers(inside, output)[0]
         if isinstance(baseline, str):
             table = contributions(estimator, X, output=k, baseline=baseline)
         else:
-            table = contributions(estimator, _take(X, row), output=k, baseline=baseline)
+            table = contributions(estimator, alone, output=k, baseline=baseline)
         imputed = table.attrs["imputed"]
         where = row if isinstance(baseline, str) else 0
         numbers = table.iloc[where].to_numpy(dtype=float)
@@ -100,7 +103,7 @@ class ContributionDisplay(Display):
         order = np.argsort(-terms["contribution"].abs().to_numpy(), kind="stable")
         prediction = None
         if inside.target.is_transformed:
-            prediction = float(np.ravel(estimator.predict(_take(X, row)))[k])
+            prediction = float(np.ravel(estimator.predict(alone))[k])
         several = len(inside.neuron_names) > 1
         display = cls(
             terms.iloc[order].reset_index(drop=True),
@@ -206,6 +209,11 @@ class ContributionDisplay(Display):
 
 def _take(X, row: int):
     n_rows = num_samples(X)
+    if not isinstance(row, Integral):
+        raise TypeError(
+            f"row has to be the position of a row, from 0 to {n_rows - 1}; got {row!r}. For a "
+            "label of a DataFrame's index give the row alone, X.loc[[label]]."
+        )
     if not 0 <= row < n_rows:
         raise ValueError(f"row={row} is not among the {n_rows} rows of X.")
     return X.iloc[[row]] if hasattr(X, "iloc") else X[row : row + 1]

@@ -219,6 +219,16 @@ def test_validation_loss_is_drawn():
     assert display.ax_.get_yscale() == "log"
 
 
+@pytest.mark.parametrize("baseline", [None, "mean"])
+@pytest.mark.parametrize("row", ["b", 1.5])
+def test_a_row_is_named_by_its_position(row, baseline):
+    X = pd.DataFrame({"x": [0.0, 1.0, 3.0]}, index=list("abc"))
+    model = NeuronRegressor().fit(X, [0, 1, 2])
+    with pytest.raises(TypeError, match=r"position of a row, from 0 to 2; got .*X\.loc"):
+        ContributionDisplay.from_estimator(model, X, row=row, baseline=baseline)
+    ContributionDisplay.from_estimator(model, X, row=np.int64(1), baseline=baseline)
+
+
 def test_dead_and_saturated_zones():
     X = RNG.standard_normal((200, 3))
     relu = NeuronRegressor("relu").fit(X, np.maximum(X[:, 0], 0))

@@ -13,6 +13,8 @@ the path of minimisers is piecewise linear in the width, so it can be extrapolat
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from ..kernels import EnvelopeGap
@@ -63,26 +65,22 @@ class Smoothed(Solver):
             theta, inner_gap = yield from self._stage(objective, iterates, goal)
             path = [*path[-1:], (width, theta)]
             gap = max(inner_gap, 0.0) + envelope_gap(objective, theta, width)
-            final = measured(objective, theta, gap=gap)
-            lower = self._lower(objective, final, width, goal)
-            yield final
-            value = objective.total(theta)
-            if gap <= goal.target(value, theta) and lower is None:
-                return
-            finish = self._finish(objective, path, value, gap) if lower is None else None
-            if finish is not None:
-                lower = self._lower(objective, finish, width, goal)
-                yield finish
-                if finish.gap <= goal.target(objective.total(finish.theta), finish.theta):
+            for end in self._ends(objective, path, gap):
+                lower = self._lower(objective, end, width, goal)
+                yield end
+                if end.gap <= goal.target(end.total, end.theta):
                     return
+                if lower is not None:
+                    break
             width *= SHRINK
             if lower is not None:
+                end = measured(objective, lower)
                 # Wider again, as far as what was won is not lost by it.
-                width = max(width, value - objective.total(lower))
+                width = max(width, objective.total(theta) - end.total)
                 theta, path = lower, []
-        final.last = True
-        final.message = "the smoothing of the loss could not be made narrower"
-        yield final
+        end.last = True
+        end.message = "the smoothing of the loss could not be made narrower"
+        yield end
 
     @staticmethod
     def _stage(objective, iterates, goal):
@@ -126,18 +124,19 @@ class Smoothed(Solver):
         (wide, at_wide), (narrow, at_narrow) = path
         return at_narrow + (width - narrow) / (narrow - wide) * (at_narrow - at_wide)
 
-    def _finish(self, objective: Objective, path, value, gap) -> Iterate | None:
-        """The path's end at width zero, if it is lower than where we are.
+    def _ends(self, objective: Objective, path, gap) -> Iterator[Iterate]:
+        """Where a stage ended, and the path's end at width zero, if that is lower.
 
-        Its gap is below zero if the path has led into another valley.
+        The gap there is below zero if the path has led into another valley.
         """
+        here = path[-1][1]
+        yield measured(objective, here, gap=gap)
         if len(path) < 2:
-            return None
+            return
         theta = self._extrapolated(path, 0.0)
-        at_zero = objective.total(theta)
-        if not at_zero < value:
-            return None
-        return measured(objective, theta, gap=gap - (value - at_zero))
+        fall = objective.total(here) - objective.total(theta)
+        if fall > 0:
+            yield measured(objective, theta, gap=gap - fall)
 
 
 class SmoothedAtNeed(Solver):

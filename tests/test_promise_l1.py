@@ -5,7 +5,7 @@ import warnings
 import numpy as np
 import pytest
 from scipy import sparse
-from scipy.special import expit, xlogy
+from scipy.special import expit, ndtr, xlogy
 from sklearn.exceptions import ConvergenceWarning
 
 from sknneuron import NeuronClassifier, NeuronRegressor, NeuronWarning
@@ -155,3 +155,25 @@ def test_promise_on_a_few_problems():
 @pytest.mark.slow
 def test_promise():
     assert_promise(range(12, 48), TOLS)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_negative_curvature_at_the_start_is_no_end(seed):
+    """The loss bends down where levels are far above the targets: its model has no minimum."""
+    rng = np.random.default_rng(seed)
+    X, y = rng.standard_normal((40, 3)), 10 ** rng.uniform(-2, -1, 40)
+    X[:, 0] += np.log(y) - np.log(y).mean()
+    neuron = NeuronRegressor(
+        "probit", "tweedie", alpha=1e-2, l1_ratio=1.0, fit_intercept=False, tol=1e-8
+    )
+    assert neuron.fit(X, y).converged_
+    assert np.any(neuron.coef_)
+
+    def objective(coef):
+        level = ndtr(X @ coef)
+        # Tweedie's deviance of power 1.5, without what y alone adds.
+        return np.mean(2 * np.sqrt(level) + 2 * y / np.sqrt(level)) + 1e-2 * np.sum(np.abs(coef))
+
+    end = neuron.coef_.ravel()
+    beside = end + 10 ** rng.uniform(-6, -2, (2000, 1)) * rng.standard_normal((2000, 3))
+    assert min(map(objective, beside)) >= objective(end) - 1e-8

@@ -24,6 +24,8 @@ ROWS_PER_WEIGHT = 8
 LEAST_ROWS = 50
 # A row that moves by no more than this share of the way along a direction stays: it is rounding.
 STAYS = 1e-13
+# Rows that may come to a kink or leave it until a minimum is found: so many per row, and more.
+CHANGES_PER_ROW, LEAST_CHANGES = 4, 20
 # A decrease that is as promised but for this share shows that the Hessian still serves.
 SERVES = 0.1
 # Rows that the first Hessian is taken from where that is less than half of them: so many per
@@ -219,12 +221,17 @@ class KinkedDescent(DampedDescent):
         for k in range(objective.n_neurons):
             parts = [part[1:] for part in found if part[0] == k]
             X, t, jump = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
-            rows = np.ones((len(X), objective.neuron_size))
-            rows[:, : objective.n_features] = (
-                X - objective.coordinates.center
-            ) / objective.coordinates.scale
-            near.append((rows, t, jump / objective.source.total_weight))
+            near.append((in_coordinates(objective, X), t, jump / objective.source.total_weight))
         return near
+
+
+def in_coordinates(objective: Objective, X):
+    """Rows as theta multiplies them."""
+    rows = np.ones((len(X), objective.neuron_size))
+    rows[:, : objective.n_features] = (
+        X - objective.coordinates.center
+    ) / objective.coordinates.scale
+    return rows
 
 
 def step_over_kinks(hessian, gradient, rows, t, jump, rounding=0.0):
@@ -253,6 +260,8 @@ def step_over_kinks(hessian, gradient, rows, t, jump, rounding=0.0):
     -------
     x : ndarray of shape (size,)
     decrease : float
+        Infinite if rounding kept the minimum from being found: no step will be as good as that,
+        and nobody takes it for the end.
 
     Notes
     -----
@@ -275,7 +284,7 @@ def step_over_kinks(hessian, gradient, rows, t, jump, rounding=0.0):
     pinned: list[int] = []
     # The factors of rows[pinned].T: the first columns of q span what is held, the others are free.
     q, r = np.eye(len(x)), np.empty((len(x), 0))
-    for _ in range(20 + 4 * len(t)):
+    for _ in range(LEAST_CHANGES + CHANGES_PER_ROW * len(t)):
         slope = base + hessian @ x + (jump * side) @ rows
         free = q[:, len(pinned) :]
         noise = 1e-15 * (terms + np.abs(hessian) @ np.abs(x))
@@ -299,6 +308,8 @@ def step_over_kinks(hessian, gradient, rows, t, jump, rounding=0.0):
         if stop is not None:
             q, r = linalg.qr_insert(q, r, rows[stop], len(pinned), which="col", check_finite=False)
             pinned.append(stop)
+    else:
+        return x, np.inf
     kinked = jump @ (np.maximum(t + rows @ x, 0) - np.maximum(t, 0))
     return x, -float(base @ x + 0.5 * x @ hessian @ x + kinked)
 

@@ -23,6 +23,8 @@ from .staged import hessian_cost
 # A step that fulfils this much of its promise shows that the solution is near.
 NEAR = 0.7
 MAX_REFUSALS = 30
+# Damping to go on with where more had grown than was needed.
+MODERATE = 1.0
 
 
 class LevenbergMarquardt(Solver):
@@ -144,7 +146,7 @@ class LevenbergMarquardt(Solver):
                 is_positive=not is_near,
             )
         previous, ratio, step_size = np.nan, np.nan, np.nan
-        steps = refusals = 0
+        steps, refusals, lowest, eased = 0, 0, np.inf, np.inf
         while True:
             norm, value = objective.weight_gradient_norm(down.gradient), float(down.value.sum())
             if isinstance(down, KinkedDescent) and steps and down.damping.max() <= RIDGE:
@@ -176,6 +178,11 @@ class LevenbergMarquardt(Solver):
                 gap = trusted_gap(objective.pair, shift, total, ratio)
             if is_last:
                 gap = 2 * total if sound else down.undamped_decrement()
+                if not gap <= allowed and eased - value > objective.rounding:
+                    # On a straight piece there is next to no curvature, and so damping may have
+                    # grown that leaves nothing of a step where there is some.
+                    down.damping, eased = np.minimum(down.damping, MODERATE), value
+                    continue
             if sound and gap <= allowed and objective.pair.convex:
                 # Damping however small hides what nearly collinear columns have to gain.
                 yield from Newton().iterate(objective, down.theta, goal, None)
@@ -197,7 +204,9 @@ class LevenbergMarquardt(Solver):
             down.advance(step, predicted)
             steps += 1
             step_size = 1 / (1 + float(down.damping.max()))
-            refusals = 0 if down.accepted.any() else refusals + 1
+            # A neuron at its end takes steps of nothing for ever.
+            falls = lowest - float(down.value.sum()) > objective.rounding
+            lowest, refusals = (float(down.value.sum()), 0) if falls else (lowest, refusals + 1)
             previous = total if down.accepted.all() else np.nan
             if not is_near and np.all(down.accepted & (down.ratio > NEAR)):
                 is_near = True

@@ -13,11 +13,14 @@ the path of minimisers is piecewise linear in the width, so it can be extrapolat
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from ..kernels import EnvelopeGap
 from ..objective import Objective
 from .base import Iterate, Solver
+from .vertex import way_down
 
 SHRINK = 0.2
 MAX_STAGES = 60
@@ -25,6 +28,8 @@ MAX_STAGES = 60
 N_SEARCHES = 3
 # Steps of a line search after which it is taken to be lost between pieces without curvature.
 MOST_STEPS = 25
+# How far from its kink, in widths of the smoothing, a row may end that is held there.
+REACH = 10.0
 
 
 class Smoothed(Solver):
@@ -53,26 +58,29 @@ class Smoothed(Solver):
             if stage == 0:
                 iterates = self.solver.iterate(smooth, theta, goal, rng)
             else:
-                theta = self._ahead(smooth, path, width)
+                if path:
+                    theta = self._ahead(smooth, path, width)
                 search = searches and stage < N_SEARCHES
                 iterates = self.solver.resume(smooth, theta, goal, rng, search=search)
             theta, inner_gap = yield from self._stage(objective, iterates, goal)
             path = [*path[-1:], (width, theta)]
             gap = max(inner_gap, 0.0) + envelope_gap(objective, theta, width)
-            final = measured(objective, theta, gap=gap)
-            yield final
-            value = objective.total(theta)
-            if gap <= goal.target(value, theta):
-                return
-            finish = self._finish(objective, path, value, gap)
-            if finish is not None:
-                yield finish
-                if finish.gap <= goal.target(objective.total(finish.theta), finish.theta):
+            for end in self._ends(objective, path, gap):
+                lower = self._lower(objective, end, width, goal)
+                yield end
+                if end.gap <= goal.target(end.total, end.theta):
                     return
+                if lower is not None:
+                    break
             width *= SHRINK
-        final.last = True
-        final.message = "the smoothing of the loss could not be made narrower"
-        yield final
+            if lower is not None:
+                end = measured(objective, lower)
+                # Wider again, as far as what was won is not lost by it.
+                width = max(width, objective.total(theta) - end.total)
+                theta, path = lower, []
+        end.last = True
+        end.message = "the smoothing of the loss could not be made narrower"
+        yield end
 
     @staticmethod
     def _stage(objective, iterates, goal):
@@ -87,6 +95,17 @@ class Smoothed(Solver):
                 yield measured(objective, theta, step_size=iterate.step_size)
             first = False
         return theta, float(np.nan_to_num(gap, nan=np.inf))
+
+    @staticmethod
+    def _lower(objective: Objective, end: Iterate, width, goal):
+        """A point too low for the gap of what looks like the end; None if it is the end."""
+        pair, allowed, lower = objective.pair, goal.target(end.total, end.theta), None
+        if not pair.convex and end.gap < -objective.rounding:
+            lower = end.theta
+        elif end.gap <= allowed and not (pair.convex or pair.smooth) and pair.activation.kinks:
+            lower = way_down(objective, end.theta, REACH * width, allowed)
+        end.gap = max(end.gap, 0.0) if lower is None else np.nan
+        return lower
 
     def _ahead(self, smooth: Objective, path, width):
         """Where to begin at the next width: the path's point there, or its last one."""
@@ -105,15 +124,19 @@ class Smoothed(Solver):
         (wide, at_wide), (narrow, at_narrow) = path
         return at_narrow + (width - narrow) / (narrow - wide) * (at_narrow - at_wide)
 
-    def _finish(self, objective: Objective, path, value, gap) -> Iterate | None:
-        """The path's end at width zero, if it is lower than where we are."""
+    def _ends(self, objective: Objective, path, gap) -> Iterator[Iterate]:
+        """Where a stage ended, and the path's end at width zero, if that is lower.
+
+        The gap there is below zero if the path has led into another valley.
+        """
+        here = path[-1][1]
+        yield measured(objective, here, gap=gap)
         if len(path) < 2:
-            return None
+            return
         theta = self._extrapolated(path, 0.0)
-        at_zero = objective.total(theta)
-        if not at_zero < value:
-            return None
-        return measured(objective, theta, gap=max(gap - (value - at_zero), 0.0))
+        fall = objective.total(here) - objective.total(theta)
+        if fall > 0:
+            yield measured(objective, theta, gap=gap - fall)
 
 
 class SmoothedAtNeed(Solver):

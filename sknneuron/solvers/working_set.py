@@ -9,6 +9,7 @@ import numpy as np
 
 from ..objective import Objective
 from ..sources import ArraySource
+from .linear_algebra import is_positive_definite
 
 # So many features and fewer are all in the working set at once.
 ALL_FEATURES = 64
@@ -20,6 +21,8 @@ NEAR = 0.9
 WITHIN_REACH = 0.75
 # A column that fewer rows of a subsample carry has a curvature there that is mostly chance.
 LEAST_CARRIERS = 10
+# Share of a Hessian's largest curvature below which one less than zero may be rounding.
+NEGATIVE = 1e-10
 
 
 class WorkingSet:
@@ -121,13 +124,14 @@ class WorkingSet:
         return self._part
 
     def curved(self, hessian, index):
-        """A group's Hessian, with the direction filled in along which a softmax layer has none.
+        """A group's Hessian, with curvature where it has none or less.
 
-        Adding the same to every class changes no probability, and nothing penalises biases.
+        Adding the same to every class of a softmax layer changes no probability, and nothing
+        penalises biases. And a model that is not convex has no minimum to step to.
         """
         objective = self.objective
         if not objective.pair.coupled:
-            return hessian
+            return hessian if objective.pair.convex else _made_convex(hessian)
         feature = index % objective.neuron_size
         free: Sequence[int] = [objective.n_features] if objective.fit_intercept else []
         if objective.penalty.alpha == 0:
@@ -138,6 +142,16 @@ class WorkingSet:
             if len(same) == objective.n_neurons:
                 hessian[np.ix_(same, same)] += hessian[same, same].sum() / len(same) ** 2
         return hessian
+
+
+def _made_convex(hessian):
+    """A Hessian, raised on its diagonal as far as negative curvature goes below zero."""
+    if is_positive_definite(hessian):
+        return hessian
+    least, largest = np.linalg.eigvalsh(hessian)[[0, -1]]
+    if least >= -NEGATIVE * abs(largest):
+        return hessian
+    return hessian - 2 * least * np.eye(len(hessian))
 
 
 def restricted(objective: Objective, columns) -> Objective:

@@ -560,6 +560,19 @@ def test_step_over_kinks_goes_down_beside_a_slope_that_is_but_rounding():
     assert decrease == pytest.approx(0.5 * np.sum(gradient[:3] ** 2), rel=1e-6)
 
 
+def test_a_step_whose_kinks_are_not_sorted_out_is_not_taken_for_the_end(monkeypatch):
+    """Rounding can keep rows coming to a kink and leaving it for ever."""
+    rng = np.random.default_rng(0)
+    X = rng.integers(0, 3, (60, 3)).astype(float)
+    objective = make_objective(X, rng.standard_normal((60, 1)), "relu")
+    theta = train(objective, tol=1e-10)[-1].theta
+    assert KinkedDescent(objective, theta).undamped_decrement() < 1e-10
+    monkeypatch.setattr("sknneuron.solvers.kinks.LEAST_CHANGES", 1)
+    monkeypatch.setattr("sknneuron.solvers.kinks.CHANGES_PER_ROW", 0)
+    assert np.isinf(KinkedDescent(objective, theta).undamped_decrement())
+    assert not train(objective, tol=1e-10)[-1].gap < np.inf
+
+
 @pytest.mark.parametrize("loss", ["absolute_error", "squared_error"])
 def test_rows_on_a_kink_are_taken_on_the_side_that_the_gradient_has_them_on(loss):
     """Where they lie is but rounding, which depends on how the products are taken."""

@@ -6,6 +6,11 @@ from scipy.optimize import minimize
 
 from sknneuron import NeuronRegressor
 from sknneuron.pairing import make_pair
+from sknneuron.solvers.base import Goal
+from sknneuron.solvers.levenberg_marquardt import LevenbergMarquardt
+from sknneuron.solvers.smoothing import Smoothed, measured
+
+from .test_levenberg_marquardt import make_objective
 
 ALPHA = 1e-3
 
@@ -80,3 +85,15 @@ def test_a_neuron_that_is_best_dead_leaves_the_others_alone(activation):
     reached, null = neuron.objective_, neuron.history_["objective"][0]
     apart = sum(neuron.fit(X, column).objective_ for column in y.T)
     assert reached - apart <= 1e-5 * (null - apart)
+
+
+@pytest.mark.parametrize(("activation", "gap"), [("identity", 0.0), ("tanh", np.nan)])
+def test_what_lies_lower_than_a_valley_goes_is_not_its_bottom(activation, gap):
+    """The path of a loss that is not convex may lead into another valley, of unknown depth."""
+    X, y = noisy_rows(0)
+    objective = make_objective(X, y, activation, "absolute_error")
+    goal = Goal(1e-6, objective.null_value, objective)
+    end = measured(objective, objective.null(), gap=-1e-3 * objective.null_value)
+    lower = Smoothed(LevenbergMarquardt())._lower(objective, end, 1e-9, goal)
+    assert (lower is None) == (activation == "identity")
+    assert end.gap == pytest.approx(gap, nan_ok=True)

@@ -374,7 +374,8 @@ def _kind(position, wires, levels) -> str:
 
 
 def _all_levels(wires) -> tuple:
-    return tuple(dict.fromkeys(level for wire in wires for level in wire.levels))
+    collections = {id(wire.levels): wire.levels for wire in wires}.values()
+    return tuple(dict.fromkeys(level for levels in collections for level in levels))
 
 
 def _at_unknown(wire: Wire) -> float:

@@ -10,7 +10,7 @@ from scipy import special
 
 from .covariance import MOST_PARAMETERS, Precision, precision
 from .evidence import Evidence, gather, pair_of
-from .functions import Function, original_functions, raw_functions, std_functions
+from .functions import Function, evaluate, original_functions, raw_functions, std_functions
 from .units import Unfolded, unfold
 from .words import collinear_notes, effect_notes
 
@@ -127,10 +127,10 @@ def coef_table(
     tables = []
     found: list[Precision] = []
     for members, labels in zip(neurons, names, strict=True):
-        matrix = _stacked(functions, len(members), labels, inside)
         sure = None
         if not reason:
             assert evidence is not None
+            matrix = _stacked(functions, len(members), labels, inside)
             sure = precision(
                 evidence,
                 members,
@@ -140,7 +140,7 @@ def coef_table(
                 information=information,
             )
             found.append(sure)
-        tables.append(_table(inside, functions, members, labels, matrix, sure, reason, level))
+        tables.append(_table(inside, functions, members, labels, sure, reason, level))
     table = pd.DataFrame(
         {key: np.concatenate([rows[key] for rows in tables]) for key in tables[0] if key != "doubt"}
     )
@@ -200,10 +200,10 @@ def _groups(inside: Unfolded, reference) -> tuple[list[list[int]], list[list]]:
 
 def _stacked(functions: Sequence[Function], n_members: int, labels, inside: Unfolded):
     """The functions of each label as rows over the parameters of all members of the group."""
-    one = np.array([f.coefficients for f in functions])
+    width = inside.coef.shape[1] + 1
+    one = evaluate(functions, np.eye(width))
     if n_members == 1:
         return one
-    width = one.shape[1]
     blocks = []
     for k, base in labels:
         block = np.zeros((len(one), n_members * width))
@@ -249,10 +249,12 @@ def is_likelihood(evidence: Evidence) -> bool:
     return pair.loss.name in ("poisson", "gamma", "tweedie")
 
 
-def _table(inside, functions, members, labels, matrix, sure, reason, level) -> dict:
+def _table(inside, functions, members, labels, sure, reason, level) -> dict:
     """The rows of one group of neurons, as columns."""
-    parameters = np.column_stack([inside.coef[members], inside.intercept[members]]).ravel()
-    weight = matrix @ parameters + np.tile([f.constant for f in functions], len(labels))
+    parameters = np.column_stack([inside.coef[members], inside.intercept[members]]).T
+    own = dict(zip(members, evaluate(functions, parameters).T, strict=True))
+    weight = np.concatenate([own[k] if base is None else own[k] - own[base] for k, base in labels])
+    weight += np.tile([f.constant for f in functions], len(labels))
     feature = np.array([f.feature for f in functions] * len(labels), dtype=object)
     notes = [f.note for f in functions] * len(labels)
     table: dict = {}

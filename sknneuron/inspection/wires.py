@@ -6,7 +6,7 @@ turns a list of wires into a list of wires; one that mixes columns or bends them
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -46,8 +46,9 @@ class Wire:
     slope, offset : float
     table : mapping of level to float, default=None
         Levels that are not in it have the value `offset`.
-    levels : tuple, default=()
-        All levels that the encoder knows, those at `offset` included.
+    levels : collection, default=()
+        All levels that the encoder knows, those at `offset` included. The wires of a feature share
+        one collection: thousands of dummies would hold millions of levels.
     missing : object, default=nan
         The value where x is missing; nan where no step takes care of that.
     unknown : float, default=nan
@@ -60,7 +61,7 @@ class Wire:
     slope: float = 1.0
     offset: float = 0.0
     table: Mapping[Any, float] | None = None
-    levels: tuple = ()
+    levels: Collection = ()
     missing: Any = NAN
     unknown: float = NAN
     imputed: Any = None
@@ -194,8 +195,10 @@ def _groups(step, j: int) -> tuple[list[list], bool]:
     rare = None if rare is None or rare[j] is None else [_level(value) for value in rare[j]]
     if not rare:
         return [[level] for level in levels], False
-    is_rare = [any(_same(level, other) for other in rare) for level in levels]
-    frequent = [[level] for level, r in zip(levels, is_rare, strict=True) if not r]
+    known, missing = _known(rare)
+    frequent = [
+        [level] for level in levels if not (missing if is_missing(level) else level in known)
+    ]
     return [*frequent, rare], True
 
 
@@ -203,15 +206,22 @@ def _same(a, b) -> bool:
     return a == b or (is_missing(a) and is_missing(b))
 
 
-def _table_wire(wire: Wire, values: Mapping, levels, offset: float, unknown: float) -> Wire:
+def _known(levels) -> tuple[dict, bool]:
+    """Levels but the missing ones, as the keys of a dict, and whether there are missing ones."""
+    known = dict.fromkeys(level for level in levels if not is_missing(level))
+    return known, any(is_missing(level) for level in levels)
+
+
+def _table_wire(
+    wire: Wire, values: Mapping, known: dict, knows_missing: bool, offset: float, unknown: float
+) -> Wire:
     """The wire of an encoder's column: `values` by level, `offset` at the levels not in it."""
     table = {level: value for level, value in values.items() if not is_missing(level)}
-    known = tuple(level for level in levels if not is_missing(level))
     if is_missing(wire.missing):
         # The encoder took a missing value for a level, or for one that it does not know.
         at_missing = next((v for level, v in values.items() if is_missing(level)), None)
         if at_missing is None:
-            at_missing = offset if len(known) < len(levels) else unknown
+            at_missing = offset if knows_missing else unknown
     else:
         filled = _level(wire.missing)
         at_missing = table.get(filled, offset if filled in known else unknown)
@@ -232,7 +242,7 @@ def _one_hot_encoder(step, wires):
     for j, given in enumerate(wires):
         wire = _encoder_input(step, given)
         groups, has_rare = _groups(step, j)
-        levels = [level for group in groups for level in group]
+        known = _known([level for group in groups for level in group])
         dropped = None
         if step.drop_idx_ is not None and step.drop_idx_[j] is not None:
             dropped = _level(step.categories_[j][step.drop_idx_[j]])
@@ -243,7 +253,7 @@ def _one_hot_encoder(step, wires):
                 continue
             is_rare = has_rare and k == len(groups) - 1
             unknown = NAN if raises else float(into_rare and is_rare)
-            found.append(_table_wire(wire, dict.fromkeys(group, 1.0), levels, 0.0, unknown))
+            found.append(_table_wire(wire, dict.fromkeys(group, 1.0), *known, 0.0, unknown))
     return found
 
 
@@ -262,7 +272,7 @@ def _ordinal_encoder(step, wires):
                 if is_missing(level):
                     values[level] = float(step.encoded_missing_value)
         unknown = float(step.unknown_value) if step.handle_unknown != "error" else NAN
-        found.append(_table_wire(wire, values, tuple(values), 0.0, unknown))
+        found.append(_table_wire(wire, values, *_known(values), 0.0, unknown))
     return found
 
 
@@ -273,10 +283,11 @@ def _target_encoder(step, wires):
     for j, given in enumerate(wires):
         wire = _encoder_input(step, given)
         levels = [_level(value) for value in step.categories_[j]]
+        known = _known(levels)
         for c in range(per_feature):
             encoding = step.encodings_[j * per_feature + c]
             values = {level: float(v) for level, v in zip(levels, encoding, strict=True)}
-            found.append(_table_wire(wire, values, levels, 0.0, float(means[c])))
+            found.append(_table_wire(wire, values, *known, 0.0, float(means[c])))
     return found
 
 

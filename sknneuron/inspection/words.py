@@ -21,8 +21,8 @@ MOST_COLUMNS = 2000
 
 def collinear_notes(functions: list[Function], evidence: Evidence) -> list[str]:
     """Return for each function which of its inputs other columns can stand in for, or are rare."""
-    own = [(f, np.flatnonzero(f.coefficients[:-1])) for f in functions if f.feature != "bias"]
-    alone = {int(inputs[0]): f.feature for f, inputs in own if len(inputs) == 1}
+    own = [f for f in functions if f.feature != "bias" and f.baseline is None]
+    alone = {int(f.where[0]): f.feature for f in own if len(f.where) == 1}
     names = [alone.get(j, name) for j, name in enumerate(evidence.inside.input_names)]
     words = [""] * len(names)
     for j, (inflation, partners) in collinear_inputs(evidence).items():

@@ -1,5 +1,7 @@
 """From raw columns to the neuron's inputs and back."""
 
+import tracemalloc
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -21,7 +23,7 @@ from sklearn.preprocessing import (
 )
 
 from sknneuron import NeuronClassifier, NeuronRegressor
-from sknneuron.inspection import unfold
+from sknneuron.inspection import coef_table, diagnose, to_html, unfold
 
 from .pipelines import PIPELINES, table
 
@@ -306,3 +308,17 @@ def test_an_imputed_zip_code_is_no_number():
     (zip_code,) = unfold(model).columns
     assert zip_code.imputed == "95603"
     np.testing.assert_allclose(unfold(model).pre_activation(X)[:, 0], model.predict(X))
+
+
+@pytest.mark.parametrize("look", [unfold, coef_table, diagnose, to_html])
+def test_thousands_of_zip_codes_take_no_square_of_memory(look):
+    n_levels = 4000
+    X = pd.DataFrame({"zip": [f"{i:05d}" for i in range(n_levels)] * 2})
+    y = np.arange(len(X)) % 7.0
+    model = make_pipeline(OneHotEncoder(), NeuronRegressor()).fit(X, y)
+    tracemalloc.start()
+    try:
+        look(model, X) if look is unfold else look(model, X, y)
+        assert tracemalloc.get_traced_memory()[1] < 8 * n_levels**2 / 2
+    finally:
+        tracemalloc.stop()

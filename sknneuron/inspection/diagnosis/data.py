@@ -30,6 +30,8 @@ RARE_CLASS_OF_EVEN = 0.4
 EXPLAINS_ALL = 0.98
 TELLS_ALL = 0.999
 ORDERS_ALL = 0.999
+# Entries of a block of columns that are ranked at once.
+MOST_ENTRIES = 1_000_000
 NAMED_ROWS = 20
 NAMED_CLASSES = 5
 # A class is hardly named if it is for less than this share of as many rows as it has.
@@ -298,11 +300,8 @@ class Leak(Check):
         kept = np.flatnonzero(subject.scale > 0)[:MOST_COLUMNS]
         if len(kept) < 2:
             return
-        X = evidence.X[:, kept]
-        X = X.toarray() if sparse.issparse(X) else X
-        found = (
-            self._of_classes(subject, X) if subject.is_classifier else self._of_values(subject, X)
-        )
+        find = self._of_classes if subject.is_classifier else self._of_values
+        found = find(subject, _blocks_of_columns(evidence.X, kept))
         for j, value, what in found:
             column = subject.column(kept[j])
             name = subject.names[kept[j]] if column is None else column.name
@@ -316,40 +315,59 @@ class Leak(Check):
             )
 
     @staticmethod
-    def _of_values(subject, X):
+    def _of_values(subject, blocks):
         y = subject.evidence.y
-        Z, Z_ranks = _standardised(X), _standardised(rankdata(X, axis=0))
-        for k in range(y.shape[1]):
-            deviation = y[:, k].std()
-            if not deviation > 0:
-                continue
-            r2 = (Z.T @ ((y[:, k] - y[:, k].mean()) / deviation) / len(y)) ** 2
-            j = int(r2.argmax())
-            if r2[j] > EXPLAINS_ALL:
-                yield j, float(r2[j]), f"explains {r2[j]:.1%} of y{subject.of_neuron(k)}"
+        varying = np.flatnonzero(y.std(axis=0) > 0)
+        Y = _standardised(y[:, varying])
+        Y_ranks = _standardised_ranks(y[:, varying])
+        found = [
+            ((_standardised(X).T @ Y / len(y)) ** 2, _standardised_ranks(X).T @ Y_ranks / len(y))
+            for X in blocks
+        ]
+        r2, alike = (np.concatenate(parts).T for parts in zip(*found, strict=True))
+        for k, share, order in zip(varying, r2, np.abs(alike), strict=True):
+            j = int(share.argmax())
+            if share[j] > EXPLAINS_ALL:
+                yield j, float(share[j]), f"explains {share[j]:.1%} of y{subject.of_neuron(k)}"
                 continue
             # A logarithm, or the like, of the answer.
-            alike = Z_ranks.T @ _standardised(rankdata(y[:, k])) / len(y)
-            j = int(np.abs(alike).argmax())
-            if len(alike) > 1 and abs(alike[j]) > ORDERS_ALL:
-                yield j, float(abs(alike[j])), f"has the order of y{subject.of_neuron(k)}"
+            j = int(order.argmax())
+            if order[j] > ORDERS_ALL:
+                yield j, float(order[j]), f"has the order of y{subject.of_neuron(k)}"
 
     @staticmethod
-    def _of_classes(subject, X):
+    def _of_classes(subject, blocks):
         y, classes = subject.evidence.y, subject.neuron.classes_.tolist()
-        ranks = rankdata(X, axis=0)
-        n = len(X)
-        for k in range(len(classes)) if subject.n_neurons > 1 else (1,):
-            is_class = y == k if np.ndim(y) == 1 else y[:, k if subject.n_neurons > 1 else 0] > 0
-            n_in = int(is_class.sum())
-            if not 5 <= n_in <= n - 5:
-                continue
-            area = (ranks[is_class].sum(axis=0) - n_in * (n_in + 1) / 2) / (n_in * (n - n_in))
-            area = np.maximum(area, 1 - area)
-            j = int(area.argmax())
-            if area[j] > TELLS_ALL:
-                yield j, float(area[j]), f"tells class '{classes[k]}' from the rest"
+        n = len(y)
+        several = subject.n_neurons > 1
+        is_class = {
+            k: y == k if np.ndim(y) == 1 else y[:, k if several else 0] > 0
+            for k in (range(len(classes)) if several else (1,))
+        }
+        is_class = {k: rows for k, rows in is_class.items() if 5 <= rows.sum() <= n - 5}
+        if not is_class:
+            return
+        members = np.array(list(is_class.values()), dtype=float)
+        n_in = members.sum(axis=1)[:, None]
+        ranks = np.hstack([members @ rankdata(X, axis=0) for X in blocks])
+        area = (ranks - n_in * (n_in + 1) / 2) / (n_in * (n - n_in))
+        for k, tells in zip(is_class, np.maximum(area, 1 - area), strict=True):
+            j = int(tells.argmax())
+            if tells[j] > TELLS_ALL:
+                yield j, float(tells[j]), f"tells class '{classes[k]}' from the rest"
+
+
+def _blocks_of_columns(X, columns):
+    """These columns, dense, a few at a time: ranks of all would take many times X's memory."""
+    width = max(MOST_ENTRIES // X.shape[0], 1)
+    for start in range(0, len(columns), width):
+        block = X[:, columns[start : start + width]]
+        yield block.toarray() if sparse.issparse(block) else block
 
 
 def _standardised(X):
     return (X - X.mean(axis=0)) / X.std(axis=0)
+
+
+def _standardised_ranks(X):
+    return _standardised(rankdata(X, axis=0))

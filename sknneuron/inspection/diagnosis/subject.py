@@ -154,9 +154,13 @@ class Subject:
 
     # -- losses ------------------------------------------------------------------------------------
 
-    def mean_loss(self, z) -> np.ndarray:
-        """Mean loss at these weighted sums, one per neuron; one for all of a softmax layer."""
-        terms = self.pair.derivatives(self.evidence.y, z, 0)[0]
+    def mean_loss(self, z, members=slice(None)) -> np.ndarray:
+        """Mean loss at these weighted sums, one per neuron; one for all of a softmax layer.
+
+        `members` says whose sums they are; all of a softmax layer's are needed.
+        """
+        y = self.evidence.y if self.pair.coupled else self.evidence.y[:, members]
+        terms = self.pair.derivatives(y, z, 0)[0]
         return self.evidence.weight @ terms / self.evidence.total_weight
 
     @cached_property
@@ -284,12 +288,10 @@ class Subject:
         step = -(back @ newton_step(H, gradient)).reshape(len(members), -1)
         coef = evidence.inside.coef[members]
         dz = np.asarray(evidence.X @ step[:, :-1].T) + step[:, -1]
+        z, now = evidence.z[:, members], self.loss[0 if self.pair.coupled else members].sum()
         won = [0.0]
         for t in STEPS:
-            z = evidence.z.copy()
-            z[:, members] += t * dz
-            loss = self.mean_loss(z)[0 if self.pair.coupled else members].sum()
-            now = self.loss[0 if self.pair.coupled else members].sum()
+            loss = self.mean_loss(z + t * dz, members).sum()
             change = l2 / evidence.total_weight / 2
             change *= ((coef + t * step[:, :-1]) ** 2).sum() - (coef**2).sum()
             won.append(float(now - loss - change))

@@ -100,7 +100,7 @@ def movements(unfolded: Unfolded, columns, seen: Seen | None) -> np.ndarray:
         if len(column.inputs) == 1:
             moves[i] = spread[column.inputs[0]] * strength[column.inputs[0]]
         else:
-            part = dense(seen.inputs[:, column.inputs]) @ unfolded.coef[:, column.inputs].T
+            part = np.asarray(seen.inputs[:, column.inputs] @ unfolded.coef[:, column.inputs].T)
             moves[i] = part.std(axis=0).max()
     return moves
 

@@ -29,14 +29,16 @@ def read_arrays(estimator, X, y, sample_weight, validation) -> Inputs:
     targets = estimator._learn_targets(y)
     weight = estimator._weight_classes(y, sample_weight, targets)
     validation = checked_validation(estimator, *validation)
-    if estimator.early_stopping and validation is None:
-        X, y, weight, validation = split(estimator, X, y, weight)
     workers = Workers(n_threads(estimator.n_jobs, X))
-    source = ArraySource(X, targets.encode(y), weight, workers=workers)
+    source = ArraySource(X, targets.encode_compact(y), weight, workers=workers)
     if validation is not None:
         X_val, y_val, weight_val = validation
-        validation = ArraySource(X_val, targets.encode(y_val, "y_val"), weight_val)
-    return Inputs(source, targets, validation)
+        held_out = ArraySource(X_val, targets.encode(y_val, "y_val"), weight_val)
+        return Inputs(source, targets, held_out)
+    if estimator.early_stopping:
+        rows, rows_apart = split(estimator, source, y)
+        return Inputs(rows, targets, rows_apart)
+    return Inputs(source, targets)
 
 
 def _validated(estimator, X, y):

@@ -10,7 +10,10 @@ from ._fit_warnings import warn_of_other_scale
 from ._inputs import checked_weight, columns_of
 from ._validation import checked
 from .objective import Objective
-from .sources import ParquetSource
+from .sources import ArraySource, ParquetSource, Source
+
+# Entries of X up to which rows are copied, in the random order that they were drawn in.
+FEW_ENTRIES = 1 << 19
 
 
 def checked_validation(estimator, X_val, y_val, weight) -> tuple | None:
@@ -36,21 +39,47 @@ def checked_validation(estimator, X_val, y_val, weight) -> tuple | None:
     return X_val, y_val, weight
 
 
-def split(estimator, X, y, weight) -> tuple:
-    """Set a `validation_fraction` of the rows apart: (X, y, weight, validation)."""
-    rows, validation_rows = split_rows(estimator, X.shape[0], y, weight)
+def split(estimator, source: ArraySource, y) -> tuple[Source, Source]:
+    """Set a `validation_fraction` of the rows, whose targets are y, apart."""
+    if source.n_rows * source.n_features <= FEW_ENTRIES:
+        parts = split_rows(estimator, source.n_rows, y, source.sample_weight)
+    else:
+        # They are looked up for each sum, which is quickest in their order.
+        is_apart = set_apart(estimator, source.n_rows, y, source.sample_weight)
+        number = np.min_scalar_type(-source.n_rows)
+        parts = (np.flatnonzero(part).astype(number) for part in (~is_apart, is_apart))
+    rows, validation_rows = parts
+    return source.subset(rows), source.subset(validation_rows)
 
-    def take(r):
-        return X[r], y[r], None if weight is None else weight[r]
 
-    return *take(rows), take(validation_rows)
+def set_apart(estimator, n_rows: int, y, weight=None):
+    """Mask of the rows set apart, those of each class by their share.
 
-
-def split_rows(estimator, n_rows: int, y, weight=None):
-    """Numbers of the rows to train on, and of those set apart: some of the rows that count."""
+    `split_rows` of many rows, of which scikit-learn would make lists.
+    """
     counts = np.ones(n_rows, dtype=bool) if weight is None else weight > 0
-    counted = np.flatnonzero(counts)
-    n_rows, y = len(counted), y[counted]
+    n_counted = int(np.count_nonzero(counts))
+    n_validation = _validation_size(estimator, n_counted)
+    labels = estimator._strata(y if n_counted == n_rows else y[counts], n_validation)
+    rng = np.random.default_rng(estimator._seed())
+    is_apart = np.zeros(n_rows, dtype=bool)
+    n_seen = n_apart = 0
+    for label in [None] if labels is None else np.unique(labels):
+        group = counts
+        if labels is not None:
+            group = np.zeros(n_rows, dtype=bool)
+            group[counts] = labels == label
+        members = np.flatnonzero(group)
+        n_seen += len(members)
+        # What rounding takes from one class it gives to the next.
+        size = round(n_validation * n_seen / n_counted) - n_apart
+        is_apart[rng.choice(members, size, replace=False, shuffle=False)] = True
+        n_apart += size
+    return is_apart
+
+
+def _validation_size(estimator, n_rows: int) -> int:
+    """How many of so many rows are set apart."""
     n_validation = int(np.ceil(estimator.validation_fraction * n_rows))
     if n_rows - n_validation < 1:
         raise ValueError(
@@ -58,6 +87,15 @@ def split_rows(estimator, n_rows: int, y, weight=None):
             "validation and leaves none to train on. Give more rows, a smaller "
             "validation_fraction, or early_stopping=False."
         )
+    return n_validation
+
+
+def split_rows(estimator, n_rows: int, y, weight=None):
+    """Numbers of the rows to train on, and of those set apart: some of the rows that count."""
+    counts = np.ones(n_rows, dtype=bool) if weight is None else weight > 0
+    counted = np.flatnonzero(counts)
+    y = y[counted]
+    n_validation = _validation_size(estimator, len(counted))
     rows, validation_rows = train_test_split(
         counted,
         test_size=n_validation,

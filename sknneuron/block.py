@@ -31,9 +31,9 @@ class StandardBlock:
     # Products are taken by `dot`: `matmul` takes three times as long to begin.
 
     def __init__(self, source, pair: Pair, coordinates, n_neurons: int, fit_intercept: bool):
-        X, self.sample_weight = source.X, source.sample_weight
+        X, y, self.sample_weight = source.block(0, source.n_rows)
         # Once for all evaluations.
-        self.y = one_hot(source.y, n_neurons).astype(np.float64) if pair.coupled else source.y
+        self.y = one_hot(y, n_neurons).astype(np.float64) if pair.coupled else y
         self.pair = pair
         self.total_weight = source.total_weight
         self.n_neurons = n_neurons

@@ -25,14 +25,14 @@ class LayerBlock:
             objective.pair,
             objective.split,
         )
-        self.y, self.sample_weight = source.y, source.sample_weight
+        rows, self.y, self.sample_weight = source.block(0, source.n_rows)
         self.total_weight = source.total_weight
         self.output_scale = coordinates.output_scale[:, None]
         self.output_center = coordinates.output_center[:, None]
         # Columns lie in rows here: products along them run over contiguous numbers.
         self.columns = np.ones((source.n_features + 1, source.n_rows), dtype)
         X = self.columns[:-1]
-        np.subtract(source.X.T, coordinates.center[:, None], out=X, casting="same_kind")
+        np.subtract(rows.T, coordinates.center[:, None], out=X, casting="same_kind")
         np.divide(X, coordinates.scale[:, None], out=X, casting="same_kind")
 
     @staticmethod

@@ -8,15 +8,19 @@ levels a of the same shape.
 from __future__ import annotations
 
 import difflib
+import math
 from typing import ClassVar
 
 import numpy as np
 from scipy import optimize
+from sklearn.utils import gen_batches
 
 from . import _special as special
 from ._parametrized import Parametrized
 
 INF = float("inf")
+# Rows whose slopes are held at once.
+ROWS_AT_ONCE = 1 << 16
 
 
 class Loss(Parametrized):
@@ -570,11 +574,14 @@ def _weighted_mean(values, sample_weight):
 
 
 def _weighted_quantile(y, sample_weight, quantile: float) -> float:
+    if sample_weight is None:
+        rank = max(math.ceil(quantile * len(y)) - 1, 0)
+        return float(np.partition(y, rank)[rank])
     order = np.argsort(y, kind="stable")
-    weight = np.ones(len(y)) if sample_weight is None else sample_weight[order]
-    cumulated = np.cumsum(weight)
+    cumulated = sample_weight[order]
+    np.cumsum(cumulated, out=cumulated)
     index = np.searchsorted(cumulated, quantile * cumulated[-1])
-    return float(y[order][min(index, len(y) - 1)])
+    return float(y[order[min(index, len(y) - 1)]])
 
 
 def _minimize_levels(loss: Loss, y, sample_weight):
@@ -586,13 +593,20 @@ def _minimize_levels(loss: Loss, y, sample_weight):
             return low
 
         def slope(a):
-            return float(
-                _weighted_mean(loss.derivative(column, np.full_like(column, a)), sample_weight)
-            )
+            return _mean_slope(loss, column, a, sample_weight)
 
         return optimize.brentq(slope, low, high, xtol=1e-14 * (high - low) + 1e-300)
 
     return np.array([level(column) for column in y.T])
+
+
+def _mean_slope(loss: Loss, y, a: float, sample_weight) -> float:
+    """Mean slope at a constant level, of some rows at once: that of all would take memory."""
+    total = 0.0
+    for part in gen_batches(len(y), ROWS_AT_ONCE):
+        slope = loss.derivative(y[part], np.full(len(y[part]), a))
+        total += np.add.reduce(slope) if sample_weight is None else sample_weight[part] @ slope
+    return float(total / (len(y) if sample_weight is None else sample_weight.sum()))
 
 
 LOSSES: dict[str, type[Loss]] = {

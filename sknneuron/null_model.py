@@ -56,8 +56,8 @@ class NullModel:
             return self._class_weights
         if loss.linear_in_y or (loss.mean_decides and not source.in_memory):
             return self._mean_targets, None
-        if source.in_memory:
-            return source.y, source.sample_weight
+        if source.is_near:
+            return source.targets, source.sample_weight
         # A start, and a yardstick for `tol`: neither needs the exact level.
         rows = source.spread(N_LEVEL_ROWS)
         return rows.y, rows.sample_weight
@@ -65,13 +65,13 @@ class NullModel:
     @cached_property
     def _class_weights(self):
         """Class codes, and the weight of each."""
-        (weights,) = sum_over_targets(self.source, ClassWeights(self.n_outputs))
+        (weights,) = self.source.sum_targets(ClassWeights(self.n_outputs))
         return np.arange(self.n_outputs), weights
 
     @cached_property
     def _mean_targets(self):
         """Mean of the targets, as of a single row."""
-        (total,) = sum_over_targets(self.source, TargetSums())
+        (total,) = self.source.sum_targets(TargetSums())
         return total[None] / self.source.total_weight
 
     @cached_property
@@ -89,10 +89,3 @@ class NullModel:
             loss, absolute = self.source.map_sum(NullLoss(self.pair), bias)
         total = self.source.total_weight
         return sum(loss.tolist()) / total, sum(absolute.tolist()) / total
-
-
-def sum_over_targets(source, kernel) -> tuple:
-    """Sums by a kernel that does not read X, all at once where that is no matter."""
-    if source.in_memory:
-        return kernel(None, source.y, source.sample_weight)
-    return source.map_sum(kernel)

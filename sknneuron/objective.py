@@ -14,7 +14,7 @@ import numpy as np
 from .activations import Activation
 from .coordinates import FAR_FROM_ZERO
 from .kernels import ConvexKinks, LargestShift, sums_and_targets
-from .null_model import NullModel, sum_over_targets
+from .null_model import NullModel
 from .pairs import Pair
 from .penalised_loss import PenalisedLoss
 
@@ -117,7 +117,7 @@ class Objective(PenalisedLoss):
         """
         if not self.pair.activation.kinks:
             return False
-        (n,) = sum_over_targets(self.source, ConvexKinks(self.pair))
+        (n,) = self.source.sum_targets(ConvexKinks(self.pair))
         return n > 0
 
     # -- what the watched rows tell ----------------------------------------------------------------

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -165,8 +165,8 @@ class Training:
         try:
             for iterate in solver.iterate(self.objective, start, goal, rng):
                 is_new = last is None or iterate.theta is not last.theta
-                last = iterate
                 on_all_rows = iterate.objective.exact is self.objective
+                last = iterate if on_all_rows else self._without_rows(iterate)
                 if is_new:
                     n_iter += 1
                     stop, validation_loss = self._record(
@@ -175,7 +175,7 @@ class Training:
                     if stop:
                         reason = "a callback asked to stop"
                         break
-                    if self._stops_early(iterate, validation_loss, patience):
+                    if self._stops_early(last, validation_loss, patience):
                         reason, converged = "the validation loss no longer falls", True
                         break
                 # A stochastic solver's epochs are measured on a part of many rows, always the same.
@@ -187,6 +187,8 @@ class Training:
                 if n_iter >= self.stopping.max_iter:
                     reason = f"max_iter={self.stopping.max_iter} was reached"
                     break
+                # Its rows may go while the solver works on the next.
+                del iterate
         except KeyboardInterrupt:
             if last is None:
                 raise
@@ -195,11 +197,14 @@ class Training:
         final = self._best[1] if self._best is not None else last
         assert final is not None
         weights = final.objective.settled_weights(final.theta)
-        if final.objective is self.objective:
-            value = final.total
-        else:
+        value = final.total
+        if final.objective is not self.objective or math.isnan(value):
             value = self.objective.total(final.theta)
         return Outcome(weights, value, max(n_iter, 0), converged, reason, interrupted)
+
+    def _without_rows(self, iterate: Iterate) -> Iterate:
+        """An iterate of a subsample that does not hold it: its value on all rows is not known."""
+        return replace(iterate, objective=self.objective, value=math.nan)
 
     def _ended(self, solver, iterate, goal, progress) -> tuple[bool, str] | None:
         """Whether the optimum is reached or the solver can do no better: (converged, reason)."""

@@ -44,10 +44,11 @@ def one_target(objective: Objective):
 
 
 def only_one_target_counts(source) -> bool:
-    if not (source.is_numpy and source.in_memory) or source.sample_weight is None:
+    if not (source.is_numpy and source.is_near) or source.sample_weight is None:
         return False
     counts = source.sample_weight > 0
     if counts.all():
         return False
-    targets = source.y[counts]
-    return bool(np.all(targets == targets[0]) and np.any(source.y != targets[0]))
+    y = source.y
+    targets = y[counts]
+    return bool(np.all(targets == targets[0]) and np.any(y != targets[0]))

@@ -9,7 +9,7 @@ from ..objective import Objective
 from .names import column_names
 
 # Validation rows whose scale is compared.
-N_SCALE_ROWS = 100_000
+N_SCALE_ROWS = 8192
 
 
 def warn_of_other_scale(estimator, objective: Objective, validation) -> None:

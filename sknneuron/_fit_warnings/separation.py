@@ -65,7 +65,7 @@ def _labels_vary(objective: Objective):
 def _separable_in_part(estimator, objective: Objective, outcome: Outcome):
     """A column whose weight nothing keeps from growing: all rows that it tells apart are alike."""
     source = objective.source
-    if objective.penalty.alpha > 0 or not (source.is_numpy and source.in_memory):
+    if objective.penalty.alpha > 0 or not (source.is_numpy and source.is_near):
         return "", None
     endless = [j for j in _grown(objective, outcome) if _is_endless(objective, j)]
     if not endless:
@@ -102,11 +102,11 @@ def _is_endless(objective: Objective, j: int) -> bool:
     """Whether all rows gain by a larger weight of column j, or have nothing to lose by it."""
     source = objective.source
     if source.is_sparse:
-        side = np.sign(source.X[:, [j]].toarray().ravel())
+        side = np.sign(source.column(j))
     else:
         # What most rows have, if most have the same; without that hardly a row is not apart.
         most = np.median(objective.watched.X[:, j]) if objective.fit_intercept else 0.0
-        side = np.sign(source.X[:, j] - most)
+        side = np.sign(source.column(j) - most)
     if source.sample_weight is not None:
         side = side * (source.sample_weight > 0)
     apart = np.flatnonzero(side)

@@ -19,7 +19,7 @@ STOP_SHARE = 0.5
 # Rows of the first subsample, per feature and at least; each next one holds so many times more.
 ROWS_PER_FEATURE = 10
 LEAST_ROWS = 2000
-GROWTH = 10
+GROWTH = 12
 MAX_STAGES = 3
 # On a subsample the L1 norm is stronger by so many standard errors of a slope, which keeps out most
 # of the weights that only its noise would wake.
@@ -60,7 +60,7 @@ class ProximalNewton(Solver):
         # Convex: where the subsamples lie changes how fast we get there, not where we arrive.
         sampler = Sampler(objective, np.random.default_rng(0))
         for n_rows in self._sizes(objective):
-            sample = sampler.subsample(n_rows)
+            sample = sampler.subsample(n_rows, copy=False)
             theta = yield from self._stage(sample, theta, goal)
         return theta, sample
 

@@ -182,7 +182,7 @@ class Sampler:
 
     def _find_rare_class(self):
         """Mask of the rows of the smaller of two classes, if it is rare."""
-        if not self.objective.source.in_memory:
+        if not self.objective.source.is_near:
             return None
         y = self.objective.source.y
         if y.ndim != 2 or y.shape[1] != 1 or not isinstance(self.objective.pair.loss, LogLoss):
@@ -195,7 +195,7 @@ class Sampler:
 
     def look_for_rare_columns(self, sample: Objective, n_rows: int) -> None:
         """Find the columns that `n_rows` uniform rows would be blind to, and who carries them."""
-        if not self.objective.source.in_memory:
+        if not self.objective.source.is_near:
             return
         X = sample.source.X
         center = np.median(X[:: max(1, len(X) // 400)], axis=0)
@@ -234,7 +234,7 @@ class Sampler:
         offset = center @ slope
         source = self.objective.source
         for start in range(0, self.n_rows, source.block_rows):
-            X = source.X[start : start + source.block_rows]
+            X = source.block(start, start + source.block_rows)[0]
             rate = np.abs(X @ slope - offset)
             if heavy:
                 rate += (X[:, heavy] - center[heavy]) ** 2 @ np.array(heavy_scale)

@@ -35,6 +35,7 @@ class ArraySource(Source):
     ----------
     X : ndarray or CSR matrix of shape (n_samples, n_features)
     y : ndarray of shape (n_samples, n_outputs), or (n_samples,) of class codes
+        Bytes stand for floats or codes, which they are handed out as.
     sample_weight : ndarray of shape (n_samples,), default=None
         None stands for ones.
     workers : Workers, default=None
@@ -82,9 +83,10 @@ class ArraySource(Source):
     def block(self, start: int, stop: int) -> Block:
         """Return (X, y, sample_weight) of rows start to stop, as views."""
         weight = None if self.sample_weight is None else self.sample_weight[start:stop]
+        y = as_numbers(self.y[start:stop])
         if not self.is_sparse:
-            return self.X[start:stop], self.y[start:stop], weight
-        return rows_of(self.X, start, stop), self.y[start:stop], weight
+            return self.X[start:stop], y, weight
+        return rows_of(self.X, start, stop), y, weight
 
     def map_sum(self, kernel: Kernel, *params) -> tuple:
         if self.n_blocks == 1:
@@ -105,10 +107,18 @@ class ArraySource(Source):
 
         return self.workers.sum_in_order(sum_lane, len(bounds) - 1)
 
+    @property
+    def targets(self):
+        """Targets of all rows, as kernels want them."""
+        return as_numbers(self.y)
+
+    def sum_targets(self, kernel: Kernel) -> tuple:
+        return kernel(None, self.targets, self.sample_weight)
+
     def take(self, rows, sample_weight=None) -> ArraySource:
         if sample_weight is None:
             sample_weight = self.weight_of(rows)
-        X, y = _rows_of(self.X, rows), _rows_of(self.y, rows)
+        X, y = _rows_of(self.X, rows), as_numbers(_rows_of(self.y, rows))
         return ArraySource(X, y, sample_weight, workers=self.workers)
 
     def in_single(self, rows, sample_weight=None) -> ArraySource:
@@ -120,7 +130,7 @@ class ArraySource(Source):
             sample_weight = self.weight_of(rows)
         return ArraySource(
             X,
-            _rows_of(self.y, rows),
+            as_numbers(_rows_of(self.y, rows)),
             sample_weight,
             workers=self.workers,
             block_bytes=HELD_BLOCK_BYTES,
@@ -138,6 +148,10 @@ class ArraySource(Source):
 
     def weight_of(self, rows):
         return None if self.sample_weight is None else self.sample_weight[rows]
+
+    def column(self, j: int):
+        """Return column j of all rows, dense."""
+        return self.X[:, [j]].toarray().ravel() if self.is_sparse else self.X[:, j]
 
     def gathered(self) -> ArraySource:
         return self
@@ -163,7 +177,7 @@ class Gathered(ArraySource):
     def __init__(self, source: ArraySource, rows, sample_weight=None):
         self.source = source
         self.rows = rows
-        self.sample_weight = source.weight_of(rows) if sample_weight is None else sample_weight
+        self._weight = sample_weight
         self.workers = source.workers
         self.n_rows, self.n_features = len(rows), source.n_features
         weight = self.sample_weight
@@ -178,18 +192,52 @@ class Gathered(ArraySource):
     def dtype(self):
         return self.source.dtype
 
+    @property
+    def y(self):
+        """Targets of the rows, gathered for who asks."""
+        return _rows_of(self.source.y, self.rows)
+
+    @property
+    def sample_weight(self):
+        """Weights of the rows, gathered for who asks if they are the source's."""
+        return self.source.weight_of(self.rows) if self._weight is None else self._weight
+
+    def column(self, j: int):
+        return self.source.column(j)[self.rows]
+
+    def weight_of(self, rows):
+        if self._weight is not None:
+            return self._weight[rows]
+        return self.source.weight_of(self.rows[rows])
+
     def block(self, start: int, stop: int) -> Block:
-        weight = None if self.sample_weight is None else self.sample_weight[start:stop]
-        rows = self.rows[start:stop]
-        return _rows_of(self.source.X, rows), _rows_of(self.source.y, rows), weight
+        rows, weight = self.rows[start:stop], self.weight_of(slice(start, stop))
+        return _rows_of(self.source.X, rows), as_numbers(_rows_of(self.source.y, rows)), weight
 
     def take(self, rows, sample_weight=None) -> ArraySource:
         if sample_weight is None:
             sample_weight = self.weight_of(rows)
         return self.source.take(self.rows[rows], sample_weight)
 
+    def in_single(self, rows, sample_weight=None) -> ArraySource:
+        if sample_weight is None:
+            sample_weight = self.weight_of(rows)
+        return self.source.in_single(self.rows[rows], sample_weight)
+
+    def subset(self, rows, sample_weight=None, *, once: bool = False) -> Source:
+        if sample_weight is None:
+            sample_weight = self.weight_of(rows)
+        return self.source.subset(self.rows[rows], sample_weight, once=once)
+
     def gathered(self) -> ArraySource:
         return self.source.take(self.rows, self.sample_weight)
+
+
+def as_numbers(y):
+    """Targets as kernels want them: bytes as floats, or as codes if they are a vector."""
+    if y.dtype.itemsize > 1:
+        return y
+    return y.astype(np.float64 if y.ndim == 2 else np.intp)
 
 
 def _rows_of(array, rows):

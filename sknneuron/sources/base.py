@@ -30,7 +30,8 @@ class Source(ABC):
     is_numpy : bool
         Whether blocks are numpy's arrays or CSR matrices.
     is_near : bool
-        Whether to read all rows once more costs no more than a sum over them does.
+        Whether to read all rows once more costs no more than a sum over them does, and `y`,
+        `sample_weight` and any ``column(j)`` are at hand.
     eps : float
         Relative rounding of the sums.
     """
@@ -60,6 +61,10 @@ class Source(ABC):
         kernel : callable
             Takes one block and `params`, returns a tuple of arrays. Stateless and picklable.
         """
+
+    def sum_targets(self, kernel: Kernel) -> tuple:
+        """Return ``kernel(None, y, sample_weight)``, or `map_sum` of it: it does not read X."""
+        return self.map_sum(kernel)
 
     @abstractmethod
     def take(self, rows, sample_weight=None) -> ArraySource:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import gc
 import tracemalloc
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression, Ridge
 
 from sknneuron import NeuronClassifier, NeuronRegressor
@@ -45,6 +48,16 @@ def peak(fit, X, y) -> int:
         tracemalloc.stop()
 
 
+def words(z):
+    return np.array(["no", "yes"])[data.two_classes(z)]
+
+
+def two_epochs(X, y):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        return NeuronClassifier(solver="adam", max_iter=2).fit(X, y)
+
+
 MEMORY = [
     Memory(
         "logistic 500k x 50 to 1e-8, share of X",
@@ -65,5 +78,45 @@ MEMORY = [
             "scikit-learn": lambda X, y: Ridge(alpha=1e-5 * len(X)).fit(X, y),
         },
         quick=True,
+    ),
+    Memory(
+        "logistic of words, 500k x 50, share of X",
+        words,
+        {"sknneuron": lambda X, y: NeuronClassifier().fit(X, y)},
+    ),
+    Memory(
+        "logistic, balanced classes, 500k x 50, share of X",
+        data.two_classes,
+        {"sknneuron": lambda X, y: NeuronClassifier(class_weight="balanced").fit(X, y)},
+    ),
+    Memory(
+        "logistic, early stopping, 500k x 50, share of X",
+        data.two_classes,
+        {"sknneuron": lambda X, y: NeuronClassifier(early_stopping=True, random_state=0).fit(X, y)},
+    ),
+    Memory(
+        "logistic, L1, 500k x 50, share of X",
+        data.two_classes,
+        {"sknneuron": lambda X, y: NeuronClassifier(alpha=1e-3, l1_ratio=1.0).fit(X, y)},
+    ),
+    Memory(
+        "hinge 500k x 50, share of X",
+        data.two_classes,
+        {"sknneuron": lambda X, y: NeuronClassifier("identity", "hinge").fit(X, y)},
+    ),
+    Memory(
+        "absolute error 500k x 50, share of X",
+        lambda z: z,
+        {"sknneuron": lambda X, y: NeuronRegressor(loss="absolute_error").fit(X, y)},
+    ),
+    Memory(
+        "huber 500k x 50, share of X",
+        lambda z: z,
+        {"sknneuron": lambda X, y: NeuronRegressor(loss="huber").fit(X, y)},
+    ),
+    Memory(
+        "adam, 2 epochs of 500k x 50, share of X",
+        data.two_classes,
+        {"sknneuron": two_epochs},
     ),
 ]

@@ -58,3 +58,41 @@ def test_few_rows_that_are_read_once_are_not_copied():
 def test_rows_stored_by_columns_are_gathered_alike():
     by_columns = ArraySource(np.asfortranarray(X), Y).subset(ROWS).block(10, 500)
     assert np.array_equal(by_columns[0], X[ROWS[10:500]])
+
+
+@pytest.mark.parametrize("shape", [(N_ROWS, 1), N_ROWS], ids=["labels", "codes"])
+def test_bytes_are_handed_out_as_what_they_stand_for(shape):
+    dtype, small = (np.float64, np.int8) if isinstance(shape, tuple) else (np.intp, np.uint8)
+    y = rng.integers(0, 2, shape).astype(dtype)
+    source = ArraySource(X, y.astype(small))
+    some = ROWS[:2000]
+    gathered = source.subset(some)
+    parts = {
+        "block": (source.block(5, 500)[1], y[5:500]),
+        "take": (source.take(some).y, y[some]),
+        "in_single": (source.in_single(some).y, y[some]),
+        "targets": (source.targets, y),
+        "gathered block": (Gathered(source, some).block(5, 500)[1], y[some[5:500]]),
+        "gathered": (gathered.gathered().y, y[some]),
+        "gathered targets": (Gathered(source, some).targets, y[some]),
+    }
+    for name, (ours, expected) in parts.items():
+        assert ours.dtype == dtype, name
+        assert np.array_equal(ours, expected), name
+
+
+def test_all_that_a_source_offers_is_of_the_rows_alone():
+    source = ArraySource(X, Y, WEIGHT)
+    gathered, copy = Gathered(source, ROWS), source.take(ROWS)
+    some = np.arange(0, 20_000, 7)
+    assert np.array_equal(gathered.column(3), copy.column(3))
+    assert np.array_equal(gathered.y, copy.y)
+    assert np.array_equal(gathered.sample_weight, copy.sample_weight)
+    for ours, theirs in (
+        (gathered.in_single(some), copy.in_single(some)),
+        (Gathered(source, ROWS).subset(some).gathered(), copy.take(some)),
+        (gathered.subset(some, WEIGHT[some]).gathered(), copy.take(some, WEIGHT[some])),
+    ):
+        assert np.array_equal(ours.X, theirs.X)
+        assert np.array_equal(ours.y, theirs.y)
+        assert np.array_equal(ours.sample_weight, theirs.sample_weight)

@@ -111,3 +111,30 @@ def test_categories():
 def test_numbers_that_pandas_calls_objects():
     frame = pd.DataFrame({"sqft": [1.0, 2.0, 4.0], "beds": [1, 2, 2]}).astype({"beds": object})
     assert NeuronRegressor().fit(frame, [1, 2, 3]).coef_.shape == (2,)
+
+
+WITHOUT_COPIES = {
+    "words": (NeuronClassifier(), "words"),
+    "balanced classes": (NeuronClassifier(class_weight="balanced"), "two"),
+    "hinge": (NeuronClassifier("identity", "hinge"), "two"),
+    "L1": (NeuronClassifier(l1_ratio=1.0, alpha=1e-3), "two"),
+    "early stopping": (NeuronClassifier(early_stopping=True, random_state=0), "two"),
+    "early stopping, words": (NeuronClassifier(early_stopping=True, random_state=0), "words"),
+    "early stopping, numbers": (NeuronRegressor(early_stopping=True, random_state=0), "z"),
+    "absolute error": (NeuronRegressor(loss="absolute_error"), "z"),
+    "huber": (NeuronRegressor(loss="huber"), "z"),
+}
+
+
+@pytest.mark.parametrize("name", WITHOUT_COPIES)
+def test_beside_many_rows_little_is_held(name):
+    neuron, kind = WITHOUT_COPIES[name]
+    rng = np.random.default_rng(0)
+    n, p = 300_000, 50
+    X = rng.standard_normal((n, p))
+    z = X @ np.linspace(-0.3, 0.3, p) + rng.logistic(size=n)
+    two = (z > 1).astype(int)
+    y = {"two": two, "z": z, "words": np.array(["no", "yes"])[two]}[kind]
+    peak = peak_of(lambda: neuron.fit(X, y))
+    # 5% of X, and what blocks and first samples take however many rows there are.
+    assert peak < 0.05 * X.nbytes + (2 << 20)

@@ -26,8 +26,9 @@ demo: $(VENV)/made-mlflow,plot ## Predict house prices with one neuron, and say 
 page: $(VENV)/made-plot ## Write pages of fitted neurons to play with, and say where
 	$(PY) docs/neuron_pages.py examples/output
 
+# A process for each core, with one thread of BLAS: more would wait for one another.
 test: $(VENV)/made-test ## Install and run the tests
-	$(PY) -m pytest -q
+	OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 $(PY) -m pytest -q -n auto --dist loadfile
 
 slow: $(VENV)/made-test ## Run the slow tests
 	$(PY) -m pytest -q -m slow

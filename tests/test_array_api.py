@@ -13,7 +13,7 @@ pytest.importorskip("array_api_strict")
 @pytest.mark.parametrize(
     "what",
     [
-        ["tests/sources/test_device.py"],
+        ["tests/sources/test_device.py", "-m", "not gpu"],
         ["tests/test_sklearn_contract.py", "-k", "array_api"],
         ["tests/test_smoke.py"],
     ],

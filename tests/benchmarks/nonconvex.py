@@ -1,9 +1,10 @@
 """Neurons that are not convex, beside the same neuron in torch, trained by its L-BFGS.
 
 Both must come within `TARGET` of the lowest objective that anyone found, as a share of the gain.
-Where a training begins is drawn, and nobody knows a lucky draw beforehand: so each round begins
-both from another seed. From each start torch stops at the loosest of its tolerances that gets
-there; a start that ends in another valley costs its time, and the next one follows.
+Where a training begins is drawn, and nobody knows a lucky draw beforehand: so a turn is as many
+trainings as there are seeds, from one after the other. From each start torch stops at the loosest of
+its tolerances that gets there; a start that ends in another valley costs its time, and the next one
+follows.
 """
 
 from __future__ import annotations
@@ -102,7 +103,7 @@ def restarting(fit, tolerances):
 
 
 def against_torch(activation):
-    """Ours and torch, both from a new start each round."""
+    """Ours and torch, both from a new start each time."""
 
     def make() -> Field:
         X, y = teacher(activation)
@@ -143,6 +144,7 @@ NONCONVEX = [
         0.25,
         0.08,
         quick=activation == "tanh",
+        repeat=len(SEEDS),
     )
     for activation in ("tanh", "relu", "gelu", "softplus")
 ]

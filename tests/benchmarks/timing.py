@@ -49,7 +49,8 @@ class Contest:
     quick : bool
         Whether it is part of the quick run.
     repeat : int
-        How often each runs in one turn, for work of less than a millisecond.
+        How often each runs in one turn, for work of less than a millisecond or that differs from
+        one time to the next.
     """
 
     name: str

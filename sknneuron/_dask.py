@@ -17,9 +17,10 @@ from sklearn.base import is_regressor
 from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.validation import validate_data
 
+from ._class_weights import balanced, class_weighted
 from ._held_out import checked_validation
 from ._inputs import Inputs, is_dask
-from ._targets import ClassEncoder, balanced, class_weighted, report_outside, specimen
+from ._targets import ClassEncoder, report_outside, specimen
 from .sources import ArraySource, Source
 from .sources.dask import DaskSource, Pack, compute, n_packs, on_packs, persisted, stacked
 

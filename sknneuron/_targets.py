@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from sklearn.utils import gen_batches
-from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import column_or_1d
 
@@ -258,7 +257,7 @@ def find_classes(y, name: str, classes=None):
                 "of them, with y > threshold or numpy.digitize."
             )
         check_classification_targets(y)
-    classes = _distinct(y) if classes is None else np.unique(classes)
+    classes = distinct(y) if classes is None else np.unique(classes)
     if len(classes) < 2:
         raise ValueError(
             f"{name} needs samples of at least 2 classes in the data, but y contains only one "
@@ -341,7 +340,7 @@ def strata(y, n_validation: int):
     return y if enough and len(y) - n_validation >= len(counts) else None
 
 
-def _distinct(y):
+def distinct(y):
     """``np.unique``; by counting where y holds few small whole numbers."""
     if len(y) and y.dtype.kind in "iu" and y.dtype.itemsize <= 8:
         low, high = int(y.min()), int(y.max())
@@ -352,75 +351,6 @@ def _distinct(y):
     # It sorts a copy, so one of some rows at once.
     parts = gen_batches(len(y), ROWS_AT_ONCE)
     return np.unique(np.concatenate([np.unique(y[part]) for part in parts]))
-
-
-def class_weighted(y, class_weight, sample_weight):
-    """Sample weights times the weights of the samples' classes."""
-    if class_weight is None:
-        return sample_weight
-    if hasattr(y, "toarray"):
-        y = y.toarray()
-    y = y.ravel() if y.shape[1:] == (1,) else y
-    if class_weight == "balanced":
-        # A row that counts for k counts for k in the size of its class, too.
-        weight = np.ones(len(y)) if sample_weight is None else sample_weight.copy()
-        for column in np.reshape(y, (len(y), -1)).T:
-            classes = _distinct(column)
-            by_class = balanced(_class_sizes(column, classes, sample_weight))
-            _multiply_by_class(weight, column, classes, by_class)
-        return weight
-    if isinstance(class_weight, list) and np.ndim(y) == 1:
-        raise ValueError(
-            "class_weight as a list, of a dict per label, is for a multilabel y. For classes in "
-            f"one column give one dict from class to weight; got {class_weight!r}."
-        )
-    if np.ndim(y) == 1:
-        weight, classes = np.ones(len(y)), _distinct(y)
-        _multiply_by_class(weight, y, classes, compute_sample_weight(class_weight, classes))
-    else:
-        weight = compute_sample_weight(class_weight, y)
-    bad = ~((weight >= 0) & (weight < np.inf))
-    if bad.any():
-        raise ValueError(
-            "The weights in class_weight must be finite and not negative, got "
-            f"{weight[bad][0]:g} for one. Give a class a weight >= 0, or use 'balanced'."
-        )
-    if not weight.any():
-        raise ValueError(
-            "All weights in class_weight are zero, so no row counts. Give at least one class a "
-            "weight > 0."
-        )
-    if sample_weight is not None:
-        weight *= sample_weight
-    with np.errstate(over="ignore"):
-        total = weight.sum()
-    if not np.isfinite(total):
-        raise ValueError(
-            "The weights of all rows, by class_weight, add up to more than a float holds: the "
-            f"largest is {weight.max():.0e}. Only how weights compare matters: divide them by the "
-            "largest one."
-        )
-    return weight
-
-
-def _class_sizes(y, classes, sample_weight):
-    """Sum of each class's weights."""
-    sizes = np.zeros(len(classes))
-    for part in gen_batches(len(y), ROWS_AT_ONCE):
-        weight = None if sample_weight is None else sample_weight[part]
-        sizes += np.bincount(np.searchsorted(classes, y[part]), weight, len(classes))
-    return sizes
-
-
-def _multiply_by_class(weight, y, classes, by_class) -> None:
-    """Multiply weights, where they are, by those of the rows' classes."""
-    for part in gen_batches(len(y), ROWS_AT_ONCE):
-        weight[part] *= by_class[np.searchsorted(classes, y[part])]
-
-
-def balanced(sizes):
-    """Weights with which classes of these sizes count the same."""
-    return sizes.sum() / (np.count_nonzero(sizes) * np.where(sizes > 0, sizes, np.inf))
 
 
 def numeric(y, name="y"):

@@ -11,6 +11,7 @@ from sklearn.base import BaseEstimator
 
 from ._beginning import with_what_is_lacking
 from ._callbacks import CallbackBridge
+from ._class_weights import refuse_balance_of_parts
 from ._device import at_home
 from ._dispatch import reader_of, refuse_elsewhere
 from ._earlier_fit import keeping_earlier_fit
@@ -150,6 +151,7 @@ class BaseNeuron(PictureMixin, CallbackSupportMixin, LevelsMixin, BaseEstimator,
     def _partial_fit(self, X, y, sample_weight, classes=None):
         """One epoch over these rows alone, going on from where the last call ended."""
         check_parameters(self, self._constraints)
+        refuse_balance_of_parts(self)
         first = not hasattr(self, "coef_")
         refuse_elsewhere(X)
         look_at_columns(X)

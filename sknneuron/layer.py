@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ._class_weights import class_weighted
 from ._earlier_fit import keeping_earlier_fit
 from ._fit_warnings import warn_of_bad_layer
 from ._parameters import LAYER_CONSTRAINTS
@@ -9,7 +10,6 @@ from ._targets import (
     ClassEncoder,
     ValueEncoder,
     are_classes,
-    class_weighted,
     find_classes,
     numeric,
     strata,
@@ -231,6 +231,11 @@ class NeuronLayer(BaseNeuron):
         Returns
         -------
         self : object
+
+        Raises
+        ------
+        ValueError
+            For ``class_weight="balanced"``, which takes the sizes of all classes.
 
         Notes
         -----

@@ -7,11 +7,12 @@ from sklearn.base import ClassifierMixin, RegressorMixin
 from sklearn.utils.metaestimators import available_if
 
 from . import _special as special
+from ._class_weights import class_weighted
 from ._dispatch import scorer_of, wherever
 from ._earlier_fit import keeping_earlier_fit
 from ._parameters import CLASSIFIER_CONSTRAINTS, CONSTRAINTS
 from ._plain import plain_accuracy, plain_r2
-from ._targets import ClassEncoder, ValueEncoder, class_weighted, find_classes, numeric, strata
+from ._targets import ClassEncoder, ValueEncoder, find_classes, numeric, strata
 from .base import BaseNeuron
 from .pairing import make_pair
 
@@ -435,6 +436,11 @@ class NeuronClassifier(ClassifierMixin, BaseNeuron):
         Returns
         -------
         self : object
+
+        Raises
+        ------
+        ValueError
+            For ``class_weight="balanced"``, which takes the sizes of all classes.
 
         Notes
         -----

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy import sparse
 from sklearn.base import clone
+from sklearn.utils.class_weight import compute_class_weight
 
 from sknneuron import NeuronClassifier, NeuronLayer, NeuronRegressor
 
@@ -91,3 +92,13 @@ def test_rows_without_a_loss_stop_no_training():
     for _ in range(60):
         neuron.partial_fit(X, y)
     assert neuron.score(X, y) > 0.9
+
+
+@pytest.mark.parametrize("neuron", [NeuronClassifier(), NeuronLayer(3, random_state=0)])
+def test_classes_of_parts_are_not_balanced_in_silence(neuron):
+    X, y = np.random.default_rng(0).standard_normal((20, 2)), np.arange(20) % 5 == 0
+    neuron.set_params(class_weight="balanced")
+    with pytest.raises(ValueError, match=r"needs all rows.*dict\(zip\(classes, compute_class"):
+        neuron.partial_fit(X, y, classes=[False, True])
+    sizes = compute_class_weight("balanced", classes=np.array([False, True]), y=y)
+    neuron.set_params(class_weight=dict(enumerate(sizes))).partial_fit(X, y, classes=[False, True])

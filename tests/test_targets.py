@@ -5,8 +5,9 @@ import pytest
 from sklearn.utils.class_weight import compute_sample_weight
 
 from sknneuron import NeuronClassifier, NeuronRegressor
+from sknneuron._class_weights import class_weighted
 from sknneuron._held_out import set_apart
-from sknneuron._targets import ROWS_AT_ONCE, class_weighted
+from sknneuron._targets import ROWS_AT_ONCE
 from sknneuron.losses import get_loss
 
 N = 2 * ROWS_AT_ONCE + 1000

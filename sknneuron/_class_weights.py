@@ -79,7 +79,7 @@ def balanced(sizes):
 
 
 def refuse_balance_of_parts(estimator) -> None:
-    """Refuse to balance classes of which only some rows are at hand, as scikit-learn does."""
+    """Refuse to balance classes of which only some rows are at hand."""
     if getattr(estimator, "class_weight", None) == "balanced":
         raise ValueError(
             "class_weight='balanced' needs all rows, and partial_fit sees some of them. Give it a "

@@ -215,6 +215,7 @@ def test_rows_set_apart_are_on_no_other_scale(seed):
     """However few there are: nobody has given an X_val that could be scaled."""
     rows = np.random.default_rng(seed).normal(size=(3, 50))
     with warnings.catch_warnings(record=True) as caught:
+        # Two rows of many columns give rise to other warnings, depending on the seed.
         warnings.simplefilter("always")
         NeuronRegressor(early_stopping=True, random_state=seed).fit(rows, Y[:3])
     assert not [w for w in caught if "scale" in str(w.message)]

@@ -54,6 +54,7 @@ def words(z):
 
 def two_epochs(X, y):
     with warnings.catch_warnings():
+        # Two epochs show the memory of all; that they are no optimum is meant.
         warnings.simplefilter("ignore", ConvergenceWarning)
         return NeuronClassifier(solver="adam", max_iter=2).fit(X, y)
 

@@ -7,7 +7,7 @@ import numpy as np
 from ..objective import Objective
 from .base import Solver
 from .lbfgs import LBFGS
-from .least_squares import LeastSquares
+from .least_squares import LeastSquares, is_least_squares
 from .levenberg_marquardt import LevenbergMarquardt
 from .newton import Newton
 from .proximal_newton import ProximalNewton
@@ -87,10 +87,6 @@ def is_nearly_kinked(objective: Objective) -> bool:
         return False
     rows, z = objective.watched, objective.pre_activation(objective.null())
     return bool(np.mean(pair.loss.second_derivative(rows.y, pair.level(z)) > 0) < FEW_CURVED)
-
-
-def is_least_squares(pair) -> bool:
-    return pair.activation.name == "identity" and pair.loss.name == "squared_error"
 
 
 def _refusal(cls: type[Solver], objective: Objective) -> str | None:

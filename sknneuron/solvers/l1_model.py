@@ -105,6 +105,11 @@ class L1Model:
     def _slope(self, u):
         return self.gradient_at + self.H @ (u - self.at)
 
+    def left(self, weights) -> float:
+        """What single weights could still gain here, in all."""
+        u = weights / self.scale
+        return self._left(u, self._slope(u))
+
     def _left(self, u, slope) -> float:
         """What single coordinates could still gain, in all."""
         moved = soft_threshold(u - slope, self.l1)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from ..objective import Objective
+from ..pairs import Pair
 from .base import Iterate, Solver
 from .conjugate_gradient import iterate_conjugate_gradient
 from .dual import solve_dual
@@ -27,6 +28,11 @@ GOOD_CONDITION = 300.0
 GOOD_CONDITION_SMALL = 3.0
 # Past this condition the normal equations are too rough to be mended by refinement.
 POOR_CONDITION = 1e6
+
+
+def is_least_squares(pair: Pair) -> bool:
+    """Whether the pair is linear with squared errors, which sums of products say all about."""
+    return pair.activation.name == "identity" and pair.loss.name == "squared_error"
 
 
 class LeastSquares(Solver):

@@ -11,6 +11,7 @@ from scipy import linalg, sparse
 from scipy.linalg import lapack
 
 from ..objective import Objective
+from ..penalties import least_subgradient
 from ..products import centred, product
 from .base import Goal, Iterate
 from .frame import Frame, LinearFit
@@ -171,7 +172,8 @@ class NormalEquations:
 
     def iterate(self, theta, **facts) -> Iterate:
         """An iterate measured by the sums alone; `facts` are its other fields."""
-        coef, bias = self.frame.from_theta(self.objective, theta)
+        objective = self.objective
+        coef, bias = self.frame.from_theta(objective, theta)
         # The bias's distance from its best value for these weights.
         off = bias + coef.dot(self.mean - self.frame.center) - self.target_mean
         product = coef.dot(self.gram)
@@ -179,12 +181,14 @@ class NormalEquations:
         loss = 0.5 * np.maximum(squares, 0.0) + 0.5 * self.total_weight * off**2
         value = (sum(loss.tolist()) + 0.5 * self.l2 * np.vdot(coef, coef)) / self.total_weight
         slope = (product - self.cross.T + self.l2 * coef) / self.total_weight
-        if self.objective.fit_intercept:
+        if objective.penalty.l1:
+            slope = least_subgradient(slope, coef, objective.penalty.l1)
+        if objective.fit_intercept:
             slope += np.outer(off, self.mean)
         else:
             off = np.zeros_like(off)
         norm = math.sqrt(np.vdot(slope, slope) + np.vdot(off, off))
-        return Iterate(theta, float(value), norm, self.objective, **facts)
+        return Iterate(theta, float(value), norm, objective, **facts)
 
     # -- solving -----------------------------------------------------------------------------------
 
@@ -199,7 +203,7 @@ class NormalEquations:
         self._most_lost = float(np.max(self.lost(), where=~constant, initial=1.0))
         factor, info = lapack.dpotrf(self._matrix, lower=1)
         if info != 0:
-            return self._fit(np.zeros((len(self.squares), len(diagonal))), np.inf)
+            return self.fit(np.zeros((len(self.squares), len(diagonal))), np.inf)
         rcond, _ = lapack.dpocon(factor, np.abs(self._matrix).sum(axis=0).max(), uplo="L")
         self._inverse = lambda right: lapack.dpotrs(factor, right, lower=1)[0]
         squared = 1 / max(rcond, EPS**2)
@@ -208,7 +212,7 @@ class NormalEquations:
         squared = squared * self._most_lost if is_sparse else max(squared, self._most_lost)
         if is_sparse and self.hides_columns:
             squared = np.inf
-        return self._fit(self._times_inverse(self.cross).T, np.sqrt(squared))
+        return self.fit(self._times_inverse(self.cross).T, np.sqrt(squared))
 
     def solve_singular(self) -> LinearFit:
         """Solve by eigenvalues: the weights of least norm where there is no unique solution.
@@ -229,7 +233,7 @@ class NormalEquations:
         self._inverse = lambda right: basis @ ((basis.T @ right) / kept[:, None])
         self._null_space = vectors[:, zero]
         condition = float(np.sqrt(self._most_lost * values[-1] / kept.min(initial=values[-1])))
-        return self._fit(self._times_inverse(self.cross).T, condition, message)
+        return self.fit(self._times_inverse(self.cross).T, condition, message)
 
     def _lengths(self, directions, largest: float):
         """How much the rows, centred, differ along directions of the scaled matrix.
@@ -250,8 +254,8 @@ class NormalEquations:
         """The inverse of the centred, penalised products times (n_features, k)."""
         return self._inverse(right * self._inverse_size[:, None]) * self._inverse_size[:, None]
 
-    def _fit(self, coef, condition, message="") -> LinearFit:
-        # What rounding of the products does to the solution, and that to the objective.
+    def fit(self, coef, condition, message="") -> LinearFit:
+        """Weights with their best biases, and what rounding of the products may have cost them."""
         size = np.sqrt(np.maximum(self.gram.diagonal(), 0.0))
         terms = np.abs(coef).dot(size) + np.sqrt(self.squares)
         error = 4 * EPS * np.sqrt(len(size)) * terms * condition

@@ -10,6 +10,7 @@ import numpy as np
 
 from ..objective import Objective
 from .base import Goal, Iterate, Solver
+from .lasso import iterate_lasso, sums_pay
 from .newton import Newton
 from .proximal_descent import ProximalDescent
 from .subsample import Sampler, most_rows
@@ -42,7 +43,13 @@ class ProximalNewton(Solver):
     needs_smooth_penalty = False
 
     def iterate(self, objective, start, goal, rng):
-        theta, sample = yield from self._warm_start(objective, start, goal)
+        theta, sample = start, None
+        if sums_pay(objective):
+            theta = yield from iterate_lasso(objective, start)
+            if theta is None:
+                return
+        else:
+            theta, sample = yield from self._warm_start(objective, start, goal)
         descent = ProximalDescent(
             objective, lambda value, theta: STOP_SHARE * goal.target(value, theta)
         )

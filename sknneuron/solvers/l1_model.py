@@ -53,7 +53,7 @@ class L1Model:
 
     def __init__(self, gradient, hessian, l1, at):
         diagonal = hessian.diagonal()
-        largest = max(diagonal.max(initial=0.0), np.finfo(float).tiny)
+        largest = diagonal.max(initial=0.0) or 1.0
         # Scaled to a unit diagonal; what has no curvature keeps a little, so that it stays finite.
         self.scale = 1 / np.sqrt(np.maximum(diagonal, 1e-30 * largest))
         self.H = hessian * self.scale

@@ -108,6 +108,16 @@ def test_constant_columns_have_no_weight(shift):
     np.testing.assert_allclose(neuron.coef_[[0, 1, 3]], rest.coef_, rtol=1e-6)
 
 
+@pytest.mark.parametrize("value", [0.0, 5.0])
+@pytest.mark.parametrize("n_features", [1, 3])
+def test_nothing_but_constant_columns(value, n_features):
+    y = np.arange(6.0)
+    neuron = NeuronRegressor(l1_ratio=1.0).fit(np.full((6, n_features), value), y)
+    assert neuron.converged_
+    np.testing.assert_array_equal(neuron.coef_, 0.0)
+    assert neuron.intercept_ == y.mean()
+
+
 @pytest.mark.parametrize("apart", [1e-2, 1e-4, 1e-7, 0.0])
 def test_columns_in_use_that_sums_cannot_tell_apart(passes, apart):
     """Rows are looked at again, and where that is done no digit of the objective is lost."""

@@ -348,6 +348,9 @@ class PenalisedLoss:
         hessians : list of ndarray
             One per group, over the parameters that `working_index` names.
         """
+        if self._block is not None and all(len(c) == self.n_features for c in columns):
+            value, gradient, hessians = self.value_gradient_hessian(theta, gauss_newton)
+            return value, gradient, list(hessians)
         kernel = self._kernel(2)
         kernel = WorkingSums(
             self.pair, tuple(columns), gauss_newton, kernel.center, kernel.row_center

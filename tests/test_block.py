@@ -45,6 +45,13 @@ def test_same_sums_as_the_kernels(pair, weighted, fit_intercept, dtype):
         expected = kernels.value_gradient_hessian(theta, gauss_newton)
         for a, b in zip(found, expected, strict=True):
             assert_allclose(a, b, rtol=1e-9, atol=1e-10)
+    columns = [np.arange(block.n_features)] * block.n_neurons
+    value, gradient, hessians = block.value_gradient_working(theta, columns)
+    expected = kernels.value_gradient_working(theta, columns)
+    assert_allclose(value, expected[0], rtol=1e-9)
+    assert_allclose(gradient, expected[1], rtol=1e-9, atol=1e-10)
+    for a, b in zip(hessians, expected[2], strict=True):
+        assert_allclose(a, b, rtol=1e-9, atol=1e-10)
     if block.pair.self_concordance:
         step = np.random.default_rng(5).standard_normal(block.shape)
         expected = kernels.bend(theta, step)

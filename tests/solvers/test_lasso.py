@@ -121,9 +121,9 @@ def test_nothing_but_constant_columns(value, n_features):
 @pytest.mark.parametrize("apart", [1e-2, 1e-4, 1e-7, 0.0])
 def test_columns_in_use_that_sums_cannot_tell_apart(passes, apart):
     """Rows are looked at again, and where that is done no digit of the objective is lost."""
-    X, y = rows(400, 8)
+    X, y = rows(20_000, 8)
     rng = np.random.default_rng(3)
-    X[:, 1] = X[:, 0] + apart * rng.standard_normal(400)
+    X[:, 1] = X[:, 0] + apart * rng.standard_normal(len(X))
     y = y + X[:, 1] - 0.5 * X[:, 0]
     neuron = NeuronRegressor(alpha=1e-9, l1_ratio=1.0).fit(X, y)
     assert neuron.converged_

@@ -23,7 +23,7 @@ def read_arrays(estimator, X, y, sample_weight, validation) -> Inputs:
     """Check arrays in memory, or what becomes one by being looked at, and learn the targets."""
     look_at_columns(X)
     y = to_host(y) if is_device_array(y) else y
-    X, y = _validated(estimator, X, y)
+    X, y = validated(estimator, X, y)
     if sample_weight is not None:
         sample_weight = checked_weight(sample_weight, X, "sample_weight")
     targets = estimator._learn_targets(y)
@@ -41,13 +41,28 @@ def read_arrays(estimator, X, y, sample_weight, validation) -> Inputs:
     return Inputs(source, targets)
 
 
-def _validated(estimator, X, y):
-    """Rows and targets as training takes them, and what is kept about X's columns."""
-    if not is_plain_training_set(X, y, partial(n_threads, estimator.n_jobs)):
-        return checked(estimator, X, y, multi_output=True, y_numeric=False)
-    estimator.n_features_in_ = X.shape[1]
-    vars(estimator).pop("feature_names_in_", None)
+def validated(estimator, X, y, *, reset: bool = True):
+    """Rows and targets as training takes them; what is known of X's columns is learnt or kept to.
+
+    Parameters
+    ----------
+    estimator : BaseNeuron
+    X, y : array-like
+    reset : bool
+        Whether to learn about the columns, and not to hold X to what was learnt.
+    """
+    plain = is_plain_training_set(X, y, partial(n_threads, estimator.n_jobs))
+    if not plain or not (reset or _are_known(X.shape[1], estimator)):
+        return checked(estimator, X, y, multi_output=True, reset=reset)
+    if reset:
+        estimator.n_features_in_ = X.shape[1]
+        vars(estimator).pop("feature_names_in_", None)
     return X, y
+
+
+def _are_known(n_columns: int, estimator) -> bool:
+    """Whether so many columns without names are what the estimator was fitted on."""
+    return n_columns == estimator.n_features_in_ and not hasattr(estimator, "feature_names_in_")
 
 
 def n_threads(n_jobs: int | None, X) -> int:

@@ -9,6 +9,7 @@ from contextlib import closing, nullcontext
 import numpy as np
 from sklearn.base import BaseEstimator
 
+from ._arrays import validated
 from ._beginning import with_what_is_lacking
 from ._callbacks import CallbackBridge
 from ._class_weights import refuse_balance_of_parts
@@ -24,7 +25,6 @@ from ._seeds import seed_of
 from ._sklearn_compat import CallbackSupportMixin, PictureMixin, parameter_names, with_callbacks
 from ._targets import ClassEncoder, ValueEncoder
 from ._tracking.hook import tracked
-from ._validation import checked
 from .activations import ACTIVATIONS
 from .coordinates import Coordinates
 from .history import History
@@ -155,7 +155,7 @@ class BaseNeuron(PictureMixin, CallbackSupportMixin, LevelsMixin, BaseEstimator,
         first = not hasattr(self, "coef_")
         refuse_elsewhere(X)
         look_at_columns(X)
-        X, y = checked(self, X, y, multi_output=True, reset=first)
+        X, y = validated(self, X, y, reset=first)
         if sample_weight is not None:
             sample_weight = checked_weight(sample_weight, X, "sample_weight")
         targets = self._learn_targets(y, classes) if first else self._fitted_targets()

@@ -13,7 +13,6 @@ from typing import ClassVar
 
 import numpy as np
 from scipy import optimize
-from sklearn.utils import gen_batches
 
 from . import _special as special
 from ._parametrized import Parametrized
@@ -603,7 +602,8 @@ def _minimize_levels(loss: Loss, y, sample_weight):
 def _mean_slope(loss: Loss, y, a: float, sample_weight) -> float:
     """Mean slope at a constant level, of some rows at once: that of all would take memory."""
     total = 0.0
-    for part in gen_batches(len(y), ROWS_AT_ONCE):
+    for start in range(0, len(y), ROWS_AT_ONCE):
+        part = slice(start, start + ROWS_AT_ONCE)
         slope = loss.derivative(y[part], np.full(len(y[part]), a))
         total += np.add.reduce(slope) if sample_weight is None else sample_weight[part] @ slope
     return float(total / (len(y) if sample_weight is None else sample_weight.sum()))

@@ -1,6 +1,7 @@
 """Learning from rows that come in parts."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import sparse
 from sklearn.base import clone
@@ -102,3 +103,18 @@ def test_classes_of_parts_are_not_balanced_in_silence(neuron):
         neuron.partial_fit(X, y, classes=[False, True])
     sizes = compute_class_weight("balanced", classes=np.array([False, True]), y=y)
     neuron.set_params(class_weight=dict(enumerate(sizes))).partial_fit(X, y, classes=[False, True])
+
+
+def test_rows_after_the_first_are_held_to_its_columns():
+    """Plain ones too, which are looked at in a shorter way."""
+    rng = np.random.default_rng(0)
+    X, y = rng.standard_normal((30, 3)), rng.standard_normal(30)
+    plain = NeuronRegressor(random_state=0).partial_fit(X, y)
+    with pytest.raises(ValueError, match="X has 2 features, but NeuronRegressor is expecting 3"):
+        plain.partial_fit(X[:, :2], y)
+    named = NeuronRegressor(random_state=0).partial_fit(pd.DataFrame(X, columns=["a", "b", "c"]), y)
+    with pytest.warns(UserWarning, match="X does not have valid feature names"):
+        named.partial_fit(X, y)
+    assert named.feature_names_in_.tolist() == ["a", "b", "c"]
+    plain.partial_fit(X.tolist(), y.tolist())
+    np.testing.assert_array_equal(plain.coef_, named.coef_)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from scipy import linalg
 
@@ -17,6 +19,9 @@ ACCEPT = 1e-4
 FLAT = 1e-14
 # Damping below this share of the largest curvature changes no step.
 NO_DAMPING = 1e-9
+# A step's length may be over the radius by this share, which damping brings it to.
+LEAST_EXCESS = 1e-6
+MAX_DAMPINGS = 60
 # A step shorter than this share of theta changes nothing.
 LEAST_STEP = 1e-15
 
@@ -153,7 +158,12 @@ def steps(gradient, hessian, radius, rounding):
 
 
 def restricted_step(g, H, radius, rounding):
-    """Minimise ``g . x + x . H x / 2`` over ``|x| <= radius``, but for gains below `rounding`."""
+    """Minimise ``g . x + x . H x / 2`` over ``|x| <= radius``, but for gains below `rounding`.
+
+    References
+    ----------
+    More and Sorensen, Computing a trust region step, SIAM J. Sci. Stat. Comput. 4 (1983).
+    """
     eigenvalues, vectors = linalg.eigh(H, check_finite=False)
     slope = vectors.T @ g
     floor = max(FLAT * max(eigenvalues[-1], np.linalg.norm(g) / radius), np.finfo(float).tiny)
@@ -162,15 +172,16 @@ def restricted_step(g, H, radius, rounding):
     flat = eigenvalues <= floor
     noise = np.abs(slope) * radius <= rounding
     slope[flat & noise] = 0.0
-
-    def size(damping):
-        return float(np.linalg.norm(slope / (eigenvalues + damping)))
-
-    least = floor
-    if size(least) <= radius and not np.any(flat & ~noise):
-        return -vectors @ (slope / (eigenvalues + least)), True
-    low, high = np.log(least), np.log(max(np.linalg.norm(slope) / radius, least)) + 1e-9
-    for _ in range(60):
-        middle = 0.5 * (low + high)
-        low, high = (middle, high) if size(np.exp(middle)) > radius else (low, middle)
-    return -vectors @ (slope / (eigenvalues + np.exp(high))), False
+    curvature = eigenvalues + floor
+    step = slope / curvature
+    length = math.sqrt(step.dot(step))
+    if length <= radius and not np.any(flat & ~noise):
+        return -vectors @ step, True
+    # Newton's method on 1 / length, which comes up to the radius from one side.
+    for _ in range(MAX_DAMPINGS):
+        if length <= radius * (1 + LEAST_EXCESS):
+            break
+        curvature += (length / radius - 1) * length**2 / step.dot(step / curvature)
+        step = slope / curvature
+        length = math.sqrt(step.dot(step))
+    return -vectors @ step, False

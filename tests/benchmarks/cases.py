@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from sklearn.linear_model import (
     GammaRegressor,
+    Lasso,
     LogisticRegression,
     PoissonRegressor,
     Ridge,
@@ -116,6 +117,19 @@ def glum(family, solver="auto", l1_ratio=0.0):
         return model.coef_, model.intercept_
 
     return fit
+
+
+def lasso(X, y, alpha, level):
+    model = Lasso(alpha=alpha, tol=tolerances(level), max_iter=20_000).fit(X, y)
+    return model.coef_, model.intercept_
+
+
+def skglm_lasso(X, y, alpha, level):
+    from skglm import Lasso as SkglmLasso
+
+    model = SkglmLasso(alpha=alpha, tol=tolerances(level), max_iter=200, max_epochs=100_000)
+    model.fit(X, y)
+    return model.coef_, model.intercept_
 
 
 def skglm_l1_logistic(X, y, alpha, level):
@@ -306,6 +320,24 @@ def _other_cases():
 
 
 def _sparse_penalty_cases():
+    small = {"quick": True, "repeat": 30}
+    for name, n, p, more in (
+        ("fit 500 x 10, lasso", 500, 10, small),
+        ("lasso 200k x 100, correlated", 200_000, 100, {}),
+    ):
+        yield Case(
+            name,
+            lambda n=n, p=p: _with(lambda z: z + np.sin(7 * z))(data.correlated(n, p)),
+            "identity",
+            "squared_error",
+            1e-2,
+            1e-6,
+            {"Lasso": lasso, "skglm": skglm_lasso, "glum": glum("normal", l1_ratio=1.0)},
+            1.0,
+            0.7,
+            l1_ratio=1.0,
+            **more,
+        )
     for kind, generator in (("correlated", data.correlated), ("independent", data.independent)):
         yield Case(
             f"L1 logistic 50k x 500, {kind}, to 1e-6",

@@ -169,6 +169,34 @@ class BendSums:
 
 
 @dataclass(frozen=True)
+class HessianProduct:
+    """The Hessian of the loss times a step, summed over the rows of a block.
+
+    Parameters
+    ----------
+    pair, gauss_newton, row_center
+        As in `LossSums`.
+
+    Returns
+    -------
+    product : ndarray of shape (n_neurons, n_features + 1)
+    """
+
+    pair: Pair
+    gauss_newton: bool = False
+    row_center: np.ndarray | None = None
+
+    def __call__(self, X, y, sample_weight, weights, bias, weights_step, bias_step):
+        X = centred(X, self.row_center)
+        z, r = weighted_sum(X, weights, bias), weighted_sum(X, weights_step, bias_step)
+        d = self.pair.derivatives(y, z, 2, self.gauss_newton)[2]
+        if self.pair.coupled:
+            r = r - np.sum(d * r, axis=1, keepdims=True)
+        r = d * r
+        return (gradient_sums(X, r if sample_weight is None else sample_weight[:, None] * r),)
+
+
+@dataclass(frozen=True)
 class WorkingSums:
     """Loss, its whole gradient, and its Hessian in a few columns alone.
 

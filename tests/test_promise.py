@@ -4,6 +4,7 @@ import warnings
 
 import numpy as np
 import pytest
+from scipy import sparse
 from scipy.special import expit, log_ndtr, logsumexp
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
@@ -277,6 +278,33 @@ def test_columns_whose_curvature_is_but_rounding_are_told_by_the_steps():
     gain = best.history_["objective"][0] - best.objective_
     assert neuron.converged_
     assert neuron.objective_ - best.objective_ <= 1e-3 * gain
+
+
+def far_without_bias(seed):
+    """Columns a million from zero, of which two differ by a share of 1e-9.
+
+    Of few digits, so that what they differ by is exact; and that in units in which it is seen.
+    """
+    rng = np.random.default_rng([seed, 11])
+    X = 2.0**20 + np.round(2**10 * rng.standard_normal((400, 5))) / 2**10
+    X[:, 4] = X[:, 3] + np.round(2**6 * rng.standard_normal(400)) / 2**16
+    apart = np.c_[np.diff(X, axis=1) * [1, 1, 1, 2**10], X[:, 0] / 2**20]
+    return X, apart, rng
+
+
+@pytest.mark.parametrize("make", [np.asarray, sparse.csr_array], ids=["dense", "sparse"])
+@pytest.mark.parametrize("activation", ["sigmoid", "cloglog"])
+@pytest.mark.parametrize("seed", range(4))
+def test_no_direction_that_the_hessian_hides_is_missed(seed, activation, make):
+    X, apart, rng = far_without_bias(seed)
+    y = (apart[:, :4] @ rng.standard_normal(4) + rng.logistic(size=400) > 0) * 1
+    s = 10 ** rng.uniform(-3, 3, 400) if seed % 2 else None
+    neuron = NeuronClassifier(activation, alpha=0, tol=1e-6, fit_intercept=False)
+    best = clone(neuron).set_params(tol=1e-12).fit(apart, y, sample_weight=s)
+    neuron.fit(make(X), y, sample_weight=s)
+    gain = best.history_["objective"][0] - best.objective_
+    assert neuron.converged_
+    assert neuron.objective_ - best.objective_ <= 1.5e-6 * gain
 
 
 @pytest.mark.parametrize("seed", [0, 7])

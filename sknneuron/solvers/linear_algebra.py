@@ -63,24 +63,32 @@ class SpdSolver:
         """What the solution may miss of ``g . H^-1 g / 2``, where a curvature is but rounding."""
         if not self.ridge:
             return 0.0
-        missed = 0.0
-        for (_, _, matrix, ridge), slope in zip(self._factors, self.hidden(g)[1], strict=True):
-            if matrix is not None:
-                missed += 0.5 * float(slope) * ridge / rounding_of(matrix)
-        return missed
-
-    def hidden(self, g):
-        """Direction down which the solution misses most, and what of the slope there, per group.
-
-        A ridge stands in for the curvature there, which is but rounding.
-        """
-        direction, slope, x = np.zeros_like(g), np.zeros(len(g)), self(g)
-        for k, (factor, inverse, matrix, _) in enumerate(self._factors):
+        missed, x = 0.0, self(g)
+        for k, (factor, inverse, matrix, ridge) in enumerate(self._factors):
             if matrix is not None:
                 residual = g[k] * inverse - matrix @ (x[k] / inverse)
                 ahead = lapack.dpotrs(factor, residual, lower=1)[0]
-                direction[k], slope[k] = -ahead * inverse, dot(residual, ahead)
-        return direction, slope
+                missed += 0.5 * float(dot(residual, ahead)) * ridge / rounding_of(matrix)
+        return missed
+
+    def hidden_slope(self, g):
+        """Length of each group's scaled g along all for whose curvature a ridge stands in, or more.
+
+        What is less bent than the ridge comes through the factor, of the rest hardly a share.
+        """
+        length = np.zeros(len(g))
+        for k, (factor, inverse, matrix, ridge) in enumerate(self._factors):
+            if matrix is not None:
+                x = g[k] * inverse
+                for _ in range(2):
+                    x = 2 * ridge * lapack.dpotrs(factor, x, lower=1)[0]
+                length[k] = np.sqrt(dot(x, x))
+        return length
+
+    def spectrum(self, k: int):
+        """Scale, and eigenvalues and eigenvectors of the scaled matrix, of a group with a ridge."""
+        _, inverse, matrix, _ = self._factors[k]
+        return inverse, *np.linalg.eigh(matrix)
 
     def least_pivot(self) -> float:
         """Least share of a parameter's curvature that is its alone; 0 with a ridge."""

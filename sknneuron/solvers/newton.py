@@ -12,6 +12,7 @@ from ..objective import Objective
 from .base import Goal, Iterate, Solver
 from .descent import newton_solver
 from .discriminant import discriminant, is_blank
+from .hidden import Revealed, hessian_at, revealed
 from .line_search import (
     CONTRACTING,
     backtrack,
@@ -21,19 +22,12 @@ from .line_search import (
     is_small,
     still_to_come,
 )
-from .linear_algebra import TINY, dot
-from .memory import Memory
+from .linear_algebra import TINY, SpdSolver, dot
 
 # Most that a step is bent, as a share of its length.
 MOST_BENT = 0.5
 # Exponent past which an old factor tells nothing of what is left.
 MOST_EXCESS = 5.0
-# Change of z along a direction of unit length that rounding may make of none.
-NO_SHIFT = 1e-11
-# Share of a slope that a step leaves if its curvature was wrong, and not the slope rounding.
-MUCH = 0.1
-# Change of z, in units in which the curvature may change by a factor e, that tells of curvature.
-SHORT = 0.01
 
 
 class Newton(Solver):
@@ -43,7 +37,7 @@ class Newton(Solver):
     derivative: that costs a fraction of a Hessian and saves one in three. Classifiers begin with
     the discriminant instead. Neurons that share no loss are stepped side by side, each with its own
     Hessian and step length. Where columns are so nearly collinear that rounding hides a curvature,
-    the steps taken tell of it, as in L-BFGS; and before the end a look along such a direction.
+    its products with directions tell of it.
     For a pair that is not convex the Gauss-Newton curvature is used, which leads to a stationary
     point near the start.
 
@@ -129,9 +123,9 @@ class NewtonDescent:
         self.previous = self.fall = self.ratio = np.nan
         # Whether the last step came out as the model said.
         self.confirmed = False
-        # Blind is a Hessian that misses a curvature which matters: the memory has what steps tell.
-        self.blind, self.n_looks = False, 0
-        self.memory = Memory()
+        # Blind is a Hessian that may miss a curvature which matters. Once one did, it is looked for
+        # at every point, and not only where a step might be the last one.
+        self.blind = self.looked = self.reveals = False
         # Whether there are no weights yet, here and where the last step began.
         self.blank = self.was_blank = False
         # By what factor an old factor may overrate the curvature.
@@ -173,7 +167,7 @@ class NewtonDescent:
                 continue
             found = self._search(step)
             # A look may promise what rounding does not let a step reach.
-            looked = self.n_looks > 0 and step.total <= step.target
+            looked = self.reveals and step.total <= step.target
             if found is None or (looked and not found[1].sum() < step.value):
                 yield self._stuck(current, step, looked)
                 return
@@ -187,15 +181,14 @@ class NewtonDescent:
         self.value, self.gradient, self.hessian = self.objective.value_gradient_hessian(
             theta, self.gauss_newton
         )
+        self.looked = False
 
     def _go(self, step: Step, theta, value, gradient, hessian, taken) -> None:
         """Go to what the line search found, and keep what the step there tells."""
-        if self._learns:
-            self.memory.remember(theta - self.theta, gradient - self.gradient)
-        elif len(self.memory):
-            self.memory = Memory()
         self.theta, self.value, self.gradient, self.hessian = theta, value, gradient, hessian
         self.step_size = max(taken.tolist())
+        # What an old factor was taught holds as long as it does.
+        self.looked = self.reveals and hessian is None
         self.blank, self.was_blank = False, self.blank
         self.previous = step.total
         if not is_whole(taken, step.decrement, self.rounding):
@@ -210,10 +203,15 @@ class NewtonDescent:
 
     def _newton_step(self) -> Step:
         """Newton's step from here, by the Hessian here or the one before."""
-        gradient = self.gradient
-        if self.hessian is not None:
-            self.solve, self.excess = newton_solver(self.objective, self.hessian), 1.0
-        direction = self._newton_direction()
+        gradient, value = self.gradient, sum(self.value.tolist())
+        target = self.goal.target(value, self.theta)
+        if self.hessian is not None and not self.looked:
+            self.factor, self.excess = newton_solver(self.objective, self.hessian), 1.0
+            self.solve: SpdSolver | Revealed = self.factor
+            self.blind = self.factor.unseen(gradient) > target
+            if self.blind or self.reveals:
+                self._reveal(target)
+        direction = -self.solve(gradient)
         decrement = dot(gradient, direction)
         decrement *= -0.5
         total = sum(decrement.tolist())
@@ -222,43 +220,22 @@ class NewtonDescent:
             # Newton's steps contract as what is left does. How they did before the
             # discriminant's, which was none of them, does not show: perhaps not at all.
             self.ratio = math.sqrt(self.fall) if self.was_blank else self.fall
-        value = sum(self.value.tolist())
-        target = self.goal.target(value, self.theta)
-        self.blind = self.solve.unseen(gradient) > target
         return Step(direction, decrement, total, value, target, total <= 1e-3 * self.rounding)
 
-    def _newton_direction(self):
-        if not self._learns:
-            return -self.solve(self.gradient)
-        return -self.memory.inverse_hessian_product(self.gradient, self.solve)
-
-    @property
-    def _learns(self) -> bool:
-        """Whether steps are to tell of the curvature."""
-        return self.blind or self.n_looks > 0
-
     def _overlooks(self, step: Step) -> bool:
-        """Whether more is left along a direction whose curvature the Hessian's rounding hides.
+        """Whether more is left along directions whose curvature the Hessian's rounding hides."""
+        if not self.factor.ridge or self.looked:
+            return False
+        self._reveal(step.target)
+        return 0.5 * np.sum(dot(self.gradient, self.solve(self.gradient))) > step.target
 
-        The gradient a little further along it tells of its curvature, and is remembered.
-        """
-        if not self.solve.ridge or self.n_looks == self.memory.size:
-            return False
-        gradient, hidden = self.gradient, self.solve.hidden(self.gradient)[0]
-        shift = self.objective.largest_shift(hidden, self.theta, exact=True)
-        if not shift > NO_SHIFT * np.linalg.norm(hidden):
-            return False
-        ahead = hidden * (SHORT / shift)
-        change = self.objective.value_and_gradient(self.theta + ahead)[1] - gradient
-        # What the step leaves of the slope there, by the curvature that is true.
-        slope, curvature = dot(gradient, ahead), dot(change, ahead)
-        left = slope + dot(change, self._newton_direction())
-        missed = 0.5 * left**2 / np.where(curvature > 0, curvature, np.inf)
-        if not missed[np.abs(left) > MUCH * np.abs(slope)].sum() > step.target:
-            return False
-        self.n_looks += 1
-        self.memory.remember(ahead, change)
-        return True
+    def _reveal(self, target: float) -> None:
+        """Look behind the Hessian's rounding, once a point."""
+        product = hessian_at(self.objective, self.theta, self.gauss_newton)
+        solve = revealed(self.factor, self.gradient, product, target)
+        self.looked, self.blind = True, False
+        if solve is not None:
+            self.solve, self.reveals, self.blind = solve, True, not solve.complete
 
     def _improve(self, step: Step) -> None:
         """Lengthen Newton's step to the discriminant, or bend it as the Hessian changes."""
@@ -275,10 +252,10 @@ class NewtonDescent:
     def _search(self, step: Step):
         """What `backtrack` finds along the step; held back, if it finds nothing."""
         found = self._backtrack(step, 1 if self._factor_may_do(step) else 2)
-        if found is not None or not self.solve.ridge:
+        if found is not None or not self.factor.ridge:
             return found
         # Where there is next to no curvature rounding may lead anywhere: hold it back.
-        step.direction = -self.solve(self.gradient, with_ridge=True)
+        step.direction = -self.factor(self.gradient, with_ridge=True)
         step.decrement = -0.5 * dot(self.gradient, step.direction)
         return self._backtrack(step, 2)
 

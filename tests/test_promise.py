@@ -307,6 +307,24 @@ def test_no_direction_that_the_hessian_hides_is_missed(seed, activation, make):
     assert neuron.objective_ - best.objective_ <= 1.5e-6 * gain
 
 
+@pytest.mark.parametrize("make", [np.asarray, sparse.csr_array], ids=["dense", "sparse"])
+@pytest.mark.parametrize("loss", ["log_loss", "huber"])
+@pytest.mark.parametrize("seed", range(4))
+def test_no_direction_that_the_hessian_hides_is_missed_with_an_l1_norm(seed, loss, make):
+    """A norm that holds little: its share of the gain is far less than what is allowed."""
+    X, apart, rng = far_without_bias(seed)
+    z = apart[:, :4] @ rng.standard_normal(4) + rng.logistic(size=400)
+    task, activation = NeuronRegressor, "identity"
+    if loss == "log_loss":
+        task, activation, z = NeuronClassifier, "sigmoid", (z > 0) * 1
+    neuron = task(activation, loss, tol=1e-6, fit_intercept=False, alpha=1e-16, l1_ratio=1)
+    best = clone(neuron).set_params(tol=1e-12, alpha=0).fit(apart, z)
+    neuron.fit(make(X), z)
+    gain = best.history_["objective"][0] - best.objective_
+    assert neuron.converged_
+    assert neuron.objective_ - best.objective_ <= 1.5e-6 * gain
+
+
 @pytest.mark.parametrize("seed", [0, 7])
 @pytest.mark.parametrize("activation", ["relu", "leaky_relu"])
 def test_no_way_down_from_where_kinks_alone_hold_a_fit(activation, seed):

@@ -44,6 +44,11 @@ class L1Model:
     at : ndarray of shape (size,)
         Where gradient and Hessian are from, and where the search begins.
 
+    Attributes
+    ----------
+    ridge : float
+        What the last factor had to have added, on a unit diagonal; nan if there was none.
+
     References
     ----------
     Lee, Battle, Raina and Ng, Efficient sparse coding algorithms, NIPS 2006: steps to the minimum
@@ -63,6 +68,7 @@ class L1Model:
         self.l1 = l1 * self.scale
         self.at = at / self.scale
         self.gradient_at = gradient * self.scale
+        self.ridge = np.nan
 
     def minimise(self, tol: float):
         """Return the minimiser, exact zeros included.
@@ -166,6 +172,7 @@ class L1Model:
             if info == 0 and np.min(factor.diagonal()) ** 2 > LEAST_PIVOT:
                 break
             ridge = max(10 * ridge, 1e-11)
+        self.ridge = ridge
         if ridge == 0:
             return lapack.dpotrs(factor, right, lower=1)[0]
         np.fill_diagonal(H, 1.0)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
 from ..objective import Objective
 from ..penalties import least_subgradient
 from .base import Iterate
+from .face import end_on_face
+from .hidden import hessian_at
 from .l1_model import INEXACT, L1Model
 from .line_search import contraction, foreseen, is_foretold, is_small, still_to_come
 from .working_set import WorkingSet
@@ -71,6 +74,8 @@ class Step:
     shift : float
         Largest change of a row's curvature on the way, of the watched rows; of all, where it might
         be the last.
+    ridge : float
+        The largest that the model was minimised with; nan if some of it needed no factor.
     """
 
     end: np.ndarray
@@ -79,6 +84,7 @@ class Step:
     decrement: float
     smooth: float
     shift: float
+    ridge: float
 
 
 class ProximalDescent:
@@ -125,6 +131,7 @@ class ProximalDescent:
         if self.working.in_one_pass:
             self.curvature = self.working
         step_size, previous = np.nan, None
+        further: Step | None = None
         for _ in range(MAX_STEPS):
             current = self._iterate(point, step_size)
             allowed = self.target(current.value + self._l1(point.theta), point.theta)
@@ -143,9 +150,16 @@ class ProximalDescent:
                 # It might be the last step: of all rows, how far does it move any?
                 step.shift = self.objective.largest_shift(step.end - point.theta, point.theta)
                 current.gap, left = self._gap(point, step), self._left(point, step)
-            yield current
             enough = left <= allowed and foreseen(self.objective.pair, step.shift)
             enough = enough or step.decrement <= 1e-3 * self.rounding
+            # Rounding that hides curvature from the model hides an end, or leads there slowly.
+            blind = step.ridge > 0 and (further is not None or self.ratio > SLOW)
+            further = None
+            if blind or (step.ridge != 0 and (enough or current.gap <= allowed)):
+                further = self._hidden_step(point, step, allowed)
+            if further is not None:
+                step, enough, current.gap = further, False, np.nan
+            yield current
             if enough and self._stays_complete(point, step):
                 yield Iterate(step.end, step.smooth, np.nan, self.objective, 1.0, left, last=True)
                 return
@@ -161,15 +175,20 @@ class ProximalDescent:
                 yield self._stuck(current, step)
                 return
             new, step_size = taken
+            if further is not None and not self._total(new) < self._total(point):
+                # It may promise what rounding does not let it reach.
+                yield self._stuck(current, step)
+                return
             if self.objective.pair.quadratic_pieces:
-                before = current.value + self._l1(point.theta)
                 after = new.value + self.objective.l1_value(new.theta)
-                self.foretold = is_foretold(before, step.decrement, after, self.rounding)
+                self.foretold = is_foretold(
+                    self._total(point), step.decrement, after, self.rounding
+                )
             # Only a whole step in a complete working set tells how fast the next ones lead.
             whole = step_size == 1 and not self.working.missing(
                 point.columns, point.theta, point.gradient
             )
-            previous = step.decrement if whole else None
+            previous = step.decrement if whole and further is None else None
             self.sway = self._swayed(point, new, step) if whole else np.inf
             point = new
         current.last, current.message = True, "the steps no longer lead anywhere"
@@ -216,29 +235,67 @@ class ProximalDescent:
     def _l1(self, theta) -> float:
         return float(self.objective.l1_value(theta).sum())
 
+    def _total(self, point: Point) -> float:
+        """The objective, L1 norm included."""
+        return float(point.value.sum()) + self._l1(point.theta)
+
     # -- steps -------------------------------------------------------------------------------------
 
     def _model_step(self, point: Point, tol: float) -> Step:
         """Minimise the model, group by group."""
         objective = self.objective
-        end, model_gradient, bend = point.theta.copy(), point.gradient.copy(), 0.0
+        end, change, ridge = point.theta.copy(), np.zeros_like(point.theta), 0.0
         for k, index in enumerate(objective.working_index(point.columns)):
             hessian, at = self.working.curved(point.hessians[k], index), point.theta[k, index]
             model = L1Model(point.gradient[k, index], hessian, objective.l1[index], at)
             end[k, index] = model.minimise(tol)
-            change = point.hessians[k] @ (end[k, index] - at)
-            model_gradient[k, index] += change
-            bend += 0.5 * float(change @ (end[k, index] - at))
+            ridge = float(np.maximum(model.ridge, ridge))
+            change[k, index] = point.hessians[k] @ (end[k, index] - at)
+        return self._step_to(point, end, change, ridge)
+
+    def _step_to(self, point: Point, end, change, ridge: float) -> Step:
+        """The step there, by what the model says of the change of the gradient."""
+        objective = self.objective
         step = end - point.theta
+        bend = 0.5 * float(np.sum(change * step))
         smooth = np.sum(point.gradient * step, axis=1)
         slope = smooth + objective.l1_value(end) - objective.l1_value(point.theta)
         return Step(
             end,
-            model_gradient,
+            point.gradient + change,
             slope,
             decrement=-float(slope.sum()) - bend,
             smooth=float(point.value.sum() + smooth.sum()) + bend,
             shift=objective.watched_shift(step, point.theta),
+            ridge=ridge,
+        )
+
+    def _hidden_step(self, point: Point, step: Step, allowed: float) -> Step | None:
+        """The step, and on from its end where the model's rounding hides that more is left."""
+        objective = self.objective
+        end, is_end = step.end.copy(), True
+        index = objective.working_index(point.columns)
+        product = hessian_at(objective, point.theta, not objective.pair.convex, index)
+        for k, inside in enumerate(index):
+            found = end_on_face(
+                point.theta[k, inside],
+                step.end[k, inside],
+                point.gradient[k, inside],
+                self.working.curved(point.hessians[k], inside),
+                objective.l1[inside],
+                partial(product, k),
+                allowed,
+            )
+            if found is not None:
+                end[k, inside], is_end = found, False
+        if is_end:
+            return None
+        change = end - point.theta
+        return self._step_to(
+            point,
+            end,
+            objective.hessian_product(point.theta, change, not objective.pair.convex),
+            step.ridge,
         )
 
     def _take(self, point: Point, step: Step, keep_hessian: bool) -> tuple[Point, float] | None:

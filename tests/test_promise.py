@@ -293,6 +293,24 @@ def far_without_bias(seed):
 
 
 @pytest.mark.parametrize("make", [np.asarray, sparse.csr_array], ids=["dense", "sparse"])
+@pytest.mark.parametrize("loss", ["huber", "squared_hinge"])
+@pytest.mark.parametrize("solver", ["newton", "lbfgs", "proximal_newton"])
+@pytest.mark.parametrize("seed", range(3))
+def test_no_hidden_direction_is_missed_where_curvature_jumps(seed, solver, loss, make):
+    X, apart, rng = far_without_bias(seed)
+    y = apart[:, :4] @ rng.standard_normal(4) + rng.logistic(size=400)
+    task = NeuronRegressor
+    if loss == "squared_hinge":
+        task, y = NeuronClassifier, (y > 0) * 1
+    neuron = task("identity", loss, alpha=0, tol=1e-6, fit_intercept=False, solver=solver)
+    best = clone(neuron).set_params(tol=1e-12, solver="newton").fit(apart, y)
+    neuron.fit(make(X), y)
+    gain = best.history_["objective"][0] - best.objective_
+    assert neuron.converged_
+    assert neuron.objective_ - best.objective_ <= 1.5e-6 * gain
+
+
+@pytest.mark.parametrize("make", [np.asarray, sparse.csr_array], ids=["dense", "sparse"])
 @pytest.mark.parametrize("activation", ["sigmoid", "cloglog"])
 @pytest.mark.parametrize("seed", range(4))
 def test_no_direction_that_the_hessian_hides_is_missed(seed, activation, make):

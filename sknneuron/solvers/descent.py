@@ -18,6 +18,7 @@ from ..kernels import Single
 from ..objective import Objective
 from .base import Iterate
 from .discriminant import discriminant, is_blank
+from .hidden import matters
 from .line_search import MOST_OFF, MOST_UNSEEN, backtrack, is_foretold, still_to_come
 from .linear_algebra import SpdSolver, dot
 from .memory import Memory
@@ -107,8 +108,12 @@ class Descent:
                 # The change of curvature along the step alone allows that contraction.
                 expected = max(expected, min(1.0, shift) ** 2)
                 enough = total * expected <= allowed and shift <= self.most_unseen
-                enough = enough and self._knows_curvature(ratio, gradient, allowed)
-            if confirmed and total <= allowed:
+                enough = enough and self._knows_rows(ratio)
+            confirmed = confirmed and total <= allowed
+            if (enough or confirmed) and self._hides(gradient, allowed):
+                current.last = True
+                current.message = "rounding hides curvature that matters from the Hessian"
+            elif confirmed:
                 current.gap, current.last = 2 * total, True
             yield current
             if current.last:
@@ -191,14 +196,16 @@ class Descent:
         allowed = self.target(value, theta)
         return moved > MOST_MOVED * allowed or off > MOST_WRONG * allowed
 
-    def _knows_curvature(self, ratio: float | None, gradient, allowed: float) -> bool:
-        """Whether the factor is of all rows, or of some that are like the others, or has served.
+    def _knows_rows(self, ratio: float | None) -> bool:
+        """Whether the factor is of all rows, or of some that are like the others, or has served."""
+        return self.fresh or ratio is not None or not self.objective.hides_far_rows
 
-        And rounding hides none of it that matters.
-        """
+    def _hides(self, gradient, allowed: float) -> bool:
+        """Whether more may be left along directions of which the factor knows but rounding."""
         assert self.factor is not None
-        knows_rows = self.fresh or ratio is not None or not self.objective.hides_far_rows
-        return knows_rows and self.factor.unseen(gradient) <= allowed
+        if not self.factor.ridge:
+            return False
+        return bool(matters(self.factor.hidden_slope(gradient), allowed).any())
 
     def _expected_contraction(self, ratio: float | None) -> float:
         """What the decrement will shrink by in the next step, from what the last one did."""

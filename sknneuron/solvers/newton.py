@@ -15,6 +15,7 @@ from .discriminant import discriminant, is_blank
 from .hidden import Revealed, hessian_at, revealed
 from .line_search import (
     CONTRACTING,
+    MOST_OFF,
     backtrack,
     contraction,
     foreseen,
@@ -195,8 +196,10 @@ class NewtonDescent:
             # What whole steps did says nothing of what is ahead of a short one.
             self.ratio = self.previous = np.nan
         if not self.ends_unseen:
+            # By what is allowed nobody is misled: far weights round more off than a step may win.
+            noise = max(self.rounding, MOST_OFF * step.target)
             self.confirmed = step.left <= step.target and is_foretold(
-                step.value, step.total, value, self.rounding
+                step.value, step.total, value, noise
             )
 
     # -- steps -------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
 from sknneuron import NeuronClassifier, NeuronRegressor, NeuronWarning
+from sknneuron.pairing import make_pair
 from sknneuron.penalties import ElasticNet
 
 from .references.newton import Problem
@@ -369,6 +370,24 @@ def test_no_way_down_from_where_kinks_alone_hold_a_fit(activation, seed):
     nearby = end + 10 ** rng.uniform(-6, -1, (4000, 1)) * rng.standard_normal((4000, 4))
     gain = neuron.history_["objective"][0] - value(end)
     assert value(end) - value(nearby).min() <= 10 * tol * gain
+
+
+@pytest.mark.parametrize("tol", [1e-6, 1e-8])
+@pytest.mark.parametrize("seed", range(10))
+def test_the_objective_is_that_of_the_weights_where_nobody_looked_at_the_end(seed, tol):
+    """Of exp's neurons the curvature changes much on the way of a last step with an L1 norm."""
+    rng = np.random.default_rng([seed, 12])
+    X = rng.standard_normal((60, 4))
+    y = rng.poisson(np.exp(X @ rng.standard_normal(4) / 2)) + 1.0
+    s = 10 ** rng.uniform(-3, 3, 60)
+    neuron = NeuronRegressor("exp", "poisson", alpha=1e-2, l1_ratio=0.5, tol=tol)
+    neuron.fit(X, y, sample_weight=s)
+    z = (X @ neuron.coef_ + neuron.intercept_)[:, None]
+    loss = make_pair("exp", "poisson", classifier=False).derivatives(y[:, None], z, 0)[0]
+    value = np.average(loss[:, 0], weights=s)
+    value += ElasticNet(1e-2, 0.5).value(neuron.coef_)
+    gain = neuron.history_["objective"][0] - value
+    assert abs(neuron.objective_ - value) <= tol * gain + 1e-14
 
 
 def test_promise_on_a_few_small_problems():

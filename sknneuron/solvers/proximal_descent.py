@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -115,8 +116,8 @@ class ProximalDescent:
     def iterate(self, theta, sample: Objective | None = None) -> Iterator[Iterate]:
         """Yield iterates; the last one is flagged, and its gap says what is left.
 
-        The last step is taken without a pass to look at its end: its value is that of the
-        quadratic model, whose error is a fraction of the gap allowed.
+        The last step is taken without a pass to look at its end. Its value is that of the quadratic
+        model, if that is as near to the true one as the gap allowed.
 
         Parameters
         ----------
@@ -161,7 +162,8 @@ class ProximalDescent:
                 step, enough, current.gap = further, False, np.nan
             yield current
             if enough and self._stays_complete(point, step):
-                yield Iterate(step.end, step.smooth, np.nan, self.objective, 1.0, left, last=True)
+                value = self._value_of_end(point, step, allowed)
+                yield Iterate(step.end, value, np.nan, self.objective, 1.0, left, last=True)
                 return
             # A subsample's Hessian costs so little that it is always taken anew. Where curvature
             # jumps, a step of any length may change it.
@@ -342,7 +344,19 @@ class ProximalDescent:
 
     def _left(self, point: Point, step: Step) -> float:
         """What the step leaves."""
-        return max(step.decrement, 0.0) * self._contraction(point, step)
+        # The model itself may not have been minimised further.
+        return max(step.decrement, 0.0) * (self._contraction(point, step) + INEXACT)
+
+    def _value_of_end(self, point: Point, step: Step, allowed: float) -> float:
+        """Smooth part of the objective at the step's end.
+
+        A model that is wrong by a share of the curvature is wrong by as much of the decrement, and
+        its step leaves the square of that.
+        """
+        share = math.sqrt(self._contraction(point, step))
+        if share * step.decrement <= allowed:
+            return step.smooth
+        return float(self.objective.value(step.end).sum())
 
     def _contraction(self, point: Point, step: Step) -> float:
         """What the step will leave of the decrement."""
@@ -351,8 +365,7 @@ class ProximalDescent:
         else:
             newton = point.exact and self.objective.pair.convex
             expected = FIRST_CONTRACTION if newton else 1.0
-        # The model itself may not have been minimised further.
-        return max(expected, min(1.0, step.shift) ** 2) + INEXACT
+        return max(expected, min(1.0, step.shift) ** 2)
 
     def _stays_complete(self, point: Point, step: Step) -> bool:
         """Whether no weight outside the working set can want to move after the step.

@@ -129,7 +129,7 @@ def gather(inside: Unfolded, X, y=None, sample_weight=None) -> Evidence:
         If X, y and sample_weight do not go together, or y is nothing that the loss can take.
     """
     inputs = inside.inputs(X)
-    _refuse_gaps(inputs, inside)
+    refuse_gaps(inputs, inside)
     inputs = check_array(inputs, accept_sparse="csr", dtype=np.float64)
     n_rows = inputs.shape[0]
     weight = np.ones(n_rows) if sample_weight is None else to_numpy(sample_weight).ravel()
@@ -156,7 +156,7 @@ def gather(inside: Unfolded, X, y=None, sample_weight=None) -> Evidence:
     return Evidence(inside, inputs, y, weight, class_weight)
 
 
-def _refuse_gaps(inputs, inside: Unfolded) -> None:
+def refuse_gaps(inputs, inside: Unfolded, who: str = "X") -> None:
     """Refuse missing and infinite values among a neuron's inputs."""
     if np.all(np.isfinite(inputs.data if sparse.issparse(inputs) else inputs)):
         return
@@ -166,7 +166,7 @@ def _refuse_gaps(inputs, inside: Unfolded) -> None:
     what = "NaN" if np.isnan(entries.data[bad]).any() else "infinity"
     n_bad = int(bad.sum())
     raise ValueError(
-        f"X contains {what} where it reaches the neuron: {n_bad} value{'s' * (n_bad > 1)}, the "
+        f"{who} contains {what} where it reaches the neuron: {n_bad} value{'s' * (n_bad > 1)}, the "
         f"first in row {row}, input {inside.input_names[column]!r}. Leave those rows out, or "
         "impute them as for the fit."
     )

@@ -9,7 +9,7 @@ import pandas as pd
 from scipy import sparse
 
 from ..exceptions import warn
-from .evidence import pair_of
+from .evidence import pair_of, refuse_gaps
 from .units import Unfolded, unfold
 
 OWN_NAMES = ("bias", "pre_activation", "activation")
@@ -54,8 +54,8 @@ def contributions(estimator, X, *, output=None, baseline=None) -> pd.DataFrame:
     Raises
     ------
     ValueError
-        For an unknown `output`, a baseline of the wrong width, and X with more rows than a dense
-        result can hold.
+        For an unknown `output`, a baseline of the wrong width, missing or infinite values that no
+        step before the neuron replaces, and X with more rows than a dense result can hold.
 
     Notes
     -----
@@ -82,6 +82,7 @@ def contributions(estimator, X, *, output=None, baseline=None) -> pd.DataFrame:
     inside = unfold(estimator, X)
     chosen = neuron_numbers(inside, output)
     inputs = inside.inputs(X)
+    refuse_gaps(inputs, inside)
     bias, reference = _baseline(inside, X, inputs, baseline)
     used = [column for column in inside.columns if len(column.inputs)]
     if inputs.shape[0] * len(used) * len(chosen) > MOST_ENTRIES:
@@ -151,6 +152,7 @@ def _baseline(inside: Unfolded, X, inputs, baseline):
             )
     else:
         inputs = inside.inputs(_rows(inside, X, baseline))
+        refuse_gaps(inputs, inside, "The baseline")
         if inputs.shape[0] == 0:
             raise ValueError("The baseline has no rows.")
     reference = np.asarray(inputs.mean(axis=0)).ravel()

@@ -182,6 +182,20 @@ def test_baselines_of_many_forms():
     assert_sums_to_z(result)
 
 
+@pytest.mark.parametrize("value, word", [(np.nan, "NaN"), (np.inf, "infinity")])
+def test_values_that_the_neuron_could_not_take_are_refused(value, word):
+    X, y = table(missing=False)
+    X = X[["sqft", "age"]].astype(float)
+    neuron = NeuronRegressor().fit(X, y)
+    bad = X.copy()
+    bad.iloc[3, 1] = value
+    place = f"contains {word} where it reaches the neuron: 1 value, the first in row"
+    with pytest.raises(ValueError, match=f"^X {place} 3, input 'age'"):
+        contributions(neuron, bad)
+    with pytest.raises(ValueError, match=f"^The baseline {place} 0, input 'age'"):
+        contributions(neuron, X, baseline=bad[3:4])
+
+
 def test_a_row_against_the_mean_of_other_rows():
     X, y = table(missing=False)
     model = make_pipeline(clone(PIPELINES["standard, one-hot"]), NeuronRegressor()).fit(X, y)

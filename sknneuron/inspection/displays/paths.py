@@ -13,8 +13,14 @@ from ..units import unfold
 from .base import GREY, Display, apart, shade_subsample, short, whole_numbers
 
 
+# Grey paths past which no more can be told apart, and drawing takes seconds.
+MOST_GREY = 200
+
+
 class WeightPathDisplay(Display):
-    """How each weight moved during the training; the strongest are named, the rest are grey.
+    """How each weight moved during the training; the strongest are named, others are grey.
+
+    Of thousands some are drawn, from the strongest to the weakest; the legend says how many.
 
     Parameters
     ----------
@@ -105,12 +111,13 @@ class WeightPathDisplay(Display):
         weights = self.history.iloc[:, 2:]
         paths = weights.to_numpy()
         strength = np.nan_to_num(np.abs(paths[-1]))
-        named = np.argsort(-strength, kind="stable")[:max_features]
+        named, rest = np.split(np.argsort(-strength, kind="stable"), [max_features])
         shade_subsample(ax, self.history)
-        rest = np.setdiff1d(np.arange(paths.shape[1]), named)
         if len(rest):
-            lines = ax.plot(iteration, paths[:, rest], color=GREY, linewidth=0.6, alpha=0.5)
-            lines[0].set_label(f"{len(rest)} more")
+            grey = rest[:: -(-len(rest) // MOST_GREY)]
+            lines = ax.plot(iteration, paths[:, grey], color=GREY, linewidth=0.6, alpha=0.5)
+            drawn = "" if len(grey) == len(rest) else f", of which {len(grey)} are drawn"
+            lines[0].set_label(f"{len(rest):,} more{drawn}")
         styles = ["-", "--", "-.", ":"]
         for i, j in enumerate(named):
             # Ten colours, and dashes past them.

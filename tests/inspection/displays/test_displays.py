@@ -210,6 +210,19 @@ def test_subsample_phase_is_shaded():
     assert any("rows" in text.get_text() for text in legend.get_texts())
 
 
+def test_of_thousands_of_paths_some_are_drawn_and_the_legend_says_so():
+    X = RNG.standard_normal((60, 3000))
+    model = NeuronRegressor(alpha=1).fit(X, X[:, 0] + X[:, 1])
+    display = WeightPathDisplay.from_estimator(model, max_features=5)
+    (entry,) = display.ax_.get_legend().get_texts()
+    n_grey = len(display.ax_.lines) - 5 - 1  # the last is the line at zero
+    assert 100 < n_grey <= 200
+    assert entry.get_text() == f"2,995 more, of which {n_grey} are drawn"
+    assert display.frame().shape[1] == 2 + 3000
+    few = WeightPathDisplay.from_estimator(NeuronRegressor().fit(X[:, :30], X[:, 0]))
+    assert [text.get_text() for text in few.ax_.get_legend().get_texts()] == ["22 more"]
+
+
 def test_validation_loss_is_drawn():
     X = RNG.standard_normal((200, 3))
     y = X[:, 0] + RNG.standard_normal(200)

@@ -9,6 +9,7 @@ from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from ._dispatch import wherever
+from ._overflow import within_floats
 from ._plain import by_rows, weighted_sum
 from ._targets import ClassEncoder, ValueEncoder
 from ._validation import checked
@@ -52,9 +53,14 @@ class LevelsMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         coef, intercept = self._weights_2d()
         if isinstance(X, np.ndarray):
             X = by_rows(X)
-        z = X @ coef.astype(X.dtype, copy=False).T
-        z += intercept.astype(X.dtype, copy=False)
-        return z
+        if type(X) is DeviceArray:
+            z = X @ coef.astype(X.dtype, copy=False).T
+            z += intercept.astype(X.dtype, copy=False)
+            return z
+        with np.errstate(over="ignore", invalid="ignore"):
+            z = X @ coef.astype(X.dtype, copy=False).T
+            z += intercept.astype(X.dtype, copy=False)
+        return within_floats(z, X, coef, intercept)
 
     @wherever
     def transform(self, X):

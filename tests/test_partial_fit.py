@@ -53,6 +53,26 @@ def test_another_number_of_neurons_is_refused_in_words():
         layer.set_params(n_neurons=5).partial_fit(X, X[:, 0])
 
 
+@pytest.mark.parametrize("factor", [2.0**500, 2.0**-500, 2.0**1000, 2.0**-1000])
+@pytest.mark.parametrize("l1_ratio", [0, 0.5])
+@pytest.mark.parametrize("solver", ["adam", "sgd"])
+def test_only_how_weights_compare_matters(solver, l1_ratio, factor):
+    """However large or small they are: their squares overflow, or vanish."""
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((300, 3))
+    y = (X[:, 0] + rng.logistic(size=300) > 0).astype(int)
+    weight = rng.integers(1, 5, 300).astype(float)
+    params = {"solver": solver, "l1_ratio": l1_ratio, "alpha": 0.01, "random_state": 0}
+    neurons = [NeuronClassifier(**params), NeuronClassifier(**params)]
+    for neuron, given in zip(neurons, [weight, factor * weight], strict=True):
+        for _ in range(3):
+            neuron.partial_fit(X, y, classes=[0, 1], sample_weight=given)
+    plain, scaled = neurons
+    assert np.all(np.abs(plain.coef_) > 1e-3)
+    np.testing.assert_allclose(scaled.coef_, plain.coef_, rtol=1e-12)
+    np.testing.assert_allclose(scaled.intercept_, plain.intercept_, rtol=1e-12)
+
+
 ONE_TARGET_FIRST = {
     "classes": (NeuronClassifier(), lambda z: (z > 0).astype(int), [0, 1]),
     "sgd": (NeuronClassifier(solver="sgd"), lambda z: (z > 0).astype(int), [0, 1]),

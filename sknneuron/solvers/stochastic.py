@@ -15,6 +15,7 @@ Rates are cut when epochs no longer lower the objective, so that the noise of th
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -42,6 +43,8 @@ MAX_RETREATS = 8
 ADAM_SHARE = 0.05
 # Keeps a weight without gradient from a division by zero.
 TINY = 1e-200
+# Sample weights past this, or below one over it, are brought near one.
+EXTREME = 1e50
 
 
 class Stochastic(Solver):
@@ -327,9 +330,14 @@ class Adam(Stochastic):
         mean, square = state["mean"], state["square"]
         rate = state["rate"] * state["share"] * np.sqrt(state["precondition"])
         n_steps = int(state["n_steps"])
+        factor = _factor_of_weight(objective.source)
         with np.errstate(over="ignore", invalid="ignore"):
             for g, new_share in self._gradients(objective, weights, rng):
-                # Steps do not depend on the gradient's scale, so it is left a sum over the batch.
+                # Steps do not depend on the gradient's scale, so it is left a sum over the batch,
+                # but for sample weights so far from one that their squares are no numbers.
+                if factor != 1.0:
+                    g *= factor
+                    new_share /= factor
                 if new_share != share:
                     share = new_share
                     shrink = l2 / share if l2.any() else None
@@ -356,6 +364,15 @@ class Adam(Stochastic):
         mean = (1 - self.decay_mean) / (1 - self.decay_mean**n_steps)
         square = (1 - self.decay_square) / (1 - self.decay_square**n_steps)
         return mean / square**0.5
+
+
+def _factor_of_weight(source) -> float:
+    """What sample weights are multiplied by before they are squared: 1, unless they are extreme."""
+    mean_weight = source.total_weight / source.n_rows
+    if 1 / EXTREME < mean_weight < EXTREME:
+        return 1.0
+    # A power of two, which costs no digits.
+    return float(np.ldexp(1.0, min(-math.frexp(mean_weight)[1], 1000)))
 
 
 def in_weights(objective: Objective, theta):

@@ -36,8 +36,8 @@ def within_floats(z, X, coef, intercept):
     z[bad] = np.where(is_large, np.sign(shares) * (1 + share_of_row) * largest, moderate)
     is_narrow = z.dtype == np.float32
     warn(
-        f"The weighted sum z of {len(bad)} row{'s' * (len(bad) > 1)}, the first in row {bad[0]}, is "
-        f"more than {'a float32' if is_narrow else 'a float'} holds: it is taken to be near the "
+        f"The weighted sum z of {len(bad)} row{'s' * (len(bad) > 1)}, the first in row {bad[0]}, "
+        f"is more than {'a float32' if is_narrow else 'a float'} holds: it is taken to be near the "
         "largest one. Look for values too large in X"
         f"{', or give it as float64' if is_narrow else ''}."
     )

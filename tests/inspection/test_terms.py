@@ -182,7 +182,7 @@ def test_baselines_of_many_forms():
     assert_sums_to_z(result)
 
 
-@pytest.mark.parametrize("value, word", [(np.nan, "NaN"), (np.inf, "infinity")])
+@pytest.mark.parametrize(("value", "word"), [(np.nan, "NaN"), (np.inf, "infinity")])
 def test_values_that_the_neuron_could_not_take_are_refused(value, word):
     X, y = table(missing=False)
     X = X[["sqft", "age"]].astype(float)

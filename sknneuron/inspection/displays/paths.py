@@ -12,7 +12,6 @@ from ..terms import neuron_numbers
 from ..units import unfold
 from .base import GREY, Display, apart, shade_subsample, short, whole_numbers
 
-
 # Grey paths past which no more can be told apart, and drawing takes seconds.
 MOST_GREY = 200
 

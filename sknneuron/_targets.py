@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date, time, timedelta
 
 import numpy as np
 import pandas as pd
@@ -23,6 +24,8 @@ MOST_IN_BYTES = 256
 FEW_ROWS = 20
 # Rows that are encoded at once, of many: what is made on the way stays in a cache.
 ROWS_AT_ONCE = 1 << 16
+# What holds a date, a time or a duration; numpy's and pandas' own are among them.
+TIMES = (date, time, timedelta, np.datetime64, np.timedelta64, pd.Period)
 # A target past the end of a range by this share of it is at the end: scaling has rounded it.
 ROUNDING = 1e-6
 
@@ -381,9 +384,11 @@ def numeric(y, name="y"):
             raise
         odd = first_odd(y.ravel())
         value = y.ravel()[0] if odd is None else odd[1]
+        remedy = "A regressor needs numbers; for labels there is NeuronClassifier."
+        if y.dtype.kind in "mM" or isinstance(value, TIMES):
+            remedy = "Make numbers of dates and durations: days since a start, say, or hours."
         raise ValueError(
-            f"{name} holds values that are not numbers, {shortened(value)} for one. A "
-            "regressor needs numbers; for labels there is NeuronClassifier."
+            f"{name} holds values that are not numbers, {shortened(value)} for one. {remedy}"
         ) from None
 
 

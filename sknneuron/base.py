@@ -268,6 +268,7 @@ class BaseNeuron(PictureMixin, CallbackSupportMixin, LevelsMixin, BaseEstimator,
     def _checked_objective(self, source, targets, coordinates=None):
         with np.errstate(over="ignore", invalid="ignore"):
             objective = self._objective(source, targets, coordinates)
+            self._check_targets(objective)
             at_null = objective.null_value
         self._check_sizes(objective.coordinates.scale)
         if not np.isfinite(at_null):
@@ -277,6 +278,19 @@ class BaseNeuron(PictureMixin, CallbackSupportMixin, LevelsMixin, BaseEstimator,
                 "TransformedTargetRegressor say."
             )
         return objective
+
+    def _check_targets(self, objective: Objective) -> None:
+        """Refuse numbers whose squares vanish, where the loss takes those of any size."""
+        if np.isfinite(objective.pair.loss.target_range[0]):
+            return
+        rows = objective.watched
+        y = rows.y if rows.sample_weight is None else rows.y[rows.sample_weight > 0]
+        spread = np.ptp(y, axis=0).max() if len(y) else 0.0
+        if 0 < spread < TINY:
+            raise ValueError(
+                f"y holds values too small to compute with: they differ by {spread:.0e}, and the "
+                "squares of that vanish. Divide y by its size."
+            )
 
     def _check_sizes(self, scale) -> None:
         """Refuse columns whose squares overflow or underflow."""

@@ -2,6 +2,7 @@
 
 import re
 import warnings
+from datetime import date
 from fractions import Fraction
 
 import numpy as np
@@ -35,6 +36,14 @@ def masked(values, place):
     mask = np.zeros(np.shape(values), dtype=bool)
     mask[place] = True
     return np.ma.masked_array(values, mask)
+
+
+def broken_csr(column, starts=(0, 2, 4)):
+    """Two sparse rows of three columns, whose last entry is in this one."""
+    rows = sparse.csr_array((np.ones(4), [0, 1, 2, 2], [0, 2, 4]), shape=(2, 3))
+    rows.indices[-1] = column
+    rows.indptr[:] = starts
+    return rows
 
 
 def regressor(**params):
@@ -444,6 +453,83 @@ CASES = [
         fit(X=np.full((40, 3), np.datetime64("2020-01-01"))),
         ValueError,
         r"X holds dates or durations \(datetime64\[D\]\), not numbers",
+    ),
+    (
+        "dates for targets",
+        regressor(),
+        fit(y=np.datetime64("2020-01-01") + np.arange(40)),
+        ValueError,
+        r"not numbers, datetime.date\(2020, 1, 1\) for one\. Make numbers of dates and durations",
+    ),
+    (
+        "durations for targets",
+        regressor(),
+        fit(y=pd.Series(pd.to_timedelta(np.arange(40), unit="h"))),
+        ValueError,
+        "Make numbers of dates and durations: days since a start",
+    ),
+    (
+        "dates of Python for targets",
+        regressor(),
+        fit(y=[*Z[1:], date(2020, 1, 1)]),
+        ValueError,
+        r"not numbers, datetime.date\(2020, 1, 1\) for one\. Make numbers of dates and durations",
+    ),
+    (
+        "targets whose squares vanish",
+        regressor(),
+        fit(y=1e-200 * Z),
+        ValueError,
+        r"y holds values too small to compute with: they differ by \de-200.*Divide y by its size",
+    ),
+    (
+        "targets of a quantile whose squares vanish",
+        regressor(loss="quantile"),
+        fit(y=1e-200 * Z),
+        ValueError,
+        "y holds values too small",
+    ),
+    (
+        "targets of a tanh whose squares vanish",
+        regressor(activation="tanh"),
+        fit(y=1e-170 * np.c_[Z, Z**2]),
+        ValueError,
+        "y holds values too small",
+    ),
+    (
+        "sparse rows with a column that is not there",
+        regressor(),
+        lambda e: e.fit(broken_csr(3), Z[:2]),
+        ValueError,
+        r"broken sparse matrix: it has the shape \(2, 3\), and entries in column 3\. Check how",
+    ),
+    (
+        "sparse rows with a column below zero",
+        classifier(),
+        lambda e: e.partial_fit(broken_csr(-1), [0, 1], classes=[0, 1]),
+        ValueError,
+        "and entries in column -1",
+    ),
+    (
+        "sparse columns with a row that is not there",
+        classifier(),
+        lambda e: e.fit(broken_csr(7).T, [0, 1, 1]),
+        ValueError,
+        r"the shape \(3, 2\), and entries in row 7",
+    ),
+    (
+        "sparse rows that end before they start",
+        regressor(),
+        lambda e: e.fit(broken_csr(2, starts=[0, 4, 2]), Z[:2]),
+        ValueError,
+        r"the starts of its rows \(indptr\) do not fit",
+    ),
+    (
+        "predict sparse rows with a column that is not there",
+        regressor(),
+        lambda e: e.fit(X, Z).predict(broken_csr(1000)),
+        ValueError,
+        "and entries in column 1000",
     ),
     (
         "dates in what is predicted",

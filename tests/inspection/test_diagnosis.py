@@ -424,6 +424,21 @@ def test_many_columns_that_explain_y_are_no_underfit(n_columns, params):
     assert "UNDERFIT" not in diagnose(NeuronRegressor(**params).fit(X, y), X, y).codes
 
 
+@pytest.mark.parametrize("params", [{"alpha": 0}, {}, {"alpha": 0.1}, {"activation": "tanh"}])
+@pytest.mark.parametrize(("n_rows", "n_columns"), [(60, 40), (200, 150), (200, 110)])
+def test_columns_that_are_many_and_explain_no_more_than_noise_are_said(n_rows, n_columns, params):
+    rng = np.random.default_rng(0)
+    X, y = rng.standard_normal((n_rows, n_columns)), 0.1 * rng.standard_normal(n_rows)
+    findings = diagnose(NeuronRegressor(**params).fit(X, y), X, y)
+    (finding,) = (finding for finding in findings if finding.code == "OVERFIT")
+    assert finding.severity == "info"
+    share = 100 * n_columns / (n_rows - 1)
+    assert f"columns of noise ({n_columns}) would explain about {share:.1f}%" in finding.message
+    y = X[:, :3].sum(axis=1) + 0.5 * rng.standard_normal(n_rows)
+    y *= 0.1
+    assert "OVERFIT" not in diagnose(NeuronRegressor(**params).fit(X, y), X, y).codes
+
+
 def test_what_columns_of_noise_explain_is_said_where_these_do_no_better():
     rng = np.random.default_rng(0)
     X, y = rng.standard_normal((300, 30)), rng.standard_normal(300)

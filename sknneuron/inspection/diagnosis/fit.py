@@ -40,13 +40,13 @@ class Underfit(Check):
         yield from self._of_constant_target(subject)
         explained = subject.explained
         span = subject.null_loss - subject.least_loss
-        whole = 1 - (subject.loss - subject.least_loss).sum() / max(span.sum(), 1e-300)
+        whole = subject.explained_in_all
         n_rows = subject.evidence.X.shape[0]
         if n_rows < FEW_ROWS or not np.any(span > 0):
             return
         # As much as columns of noise would explain; among few rows that may be a good deal. Where
         # it is most of all there is, a penalty tells more than the share.
-        n_used = np.count_nonzero(np.any(subject.evidence.inside.coef, axis=0))
+        n_used = subject.n_used_inputs
         by_chance = n_used / n_rows if n_rows >= max(MANY_ROWS, 2 * n_used) else 0.0
         if whole < NOTHING + by_chance:
             if self._without_largest(subject) >= NOTHING + by_chance:

@@ -205,6 +205,17 @@ class Subject:
             return np.where(span > 0, (self.null_loss - self.loss) / span, np.nan)
 
     @property
+    def explained_in_all(self) -> float:
+        """The same of all neurons together."""
+        span = (self.null_loss - self.least_loss).sum()
+        return float(1 - (self.loss - self.least_loss).sum() / max(span, 1e-300))
+
+    @property
+    def n_used_inputs(self) -> int:
+        """Number of inputs with a weight."""
+        return int(np.count_nonzero(np.any(self.evidence.inside.coef, axis=0)))
+
+    @property
     def gain(self) -> float:
         """What the weights win over a neuron without any, in the objective's unit."""
         return float(self.null_loss.sum() - self.loss.sum())

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
+from scipy import stats
 
 from ...losses import Huber
 from .base import Check
@@ -23,6 +24,9 @@ RESTLESS = 0.5
 TINY_DELTA = 0.01
 # Rows for each column from which what is left to gain is not their noise alone.
 ROWS_A_COLUMN = 10
+# Chance at which noise explains as much as columns do, past which these may be noise.
+SIGNIFICANT = 0.05
+JUDGE_ELSEWHERE = "Judge it on other rows (cross_val_score), and choose alpha by them."
 
 
 class Diverged(Check):
@@ -280,5 +284,31 @@ class Overfit(Check):
                 "info",
                 float(n_inputs / n_rows),
                 f"{n_inputs} columns are enough to fit {n_rows} rows exactly, whatever y is.",
-                "Judge it on other rows (cross_val_score), and choose alpha by them.",
+                JUDGE_ELSEWHERE,
             )
+        elif self._could_be_noise(subject, n_used := subject.n_used_inputs):
+            yield Finding(
+                self.code,
+                "info",
+                float(subject.explained_in_all),
+                f"The weights explain {subject.explained_in_all:.1%} of the loss, and as many "
+                f"columns of noise ({n_used}) would explain about {n_used / (n_rows - 1):.1%} of "
+                f"it in {n_rows} rows: these may say nothing.",
+                JUDGE_ELSEWHERE,
+            )
+
+    @staticmethod
+    def _could_be_noise(subject, n_used: int) -> bool:
+        """Whether columns that are many beside the rows do no better than noise, by an F test.
+
+        Where they are few, UNDERFIT is the word.
+        """
+        n_left = subject.evidence.n_rows - n_used - 1
+        explained = subject.explained_in_all
+        if n_left < 1 or n_left >= n_used or subject.pair.loss.name != "squared_error":
+            return False
+        if subject.is_classifier or not 0 < explained < 1:
+            return False
+        ratio = explained / n_used / ((1 - explained) / n_left)
+        freedom = subject.n_neurons * n_used, subject.n_neurons * n_left
+        return bool(stats.f.sf(ratio, *freedom) > SIGNIFICANT)

@@ -424,6 +424,21 @@ def test_many_columns_that_explain_y_are_no_underfit(n_columns, params):
     assert "UNDERFIT" not in diagnose(NeuronRegressor(**params).fit(X, y), X, y).codes
 
 
+@pytest.mark.parametrize("activation", ["auto", "tanh", "softsign"])
+def test_a_label_that_all_rows_have_or_none_is_not_blamed_on_the_columns(activation):
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((100, 3))
+    y = np.c_[X[:, 0] + rng.logistic(size=100) > 0, np.ones(100), np.zeros(100)].astype(int)
+    diagnosis = diagnose(NeuronClassifier(activation).fit(X, y), X, y)
+    assert "SEPARABLE" not in diagnosis.codes
+    said = [finding.message for finding in diagnosis if finding.code == "UNDERFIT"]
+    assert said == [
+        "All 100 rows have label '1': there is nothing to explain.",
+        "None of the 100 rows have label '2': there is nothing to explain.",
+    ]
+    assert not diagnosis
+
+
 @pytest.mark.parametrize("params", [{"alpha": 0}, {}, {"alpha": 0.1}, {"activation": "tanh"}])
 @pytest.mark.parametrize(("n_rows", "n_columns"), [(60, 40), (200, 150), (200, 110)])
 def test_columns_that_are_many_and_explain_no_more_than_noise_are_said(n_rows, n_columns, params):

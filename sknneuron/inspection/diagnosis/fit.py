@@ -77,16 +77,21 @@ class Underfit(Check):
     def _of_constant_target(subject) -> Iterator[Finding]:
         """Targets that are all the same."""
         y = subject.evidence.y
-        if subject.is_classifier or len(y) < FEW_ROWS:
+        if len(y) < FEW_ROWS or (subject.is_classifier and not subject.is_multilabel):
             return
-        constant = np.flatnonzero(np.ptp(y, axis=0) == 0)
+        constant = subject.constant_targets
         for k in constant:
+            said = f"All {len(y)} targets{subject.of_neuron(k)} are {y[0, k]:.6g}"
+            if subject.is_multilabel:
+                label = subject.evidence.inside.neuron_names[k]
+                said = (
+                    f"{'All' if y[0, k] > 0 else 'None of the'} {len(y)} rows have label {label!r}"
+                )
             yield Finding(
                 "UNDERFIT",
                 "warning" if len(constant) == y.shape[1] else "info",
                 0.0,
-                f"All {len(y)} targets{subject.of_neuron(k)} are {y[0, k]:.6g}: there is nothing "
-                "to explain.",
+                f"{said}: there is nothing to explain.",
                 "Check how y was made: a filter, a join or a default may have left one value.",
             )
 
@@ -307,6 +312,8 @@ class Separable(Check):
         if not subject.is_classifier or subject.pair.loss.name != "log_loss":
             return
         for members in subject.groups:
+            if subject.is_multilabel and members[0] in subject.constant_targets:
+                continue  # The bias alone gets them right.
             if not separated(subject.evidence, members):
                 yield from self._one_sided(subject, members)
                 continue

@@ -56,6 +56,10 @@ class Subject:
         return hasattr(self.neuron, "classes_")
 
     @property
+    def is_multilabel(self) -> bool:
+        return getattr(self.neuron, "multilabel_", False)
+
+    @property
     def solver(self) -> str:
         return self.neuron.solver_
 
@@ -162,6 +166,11 @@ class Subject:
         y = self.evidence.y if self.pair.coupled else self.evidence.y[:, members]
         terms = self.pair.derivatives(y, z, 0)[0]
         return self.evidence.weight @ terms / self.evidence.total_weight
+
+    @cached_property
+    def constant_targets(self) -> np.ndarray:
+        """Numbers of the neurons whose targets are all the same."""
+        return np.flatnonzero(np.ptp(self.evidence.y, axis=0) == 0)
 
     @cached_property
     def loss(self) -> np.ndarray:

@@ -22,6 +22,8 @@ LEAST_ROWS_PER_CLASS = 5
 MOST_IN_BYTES = 256
 # In so few rows there may be nearly as many classes.
 FEW_ROWS = 20
+# In fewer rows labels that can hold together may happen not to.
+LEAST_ONE_HOT = 20
 # Rows that are encoded at once, of many: what is made on the way stays in a cache.
 ROWS_AT_ONCE = 1 << 16
 # What holds a date, a time or a duration; numpy's and pandas' own are among them.
@@ -275,6 +277,17 @@ def find_classes(y, name: str, classes=None):
             "the rows, there is nothing to learn."
         )
     return classes, False
+
+
+def warn_of_one_hot(y) -> None:
+    """Warn of an indicator matrix in which each row has one label: they may exclude each other."""
+    if y.shape[0] < LEAST_ONE_HOT or not np.all(y.sum(axis=1) == 1) or not np.all(y.sum(axis=0)):
+        return
+    warn(
+        "y is an indicator matrix, whose labels can hold together, but each row has exactly one: "
+        "every label gets a neuron of its own, and a row may be predicted to have none. If they "
+        "are classes that exclude each other, give them in one column: numpy.argmax(y, axis=1)."
+    )
 
 
 def _refuse_odd_labels(y, name: str = "y") -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 
 import numpy as np
@@ -41,9 +42,15 @@ def checked(estimator, X, y="no_validation", **options):
         # The second is what pandas.NA among labels makes of it.
         is_missing = "contains NaN" in said or "value of NA is ambiguous" in said
         if not is_missing and "contains infinity" not in said:
+            if "unique column names" in said:
+                raise ValueError(
+                    f"X has several columns of one name: {_repeated(X.columns)}. Rename them, or "
+                    "give X.to_numpy(): without names columns go by their order."
+                ) from None
             # Which columns there are comes before what is in them.
             if "feature names" not in said.lower():
                 refuse_odd(X, type(estimator).__name__, error)
+                _refuse_lists_of_labels(y)
             raise
         # Of labels that are words scikit-learn does not say that they are y.
         name, values = ("X", X) if said.startswith("Input X") else ("y", y)
@@ -66,6 +73,22 @@ def with_gaps(values):
         return values
     dtype = np.float64 if values.dtype.kind in "biuf" else object
     return np.ma.filled(values.astype(dtype), np.nan)
+
+
+def _repeated(names) -> str:
+    return ", ".join(repr(name) for name, times in Counter(names).items() if times > 1)
+
+
+def _refuse_lists_of_labels(y) -> None:
+    """Refuse a list of each row's labels."""
+    if not isinstance(y, Sequence) or not all(isinstance(row, (list, tuple, set)) for row in y):
+        return
+    if len({len(row) for row in y}) > 1:
+        raise ValueError(
+            f"y holds lists of different lengths, {shortened(y[0])} for one. For labels that can "
+            "hold together give an indicator matrix: MultiLabelBinarizer().fit_transform(y) makes "
+            "one."
+        )
 
 
 def _where(values, name: str, is_missing: bool) -> str:

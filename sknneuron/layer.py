@@ -13,6 +13,7 @@ from ._targets import (
     find_classes,
     numeric,
     strata,
+    warn_of_one_hot,
 )
 from .activations import Activation, get_activation
 from .base import BaseNeuron
@@ -299,6 +300,8 @@ class NeuronLayer(BaseNeuron):
         loss = self._loss_for(y, classes)
         if self._takes_classes(loss):
             classes, is_multilabel = find_classes(y, type(self).__name__, classes)
+            if is_multilabel:
+                warn_of_one_hot(y)
             return self._encoder(loss, classes, is_multilabel)
         if classes is not None:
             raise ValueError(

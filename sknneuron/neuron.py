@@ -12,7 +12,14 @@ from ._dispatch import scorer_of, wherever
 from ._earlier_fit import keeping_earlier_fit
 from ._parameters import CLASSIFIER_CONSTRAINTS, CONSTRAINTS
 from ._plain import plain_accuracy, plain_r2
-from ._targets import ClassEncoder, ValueEncoder, find_classes, numeric, strata
+from ._targets import (
+    ClassEncoder,
+    ValueEncoder,
+    find_classes,
+    numeric,
+    strata,
+    warn_of_one_hot,
+)
 from .base import BaseNeuron
 from .pairing import make_pair
 
@@ -597,7 +604,10 @@ class NeuronClassifier(ClassifierMixin, BaseNeuron):
 
     def _learn_targets(self, y, classes=None):
         classes, is_multilabel = find_classes(y, type(self).__name__, classes)
-        return ClassEncoder(self._pair(len(classes), is_multilabel), classes, is_multilabel)
+        targets = ClassEncoder(self._pair(len(classes), is_multilabel), classes, is_multilabel)
+        if is_multilabel:
+            warn_of_one_hot(y)
+        return targets
 
     def _fitted_targets(self):
         pair = self._pair(len(self.classes_), self.multilabel_)

@@ -8,7 +8,9 @@ from fractions import Fraction
 import numpy as np
 import pandas as pd
 import pytest
+import sklearn
 from scipy import sparse
+from sklearn.utils.fixes import parse_version
 
 from sknneuron import NeuronClassifier, NeuronRegressor, NeuronWarning
 from sknneuron.activations import Sigmoid
@@ -453,6 +455,13 @@ CASES = [
         fit(X=np.full((40, 3), np.datetime64("2020-01-01"))),
         ValueError,
         r"X holds dates or durations \(datetime64\[D\]\), not numbers",
+    ),
+    (
+        "lists of labels",
+        classifier(),
+        fit_labels(y=[["sea", "sun"], ["sun"]] * 20),
+        ValueError,
+        r"lists of different lengths, \['sea', 'sun'\] for one.*MultiLabelBinarizer\(\)",
     ),
     (
         "dates for targets",
@@ -1066,3 +1075,13 @@ def test_ctrl_c_before_the_first_iterate_leaves_an_earlier_fit(monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         neuron.fit(X[:, :2], Z)
     assert all(state(neuron)[name] is before[name] for name in before)
+
+
+@pytest.mark.skipif(
+    parse_version(sklearn.__version__) < parse_version("1.9"),
+    reason="it takes columns that share a name",
+)
+def test_columns_that_share_a_name_are_named():
+    frame = pd.DataFrame(X, columns=["sqft", "beds", "beds"])
+    with pytest.raises(ValueError, match=r"several columns of one name: 'beds'\. Rename them"):
+        NeuronRegressor().fit(frame, Z)

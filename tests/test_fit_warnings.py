@@ -34,6 +34,21 @@ def test_nearly_as_many_classes_as_rows_are_said_before_the_fit(labels):
     assert not said(NeuronClassifier(alpha=1e-2), rows, np.repeat(labels[:20], 3))
 
 
+@pytest.mark.parametrize("form", [np.asarray, sparse.csr_array, lambda y: y.tolist()])
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_classes_given_as_an_indicator_matrix_are_said(n_classes, form):
+    rows = np.random.default_rng(0).standard_normal((60, 2))
+    y = np.eye(n_classes, dtype=int)[np.arange(60) % n_classes]
+    for estimator in (NeuronClassifier(alpha=0.1), NeuronLayer(2, random_state=0)):
+        (message,) = said(estimator, rows, form(y))
+        assert "each row has exactly one" in message
+        assert "numpy.argmax(y, axis=1)" in message
+    both, missing = y.copy(), np.c_[y, np.zeros(60, int)]
+    both[0] = 1
+    for labels in (both, missing, y[:10]):
+        assert said(NeuronClassifier(alpha=0.1), rows[: len(labels)], form(labels)) == []
+
+
 def test_an_l2_penalty_that_rounding_hides_is_named():
     with pytest.warns(NeuronWarning, match=r"alpha=1e\+300 leaves next to nothing"):
         NeuronRegressor(alpha=1e300).fit(X, [0, 1, 2, 3])

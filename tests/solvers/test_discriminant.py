@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from sknneuron import NeuronClassifier
+from sknneuron import NeuronClassifier, NeuronWarning
 from sknneuron.objective import Objective
 from sknneuron.pairing import make_pair
 from sknneuron.penalties import ElasticNet
@@ -104,7 +104,8 @@ def test_only_neurons_that_have_learnt_nothing_begin_so():
 def test_several_neurons_step_as_each_by_itself(n_classes):
     X, y = normal_classes(n_classes, n=2000, apart=0.5)
     indicator = (y[:, None] == np.arange(n_classes)).astype(int)
-    together = NeuronClassifier(solver="newton", tol=1e-3).fit(X, indicator)
+    with pytest.warns(NeuronWarning, match="each row has exactly one"):
+        together = NeuronClassifier(solver="newton", tol=1e-3).fit(X, indicator)
     for k in range(n_classes):
         alone = NeuronClassifier(solver="newton", tol=1e-3).fit(X, indicator[:, k])
         first = np.asarray(together.history_["coef"])[1, k]

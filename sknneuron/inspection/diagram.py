@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from html import escape
+from numbers import Integral
 
 import numpy as np
 
@@ -69,6 +70,17 @@ class Diagram:
     texts: list[Text] = field(default_factory=list)
 
 
+def n_shown(max_features: int | None, n_features: int) -> int:
+    """How many of the features are shown; None is all."""
+    if max_features is None:
+        return n_features
+    if isinstance(max_features, bool) or not isinstance(max_features, Integral) or max_features < 0:
+        raise ValueError(
+            f"max_features has to be a whole number from 0, or None for all; got {max_features!r}."
+        )
+    return min(int(max_features), n_features)
+
+
 def draw_neurons(inside: Unfolded, scale=None, neurons=None, max_features=MOST_INPUTS) -> Diagram:
     """Lay out one neuron in full, or several side by side.
 
@@ -79,12 +91,13 @@ def draw_neurons(inside: Unfolded, scale=None, neurons=None, max_features=MOST_I
         What weights are multiplied by before they are compared, standard deviations say.
     neurons : list of int, default=None
         Which neurons; None is all.
-    max_features : int, default=10
+    max_features : int or None, default=10
+        None shows all.
     """
     numbers = list(range(len(inside.neuron_names))) if neurons is None else neurons
     weights = inside.coef if scale is None else inside.coef * scale
     strength = np.nan_to_num(np.abs(weights[numbers])).max(axis=0)
-    order = np.argsort(-strength, kind="stable")[:max_features]
+    order = np.argsort(-strength, kind="stable")[: n_shown(max_features, len(strength))]
     order = np.sort(order)
     n_rows = len(order) + (len(order) < len(strength))
     rows = max(n_rows, 3 if len(numbers) == 1 else min(len(numbers), MOST_NEURONS) + 1)

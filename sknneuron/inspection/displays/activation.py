@@ -10,7 +10,7 @@ from ...activations import Sigmoid
 from ..evidence import gather, pair_of
 from ..terms import neuron_numbers
 from ..units import unfold
-from .base import NEGATIVE, POSITIVE, SHADE, Display
+from .base import NEGATIVE, POSITIVE, SHADE, Display, width
 
 MOST_POINTS = 2000
 
@@ -142,7 +142,7 @@ class ActivationDisplay(Display):
             bend_low, bend_high = self.activation.responsive
             low = min(low, max(bend_low, -6.0) if np.isfinite(bend_low) else -1.0)
             high = max(high, min(bend_high, 6.0) if np.isfinite(bend_high) else 1.0)
-        margin = 0.05 * max(high - low, 1e-9)
+        margin = 0.05 * width(low, high)
         return np.linspace(low - margin, high + margin, 400)
 
     def _shade(self, ax, grid) -> None:
@@ -160,7 +160,15 @@ class ActivationDisplay(Display):
     @staticmethod
     def _histogram(ax, z) -> None:
         """A histogram of z along the bottom, a fifth of the height."""
-        counts, edges = np.histogram(z, bins="auto" if len(z) < 10_000 else 60)
+        least, most = float(z.min()), float(z.max())
+        if (reach := width(least, most)) > most - least:
+            # All but the same: one bar.
+            counts, edges = (
+                np.array([len(z)]),
+                np.array([least, most]) + 0.02 * reach * np.array([-1, 1]),
+            )
+        else:
+            counts, edges = np.histogram(z, bins="auto" if len(z) < 10_000 else 60)
         low, high = ax.get_ylim()
         floor = low - 0.22 * (high - low)
         ax.bar(

@@ -54,7 +54,8 @@ def new_axes(ax, figsize):
 
 def short(name: object, most: int = MOST_LETTERS) -> str:
     """A name that fits a label; dollar signs are no mathematics."""
-    text = str(name)
+    # A tab or a new line in a name has no picture, or spreads into the next label.
+    text = " ".join(str(name).split())
     text = text if len(text) <= most else f"{text[: most - 1]}…"
     return text.replace("$", r"\$")
 
@@ -95,6 +96,12 @@ def apart(positions, gap: float) -> np.ndarray:
     return result
 
 
+def width(low: float, high: float) -> float:
+    """How far an axis reaches that holds both; where they are all but the same, about as far."""
+    size = max(abs(low), abs(high))
+    return high - low if high - low > 1e-9 * size else size or 1.0
+
+
 def shade_subsample(ax, history: pd.DataFrame) -> None:
     """Shade the iterates of a warm start on a part of the rows."""
     part = history["n_rows"] < history["n_rows"].iloc[-1]
@@ -111,7 +118,11 @@ def shade_subsample(ax, history: pd.DataFrame) -> None:
 
 
 def whole_numbers(ax) -> None:
-    """Iterations have no fractions."""
+    """Iterations have no fractions, and one alone lies between its neighbours."""
     from matplotlib.ticker import MaxNLocator
 
+    low, high = ax.get_xlim()
+    if high - low < 1:
+        middle = round((low + high) / 2)
+        ax.set_xlim(middle - 1, middle + 1)
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))

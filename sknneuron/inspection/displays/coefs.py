@@ -7,6 +7,7 @@ import textwrap
 import numpy as np
 import pandas as pd
 
+from ..diagram import n_shown
 from ..weights import coef_table
 from .base import GREY, Display, colour_of, short
 
@@ -73,7 +74,8 @@ class CoefDisplay(Display):
         level : float, default=0.95
         output : str, default=None
             Which of several neurons, by its name in the table; None is the first.
-        max_features : int, default=20
+        max_features : int or None, default=20
+            How many are drawn; None is all.
         ax : matplotlib Axes, default=None
         **kwargs
             For :func:`coef_table`.
@@ -109,7 +111,7 @@ class CoefDisplay(Display):
             Itself, with `ax_` and `figure_`.
         """
         everything = self.frame()
-        rows = everything[:max_features]
+        rows = everything[: n_shown(max_features, len(everything))]
         ax = self._begin(ax, (7.0, 1.2 + 0.28 * len(rows)))
         at = np.arange(len(rows))[::-1]
         weight = rows["weight"].to_numpy()

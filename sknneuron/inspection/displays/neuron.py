@@ -52,8 +52,8 @@ class NeuronDisplay(Display):
             different units can be compared.
         output : int or str, default=None
             Which of several neurons; None is all.
-        max_features : int, default=10
-            The strongest are drawn, the rest are counted.
+        max_features : int or None, default=10
+            The strongest are drawn, the rest are counted; None draws all.
         ax : matplotlib Axes, default=None
 
         Returns
@@ -65,7 +65,7 @@ class NeuronDisplay(Display):
         neurons = None if output is None else neuron_numbers(inside, output)
         return cls(inside, scale=scale, neurons=neurons).plot(ax=ax, max_features=max_features)
 
-    def _diagram(self, max_features: int):
+    def _diagram(self, max_features: int | None):
         return draw_neurons(self.inside, self.scale, self.neurons, max_features)
 
     def frame(self) -> pd.DataFrame:
@@ -85,12 +85,12 @@ class NeuronDisplay(Display):
         ]
         return pd.concat(parts, ignore_index=True)
 
-    def to_svg(self, *, max_features: int = MOST_INPUTS) -> str:
+    def to_svg(self, *, max_features: int | None = MOST_INPUTS) -> str:
         """Return the diagram as an SVG element; needs no matplotlib.
 
         Parameters
         ----------
-        max_features : int, default=10
+        max_features : int or None, default=10
 
         Returns
         -------
@@ -98,7 +98,7 @@ class NeuronDisplay(Display):
         """
         return to_svg(self._diagram(max_features), type(self.inside.neuron).__name__)
 
-    def plot(self, ax=None, *, max_features: int = MOST_INPUTS):
+    def plot(self, ax=None, *, max_features: int | None = MOST_INPUTS):
         """Draw the diagram.
 
         Returns

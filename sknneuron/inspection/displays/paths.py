@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from ..columns import to_numpy
+from ..diagram import n_shown
 from ..evidence import gather
 from ..history import training_history
 from ..terms import neuron_numbers
@@ -63,8 +64,8 @@ class WeightPathDisplay(Display):
             on one scale.
         output : int or str, default=0
             Which of several neurons.
-        max_features : int, default=8
-            How many weights are named.
+        max_features : int or None, default=8
+            How many weights are named; None is all.
         ax : matplotlib Axes, default=None
 
         Returns
@@ -110,7 +111,9 @@ class WeightPathDisplay(Display):
         weights = self.history.iloc[:, 2:]
         paths = weights.to_numpy()
         strength = np.nan_to_num(np.abs(paths[-1]))
-        named, rest = np.split(np.argsort(-strength, kind="stable"), [max_features])
+        named, rest = np.split(
+            np.argsort(-strength, kind="stable"), [n_shown(max_features, len(strength))]
+        )
         shade_subsample(ax, self.history)
         if len(rest):
             grey = rest[:: -(-len(rest) // MOST_GREY)]

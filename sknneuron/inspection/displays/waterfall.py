@@ -9,10 +9,10 @@ import pandas as pd
 from sklearn.utils import indexable
 
 from ..._sklearn_compat import num_samples
-from ..diagram import MINUS
+from ..diagram import MINUS, n_shown
 from ..terms import contributions, neuron_numbers
 from ..units import unfold
-from .base import GREY, Display, colour_of, number, short
+from .base import GREY, Display, colour_of, number, short, width
 
 
 class ContributionDisplay(Display):
@@ -76,8 +76,8 @@ class ContributionDisplay(Display):
             Which of several neurons.
         baseline : None, "mean" or rows, default=None
             As in :func:`contributions`.
-        max_features : int, default=12
-            The rest are drawn as one bar.
+        max_features : int or None, default=12
+            The rest are drawn as one bar; None draws all.
         ax : matplotlib Axes, default=None
 
         Returns
@@ -158,13 +158,13 @@ class ContributionDisplay(Display):
             )
         ax.set_yticks([len(values) + 1, *at, 0], [self.bias_name, *labels, "weighted sum"])
         low, high = starts.min(), starts.max()
-        span = max(high - low, 1e-12)
+        span = width(low, high)
         ax.set_xlim(low - 0.08 * span, high + 0.4 * span)
         ax.set(xlabel="weighted sum z", title=f"{self.title}: {self._outcome()}")
         ax.grid(axis="x", alpha=0.3)
         return self
 
-    def _bars(self, max_features: int):
+    def _bars(self, max_features: int | None):
         """Labels and values of the bars: the first features, and the rest as one."""
         terms = self.terms
         labels = [
@@ -172,10 +172,11 @@ class ContributionDisplay(Display):
             for f, v in zip(terms["feature"], terms["value"], strict=True)
         ]
         values = terms["contribution"].to_numpy()
-        if len(values) > max_features:
-            rest = values[max_features:].sum()
-            labels = [*labels[:max_features], f"{len(values) - max_features} others"]
-            values = np.append(values[:max_features], rest)
+        n = n_shown(max_features, len(values))
+        if n < len(values):
+            rest = values[n:].sum()
+            labels = [*labels[:n], f"{len(values) - n} others"]
+            values = np.append(values[:n], rest)
         return labels, values
 
     @staticmethod
@@ -209,7 +210,7 @@ class ContributionDisplay(Display):
 
 def _take(X, row: int):
     n_rows = num_samples(X)
-    if not isinstance(row, Integral):
+    if isinstance(row, bool) or not isinstance(row, Integral):
         raise TypeError(
             f"row has to be the position of a row, from 0 to {n_rows - 1}; got {row!r}. For a "
             "label of a DataFrame's index give the row alone, X.loc[[label]]."

@@ -353,3 +353,35 @@ def test_the_remark_is_not_printed_over_the_axis(neuron):
     display = CoefDisplay.from_estimator(neuron.fit(X, np.abs(X[:, 0])), X, np.abs(X[:, 0]))
     assert not overlapping(display.figure_)
     assert texts_inside(display.figure_)
+
+
+@pytest.mark.parametrize("kind", ["path", "waterfall", "coef", "neuron"])
+def test_max_features_is_a_number_or_none_for_all(kind):
+    X = pd.DataFrame(RNG.standard_normal((50, 30)), columns=[f"column {j}" for j in range(30)])
+    y = X @ np.arange(1, 31)
+    model = NeuronRegressor().fit(X, y)
+    draw = MAKERS[kind]
+    for bad in (-1, 1.5, "x", True):
+        with pytest.raises(ValueError, match=f"max_features has to be a whole.*got {bad!r}"):
+            draw(model, X, y, max_features=bad)
+    labels = {
+        text.get_text().split(" = ")[0]
+        for text in draw(model, X, y, max_features=None).ax_.findobj(matplotlib.text.Text)
+    }
+    assert labels >= set(X.columns)
+
+
+@pytest.mark.parametrize("level", [0, 1, -1e17, 1e-12])
+def test_one_iterate_and_equal_rows_have_axes_with_room(level):
+    X = RNG.standard_normal((30, 2))
+    y = np.full(30, float(level))
+    model = NeuronRegressor().fit(X, y)
+    for kind in ("path", "waterfall", "activation"):
+        low, high = MAKERS[kind](model, X, y).ax_.get_xlim()
+        assert high - low > 0.05 * max(abs(low), abs(high))
+    ticks = WeightPathDisplay.from_estimator(model).ax_.get_xticks()
+    assert np.array_equal(ticks, np.round(ticks))
+
+
+def test_names_with_tabs_and_new_lines_fit_in_a_line():
+    assert short("a\n b\tc") == "a b c"

@@ -25,14 +25,16 @@ def within_floats(z, X, coef, intercept):
     if not len(bad) or not (np.isfinite(coef).all() and np.isfinite(intercept).all()):
         return z
     rows = X[bad].astype(np.float64)
-    of_rows, of_coef = float(abs(rows).max()), float(np.abs(coef).max())
+    of_rows, of_coef = float(abs(rows).max()) or 1.0, float(np.abs(coef).max()) or 1.0
     shares = np.asarray((rows / of_rows) @ (coef / of_coef).T)
     # The smaller one first: what is in between does not overflow.
     less, more = sorted([of_rows, of_coef])
     largest = float(np.finfo(z.dtype).max) / 8
     is_large = np.abs(shares) > largest / more / less
     moderate = np.where(is_large, 0.0, shares) * less * more + intercept
-    share_of_row = np.abs(shares) / np.abs(shares).max(axis=1, keepdims=True)
+    # A bias may be too large for float32 by itself.
+    moderate = np.clip(moderate, -largest, largest)
+    share_of_row = np.abs(shares) / np.maximum(np.abs(shares).max(axis=1, keepdims=True), 1e-300)
     z[bad] = np.where(is_large, np.sign(shares) * (1 + share_of_row) * largest, moderate)
     is_narrow = z.dtype == np.float32
     warn(

@@ -100,3 +100,12 @@ def test_weights_that_are_missing_are_not_blamed_on_the_rows():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert np.all(np.isnan(neuron.predict(X)))
+
+
+def test_a_bias_that_float32_does_not_hold():
+    neuron = NeuronRegressor().fit(X, X[:, 0])
+    neuron.coef_, neuron.intercept_ = np.zeros(3), -1e60
+    with pytest.warns(NeuronWarning, match="more than a float32 holds"):
+        levels = neuron.predict(np.zeros((2, 3), dtype=np.float32))
+    assert np.all(np.isfinite(levels))
+    assert np.all(levels < -1e37)

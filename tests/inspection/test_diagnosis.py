@@ -460,3 +460,13 @@ def test_what_columns_of_noise_explain_is_said_where_these_do_no_better():
     finding = found(diagnose(NeuronRegressor().fit(X, y), X, y), "UNDERFIT")[0]
     assert finding.value < 0.1
     assert "of the loss, and columns of noise 10.0%: a neuron" in finding.message
+
+
+@pytest.mark.parametrize("activation", ["sigmoid", "probit"])
+def test_a_loss_that_bends_down_in_its_level_is_diagnosed(activation):
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((60, 3))
+    y = np.where(rng.random(60) < 0.5, 1e-6, 0.5)
+    neuron = NeuronRegressor(activation, "tweedie", alpha=1, random_state=0).fit(X, y)
+    neuron.intercept_ = 4.0  # where targets are far below the levels
+    assert diagnose(neuron, X, y).codes

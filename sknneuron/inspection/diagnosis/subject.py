@@ -297,7 +297,9 @@ class Subject:
         evidence = self.evidence
         rows, to_raw = self._own_scale
         _, slope, curvature = evidence.derivatives(2, gauss_newton=True)
-        H = summed_curvature(rows, curvature[:, members], evidence.weight, self.pair.coupled)
+        # A loss that is not convex in its level bends down on some rows.
+        curvature = np.maximum(curvature[:, members], 0.0)
+        H = summed_curvature(rows, curvature, evidence.weight, self.pair.coupled)
         gradient = summed_gradient(rows, slope[:, members], evidence.weight)
         back = np.kron(np.eye(len(members)), to_raw)
         l2 = evidence.penalty[1] * with_penalty * evidence.total_weight

@@ -169,6 +169,9 @@ class ChainRule(Pair):
             a, f1, *f2 = f.with_derivatives(z) if bends else f.with_derivative(z)
             terms, slope_a = loss.with_derivative(y, a)
             slope = slope_a * f1
+            if np.any(np.isfinite(loss.level_range)):
+                # At the end of a range that a target is at, 0 / 0: there is nowhere to go.
+                np.copyto(slope, 0, where=np.isnan(slope) & np.isfinite(terms))
             if order == 1:
                 return terms, slope, None
             curvature = loss.second_derivative(y, a) * f1 * f1

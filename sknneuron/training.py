@@ -161,6 +161,7 @@ class Training:
         patience = Patience(self.stopping.progress, self.stopping.n_iter_no_change)
         began = time.perf_counter()
         last: Iterate | None = None
+        good: Iterate | None = None
         n_iter, reason, converged, interrupted = -1, "", False, False
         try:
             for iterate in solver.iterate(self.objective, start, goal, rng):
@@ -183,10 +184,13 @@ class Training:
                     ended = self._ended(solver, iterate, goal, progress)
                     if ended is not None:
                         converged, reason = ended
+                        if good is not None and not math.isfinite(iterate.total):
+                            last = good
                         break
                 if n_iter >= self.stopping.max_iter:
                     reason = f"max_iter={self.stopping.max_iter} was reached"
                     break
+                good = last
                 # Its rows may go while the solver works on the next.
                 del iterate
         except KeyboardInterrupt:

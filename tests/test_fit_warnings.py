@@ -253,6 +253,20 @@ def test_a_label_that_all_rows_have_or_none_is_not_told_apart_by_columns(
         assert message.startswith("The columns separate the classes of neuron 2 (of 3) perfectly")
 
 
+@pytest.mark.parametrize("solver", ["auto", "newton", "lbfgs", "proximal_newton", "sgd", "adam"])
+def test_a_softsign_that_is_at_its_end_on_every_row_stays_there(solver):
+    """It nears its ends so slowly that a level is one to the last digit, where a slope is 0 / 0."""
+    X, z = some_rows()
+    noisy = z + np.random.default_rng(1).logistic(size=len(z)) > 0
+    y = np.c_[noisy, np.zeros(len(z)), np.ones(len(z))].astype(int)
+    neurons = NeuronClassifier("softsign", solver=solver, random_state=0)
+    said(neurons, X, y)
+    assert np.all(np.isfinite(neurons.coef_))
+    assert np.all(np.isfinite(neurons.intercept_))
+    assert np.all(neurons.predict(X)[:, 1:] == [0, 1])
+    assert neurons.score(X, y) > 0.7
+
+
 ONE_CLASS = {
     "sigmoid": NeuronClassifier(alpha=0),
     "penalised": NeuronClassifier(),

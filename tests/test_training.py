@@ -360,3 +360,25 @@ def test_a_last_iterate_has_converged_if_no_more_is_left_than_allowed(gap, messa
     outcome = training.run(OneStep(), start)
     assert outcome.converged == converged
     assert message in outcome.reason or converged
+
+
+def test_of_a_training_that_leaves_the_numbers_the_last_good_weights_are_kept():
+    pair = make_pair("identity", "squared_error")
+    objective = Objective(ArraySource(X, Y[:, None]), pair, ElasticNet(0.0, 0.0), 1)
+
+    class Astray(Solver):
+        def iterate(self, objective, start, goal, rng):
+            for theta in (start, start + 0.1, start * np.nan):
+                with np.errstate(invalid="ignore"):
+                    value = float(objective.value(theta).sum())
+                yield Iterate(theta, value, 1.0, objective)
+
+    training = Training(objective, Stopping(10, 1e-6, 5, False), History("loss"))
+    outcome = training.run(Astray(), objective.null())
+    assert outcome.reason == "the objective is no longer finite: the training diverged"
+    assert not outcome.converged
+    assert outcome.objective == objective.total(objective.null() + 0.1)
+    for weights, expected in zip(
+        outcome.weights, objective.to_weights(objective.null() + 0.1), strict=True
+    ):
+        np.testing.assert_array_equal(weights, expected)

@@ -138,3 +138,17 @@ def test_rows_after_the_first_are_held_to_its_columns():
     assert named.feature_names_in_.tolist() == ["a", "b", "c"]
     plain.partial_fit(X.tolist(), y.tolist())
     np.testing.assert_array_equal(plain.coef_, named.coef_)
+
+
+@pytest.mark.parametrize("n", [1, 2, 30])
+@pytest.mark.parametrize("solver", ["adam", "sgd"])
+def test_parts_go_on_from_a_fit_whose_counts_are_all_zero(solver, n):
+    """The bias that it goes on from is as far out as floats go."""
+    X = np.random.default_rng(0).standard_normal((n, 2))
+    neuron = NeuronRegressor("exp", "poisson", alpha=0, random_state=0).fit(X, np.zeros(n))
+    assert neuron.intercept_ < -700
+    neuron.set_params(solver=solver)
+    for _ in range(3):
+        neuron.partial_fit(X, np.zeros(n))
+        assert neuron.intercept_ < -700
+        assert np.all(np.abs(neuron.coef_) < 1)

@@ -60,7 +60,8 @@ class L1Model:
         diagonal = hessian.diagonal()
         largest = diagonal.max(initial=0.0) or 1.0
         # Scaled to a unit diagonal; what has no curvature keeps a little, so that it stays finite.
-        self.scale = 1 / np.sqrt(np.maximum(diagonal, 1e-30 * largest))
+        little = max(1e-30 * largest, np.finfo(float).tiny)
+        self.scale = 1 / np.sqrt(np.maximum(diagonal, little))
         self.H = hessian * self.scale
         self.H *= self.scale[:, None]
         np.fill_diagonal(self.H, 1.0)

@@ -73,7 +73,8 @@ class Probe:
 
     def precondition(self, curvature):
         """One over each weight's curvature, (n_neurons, n_features [+ 1])."""
-        return 1 / (curvature * self.square + self.l2)
+        # Far out in a tail there is next to none.
+        return 1 / np.maximum(curvature * self.square + self.l2, np.finfo(float).tiny)
 
     def newton_length(self, precondition):
         """How far the weight furthest from its optimum has to go, (n_neurons, 1).

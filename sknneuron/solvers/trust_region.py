@@ -166,7 +166,8 @@ def restricted_step(g, H, radius, rounding):
     """
     eigenvalues, vectors = linalg.eigh(H, check_finite=False)
     slope = vectors.T @ g
-    floor = max(FLAT * max(eigenvalues[-1], np.linalg.norm(g) / radius), np.finfo(float).tiny)
+    tiny = np.finfo(float).tiny
+    floor = max(FLAT * max(eigenvalues[-1], np.linalg.norm(g) / max(radius, tiny)), tiny)
     eigenvalues = np.maximum(eigenvalues, 0.0)
     # A slope where there is no curvature is rounding, or leads as far as the radius.
     flat = eigenvalues <= floor

@@ -42,3 +42,12 @@ def test_minimum(size, correlation):
     lowest = value(parts, exact)
     assert value(parts, u) - lowest <= 1.5 * INEXACT * (value(parts, at) - lowest) + 1e-12
     assert np.any(u == 0) or size < 12
+
+
+@pytest.mark.parametrize("size", [0.0, 1e-320, 1e-300])
+def test_next_to_no_curvature_is_a_number(size):
+    """A slope that the strengths hold leaves all at zero, one that they do not goes far."""
+    model = L1Model(np.array([0.5, -0.5, 2.0]), np.diag([size, 0.0, size]), np.ones(3), np.zeros(3))
+    u = model.minimise(0.0)
+    assert np.array_equal(u[:2], [0.0, 0.0])
+    assert -np.inf < u[2] < -1e20

@@ -41,3 +41,9 @@ def test_a_slope_that_is_rounding_is_not_followed():
     step, within = restricted_step(g, H, 10.0, rounding=1e-15)
     assert within
     assert_allclose(step, [-1.0, 0.0], atol=1e-12)
+
+
+def test_a_radius_of_nothing_leaves_no_step():
+    step, within = restricted_step(np.array([1.0, 2.0]), np.eye(2), 0.0, 1e-9)
+    assert np.array_equal(step, [0.0, 0.0])
+    assert within

@@ -8,7 +8,7 @@ import numpy as np
 from scipy.linalg import lapack
 
 from ..objective import Objective
-from .base import Iterate
+from .base import Goal, Iterate
 from .frame import Frame
 from .l1_model import L1Model
 from .least_squares import GOOD_CONDITION, is_least_squares
@@ -30,11 +30,14 @@ def sums_pay(objective: Objective) -> bool:
     return source.n_features <= (MAX_FEATURES_FEW_ROWS if few else MAX_FEATURES)
 
 
-def iterate_lasso(objective: Objective, start) -> Generator[Iterate, None, np.ndarray | None]:
+def iterate_lasso(
+    objective: Objective, start, goal: Goal
+) -> Generator[Iterate, None, np.ndarray | None]:
     """Yield the start, and the minimum of the quadratic that the sums of all rows make.
 
     That is the last iterate where the columns in use are well enough conditioned for sums of
-    products, which square that, to tell the end by. Otherwise returns where to go on from.
+    products, which square that, to tell the end by, as near as `goal` asks for. Otherwise returns
+    where to go on from.
     """
     frame = Frame.of(objective)
     equations = NormalEquations.of(objective, frame)
@@ -60,10 +63,11 @@ def iterate_lasso(objective: Objective, start) -> Generator[Iterate, None, np.nd
     fit = equations.fit(coef, np.sqrt(squared))
     # A weight alone has less to gain than several that resemble each other.
     gap = fit.gap + squared * left / equations.total_weight
-    good = fit.condition <= GOOD_CONDITION
-    theta = frame.to_theta(objective, fit)
-    yield equations.iterate(theta, step_size=1.0, gap=gap if good else np.nan, last=good)
-    return None if good else theta
+    end = equations.iterate(frame.to_theta(objective, fit), step_size=1.0)
+    if fit.condition <= GOOD_CONDITION and gap <= goal.target(end.total, end.theta):
+        end.gap, end.last = gap, True
+    yield end
+    return None if end.last else end.theta
 
 
 def _squared_condition(matrix) -> float:

@@ -45,7 +45,7 @@ class ProximalNewton(Solver):
     def iterate(self, objective, start, goal, rng):
         theta, sample = start, None
         if sums_pay(objective):
-            theta = yield from iterate_lasso(objective, start)
+            theta = yield from iterate_lasso(objective, start, goal)
             if theta is None:
                 return
         else:

@@ -590,16 +590,14 @@ def _minimize_levels(loss: Loss, y, sample_weight):
         low, high = float(column.min()), float(column.max())
         if low == high:
             return low
-
-        def slope(a):
-            return _mean_slope(loss, column, a, sample_weight)
-
-        return optimize.brentq(slope, low, high, xtol=1e-14 * (high - low) + 1e-300)
+        # As arguments: what the function itself holds would stay until garbage is collected.
+        rows = loss, column, sample_weight
+        return optimize.brentq(_mean_slope, low, high, rows, xtol=1e-14 * (high - low) + 1e-300)
 
     return np.array([level(column) for column in y.T])
 
 
-def _mean_slope(loss: Loss, y, a: float, sample_weight) -> float:
+def _mean_slope(a: float, loss: Loss, y, sample_weight) -> float:
     """Mean slope at a constant level, of some rows at once: that of all would take memory."""
     total = 0.0
     for start in range(0, len(y), ROWS_AT_ONCE):

@@ -1,6 +1,8 @@
 """Every loss of the table against finite differences, scikit-learn's metrics and minimisation."""
 
+import gc
 import pickle
+import weakref
 
 import numpy as np
 import pytest
@@ -404,3 +406,16 @@ def test_get_loss_refuses(wrong):
         else ""
     )
     assert suggested in str(error.value).split("instead.")[1]
+
+
+def test_no_rows_stay_with_what_looked_for_a_level():
+    """scipy keeps a function that it was given in a ring, which only garbage collection opens."""
+    y = np.where(np.random.default_rng(0).random((1000, 1)) < 0.3, 1.0, -1.0)
+    still_there = weakref.ref(y)
+    gc.disable()
+    try:
+        get_loss("hinge").smoothed(0.5).optimal_level(y)
+        del y
+        assert still_there() is None
+    finally:
+        gc.enable()

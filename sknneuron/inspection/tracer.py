@@ -69,8 +69,8 @@ class Tracer:
 
     def _feature_union(self, step, wires):
         parts = [
-            self.through(inner, wires)
-            for _, inner in step.transformer_list
+            _times_weight(step, name, self.through(inner, wires))
+            for name, inner in step.transformer_list
             if not (isinstance(inner, str) and inner == "drop")
         ]
         return [wire for part in parts for wire in part]
@@ -85,6 +85,7 @@ class Tracer:
             if not chosen:
                 continue
             behind = self.through(inner, chosen, where.stop - where.start)
+            behind = _times_weight(step, name, behind)
             by_position.update(zip(range(where.start, where.stop), behind, strict=True))
         return [by_position[k] for k in sorted(by_position)]
 
@@ -100,6 +101,12 @@ class Tracer:
 def steps_of(pipeline: Pipeline) -> list:
     """Return the steps of a pipeline that do something."""
     return [step for _, step in pipeline.steps if step is not None and not isinstance(step, str)]
+
+
+def _times_weight(step, name: str, wires: list[Wire]) -> list[Wire]:
+    """Return the wires behind one of a step's transformers, times what the step weights it by."""
+    weight = (step.transformer_weights or {}).get(name)
+    return wires if weight is None else [wire.affine(weight, 0.0) for wire in wires]
 
 
 def _output_names(step, n_out: int | None) -> list[str]:

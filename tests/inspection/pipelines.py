@@ -107,6 +107,18 @@ PIPELINES = {
             ("more levels", OneHotEncoder(min_frequency=20), [2]),
         ]
     ),
+    "weighted": make_pipeline(
+        _columns(
+            SimpleImputer(add_indicator=True),
+            OneHotEncoder(drop="first"),
+            transformer_weights={"n": 2.0, "c": 0.5},
+            sparse_threshold=0,
+        ),
+        FeatureUnion(
+            [("scaled", StandardScaler()), ("as they are", "passthrough")],
+            transformer_weights={"as they are": -3.0},
+        ),
+    ),
     "nested": make_pipeline(
         ColumnTransformer(
             [

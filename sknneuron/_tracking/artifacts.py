@@ -131,10 +131,11 @@ class Artifacts:
         if not self.options.page_rows or self.data[0] is None:
             to_html(self.root, path=path)
             return
-        X, y, _ = self.data
+        X, y, weight = self.data
         if reason_to_stay(X) is not None:
-            X, y = sample(X, y)
-        to_html(self.root, X, y, path, max_rows=self.options.page_rows)
+            X, y, weight = sample(X, y, weight)
+        max_rows = self.options.page_rows
+        to_html(self.root, X, y, path, max_rows=max_rows, sample_weight=weight)
 
     def _weight_paths(self, path: Path) -> None:
         from ..inspection import WeightPathDisplay

@@ -157,9 +157,9 @@ def _followed_fit(patched):
     def fit_and_follow(original, self, *args, **kwargs):
         if not holds_neuron(self):
             return fit_in_run(original, self, *args, **kwargs)
-        X, y = _data(args, kwargs)
+        X, y, fit_params = _data(args, kwargs)
         run_id = mlflow.active_run().info.run_id
-        notes = FitNotes(self, X, y)
+        notes = FitNotes(self, X, y, fit_params)
         why = guard.reason_to_stay(X)
         if why is not None:
             guard.tag_sample(run_id, X, why)
@@ -179,7 +179,7 @@ def _guarded_predict(patched):
     """MLflow's patch for `predict`, which would log the rows as an evaluation data set."""
 
     def predict(original, self, *args, **kwargs):
-        X, _ = _data(args, kwargs)
+        X, *_ = _data(args, kwargs)
         if guard.reason_to_stay(X) is None or not holds_neuron(self):
             return patched(original, self, *args, **kwargs)
         with guard.without_datasets(patched):
@@ -189,7 +189,6 @@ def _guarded_predict(patched):
 
 
 def _data(args, kwargs):
-    """X and y among the arguments of a fit or a prediction."""
-    X = args[0] if args else kwargs.get("X")
-    y = args[1] if len(args) > 1 else kwargs.get("y")
-    return X, y
+    """X, y and, by name, all else among the arguments of a fit or a prediction."""
+    named = {**dict(zip(("X", "y", "sample_weight"), args, strict=False)), **kwargs}
+    return named.pop("X", None), named.pop("y", None), named

@@ -104,6 +104,21 @@ def _path(root):
             root = next((inside[name] for name in names if name in inside), None)
 
 
+def weight_of(root, fit_params: dict):
+    """Weights of the rows among the parameters of a fit, those for the model; None without any.
+
+    Parameters
+    ----------
+    root : estimator
+        A fitted one.
+    fit_params : dict
+        ``sample_weight``, or that of a pipeline's steps by their names.
+    """
+    steps = [estimator.steps[-1][0] for estimator in _path(root) if hasattr(estimator, "steps")]
+    of_model = "__".join([*steps, "sample_weight"])
+    return fit_params.get(of_model, fit_params.get("sample_weight"))
+
+
 def find(root, y=None) -> Found | None:
     """Return the neuron of a fitted estimator with the names of its inputs and outputs.
 

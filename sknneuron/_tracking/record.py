@@ -14,7 +14,7 @@ from mlflow.entities import Metric
 
 from .artifacts import Artifacts, Options
 from .evolution import MAX_POINTS, Evolution
-from .find import Found, find, learners, model_of
+from .find import Found, find, learners, model_of, weight_of
 
 # MLflow takes so many metrics in one call, and to make one call is what keeps this cheap.
 BATCH = 1000
@@ -43,10 +43,12 @@ class FitNotes:
         The one whose `fit` is tracked.
     X, y : array-like
         As given to its `fit`.
+    fit_params : dict, default=None
+        What else was given to it: weights of the rows are looked up there.
     """
 
-    def __init__(self, root, X, y, sample_weight=None):
-        self.root, self.X, self.y, self.sample_weight = root, X, y, sample_weight
+    def __init__(self, root, X, y, fit_params: dict | None = None):
+        self.root, self.X, self.y, self.fit_params = root, X, y, fit_params or {}
         self.began = time.time()
         # By the learner's name: its history, and the last iteration of one to be gone on with.
         self.earlier: dict[str, tuple[dict, int]] = {}
@@ -60,7 +62,7 @@ class FitNotes:
     @classmethod
     def afterwards(cls, root, X=None, y=None, sample_weight=None) -> FitNotes:
         """Notes made when the fit is done, as if it had ended just now."""
-        notes = cls(root, X, y, sample_weight)
+        notes = cls(root, X, y, {"sample_weight": sample_weight})
         notes.earlier = {}
         for _, _, found in notes.learnt():
             elapsed = found.neuron.history_.get("elapsed")
@@ -117,7 +119,7 @@ def record(notes: FitNotes, run_id: str, options: Options) -> list[str]:
             first_step, evolution = _place_in_run(client, run_id, found, prefix, after)
             series = [one._replace(key=prefix + one.key) for one in evolution.series()]
             _log_metrics(client, run_id, evolution, series, first_step, notes.began, options)
-            data = (notes.X, notes.y, notes.sample_weight)
+            data = (notes.X, notes.y, weight_of(root, notes.fit_params))
             artifacts = Artifacts(root, data, evolution, series, first_step, options)
             failed += [prefix + each for each in artifacts.write(folder)]
         if any(Path(top).iterdir()):

@@ -10,7 +10,9 @@ import mlflow
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn import config_context
 from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -192,6 +194,43 @@ def test_what_is_asked_for_is_written(tracked, cancer):
     assert set(X.columns) <= set(table.feature)
     assert table.std_error.notna().any()
     assert isinstance(json.loads(Path(tracked.download(run, "diagnosis.json")).read_text()), list)
+
+
+@pytest.mark.parametrize("how", ["alone", "alone, by position", "pipeline", "search", "routed"])
+def test_what_is_written_is_of_the_weights_of_the_rows(tracked, cancer, how):
+    sknneuron.mlflow.autolog(
+        log_models=False,
+        max_tuning_runs=0,
+        log_diagnosis=True,
+        log_coef_table=True,
+        log_page_rows=50,
+    )
+    X, _ = cancer
+    y = X.iloc[:, 0] + np.random.default_rng(0).normal(size=len(X))
+    weight = np.where(np.arange(len(X)) < 200, 1.0, 0.01)
+    y = y.where(weight == 1, -y)
+    neuron = NeuronRegressor(alpha=0)
+    pipeline = make_pipeline(StandardScaler(), neuron)
+    if how == "alone":
+        neuron.fit(X, y, sample_weight=weight)
+    elif how == "alone, by position":
+        neuron.fit(X, y, weight)
+    elif how == "pipeline":
+        pipeline.fit(X, y, neuronregressor__sample_weight=weight)
+    elif how == "search":
+        search = GridSearchCV(pipeline, {"neuronregressor__tol": [1e-8]}, cv=2)
+        search.fit(X, y, neuronregressor__sample_weight=weight)
+    else:
+        with config_context(enable_metadata_routing=True):
+            pipeline[0].set_fit_request(sample_weight=False)
+            neuron.set_fit_request(sample_weight=True)
+            pipeline.fit(X, y, sample_weight=weight)
+    run = tracked.run()
+    assert pd.read_csv(tracked.download(run, "coef_table.csv")).std_error.notna().all()
+    found = json.loads(Path(tracked.download(run, "diagnosis.json")).read_text())
+    assert not {"UNDERFIT", "OTHER_ROWS"} & {finding["code"] for finding in found}
+    page = Path(tracked.download(run, "neuron.html")).read_text(encoding="utf-8")
+    assert "OTHER_ROWS" not in page
 
 
 @pytest.mark.parametrize("broken", ["log_batch", "log_artifacts", "get_metric_history"])

@@ -60,7 +60,14 @@ class Page(str):
 
 
 def to_html(
-    estimator, X=None, y=None, path=None, *, title: str | None = None, max_rows: int = 500
+    estimator,
+    X=None,
+    y=None,
+    path=None,
+    *,
+    title: str | None = None,
+    max_rows: int = 500,
+    sample_weight=None,
 ) -> str:
     """Write a fitted neuron as a page in which it can be played with.
 
@@ -85,6 +92,8 @@ def to_html(
     max_rows : int, default=500
         Rows to embed at most, chosen at random (always the same ones). Fewer where there are very
         many columns: a page never grows past 3 MB.
+    sample_weight : array-like of shape (n_samples,), default=None
+        Weights that the neuron was fitted with on these rows, for the check-up.
 
     Returns
     -------
@@ -126,7 +135,15 @@ def to_html(
     spent = None
     for budget, longest in SIZES:
         if budget != spent:
-            summary = summarize(estimator, X, y, title=title, max_rows=max_rows, budget=budget)
+            summary = summarize(
+                estimator,
+                X,
+                y,
+                title=title,
+                max_rows=max_rows,
+                sample_weight=sample_weight,
+                budget=budget,
+            )
             spent = budget
         page = render(summary, longest)
         if len(page.encode()) <= MAX_BYTES:

@@ -35,7 +35,7 @@ class Subject:
     Parameters
     ----------
     unfolded : Unfolded
-    X, y : table and array-like, or None
+    X, y, sample_weight : table and array-likes, or None
     budget : float
         Share of the numbers that a page may hold.
     notes : list of str
@@ -45,15 +45,18 @@ class Subject:
     unfolded: Unfolded
     X: Any
     y: Any
+    sample_weight: Any = None
     budget: float = 1.0
     notes: list[str] = field(default_factory=list)
 
     @classmethod
-    def of(cls, estimator, X, y, budget: float) -> Subject:
+    def of(cls, estimator, X, y, sample_weight, budget: float) -> Subject:
         """Take an estimator apart and look at its rows."""
         unfolded = unfold(estimator, X)
         # Rows of a Dask collection can be looked at, but not picked.
-        X, y = (v.compute() if hasattr(v, "compute") else v for v in (X, y))
+        X, y, sample_weight = (
+            v.compute() if hasattr(v, "compute") else v for v in (X, y, sample_weight)
+        )
         (X,) = indexable(_in_order(X, unfolded))
         n_neurons = len(unfolded.coef)
         if n_neurons > MAX_NEURONS:
@@ -67,7 +70,7 @@ class Subject:
             raise ValueError(
                 f"X has {num_samples(X)} rows and y has {num_samples(y)}: give the same rows."
             )
-        return cls(unfolded, X, y, budget, list(unfolded.not_unfolded))
+        return cls(unfolded, X, y, sample_weight, budget, list(unfolded.not_unfolded))
 
     @property
     def neuron(self):

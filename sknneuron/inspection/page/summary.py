@@ -14,7 +14,9 @@ from .rows import describe_rows, probe, sample_rows
 from .subject import Subject
 
 
-def summarize(estimator, X=None, y=None, *, title=None, max_rows=500, budget=1.0) -> dict:
+def summarize(
+    estimator, X=None, y=None, *, title=None, max_rows=500, sample_weight=None, budget=1.0
+) -> dict:
     """Describe a fitted neuron, alone or at the end of a pipeline, for its page.
 
     Parameters
@@ -25,6 +27,8 @@ def summarize(estimator, X=None, y=None, *, title=None, max_rows=500, budget=1.0
         Rows to embed a sample of, and their targets.
     title : str, default=None
     max_rows : int, default=500
+    sample_weight : array-like, default=None
+        The rows' weights in the fit.
     budget : float, default=1.0
         Share of the numbers that a page may hold at most.
 
@@ -33,7 +37,7 @@ def summarize(estimator, X=None, y=None, *, title=None, max_rows=500, budget=1.0
     summary : dict
         Of dicts, lists, strings, numbers, booleans and None alone.
     """
-    subject = Subject.of(estimator, X, y, budget)
+    subject = Subject.of(estimator, X, y, sample_weight, budget)
     place = {int(j): i for i, j in enumerate(subject.kept)}
     chosen = sample_rows(subject, max_rows)
     rows, checks, rest = probe(subject) if chosen is None else describe_rows(subject, chosen)
@@ -181,7 +185,9 @@ def _findings(subject: Subject) -> list[dict] | None:
             "message": finding.message,
             "advice": finding.advice,
         }
-        for finding in diagnose(subject.unfolded.estimator, subject.X, subject.y)
+        for finding in diagnose(
+            subject.unfolded.estimator, subject.X, subject.y, subject.sample_weight
+        )
     ]
 
 

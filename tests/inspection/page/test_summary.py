@@ -364,3 +364,12 @@ def test_the_lead_says_where_the_controls_are_a_steps_outputs():
     network = make_pipeline(NeuronLayer(2, random_state=0), NeuronClassifier(alpha=1e-3)).fit(X, y)
     assert summarize(network, X)["lead"].startswith("A neuron on 2 outputs of an earlier step that")
     assert summarize(network[:1], X)["lead"].startswith("A layer of 2 on 2 features:")
+
+
+def test_findings_are_of_the_weights_that_the_rows_had(table):
+    X, y = table
+    weight = np.where(np.arange(80) < 40, 1.0, 0.01)
+    bent = y.where(weight == 1, -y)
+    neuron = NeuronRegressor().fit(X, bent, weight)
+    assert summarize(neuron, X, bent, sample_weight=weight)["findings"] == []
+    assert summarize(neuron, X, bent)["findings"]

@@ -88,10 +88,9 @@ class ContributionDisplay(Display):
         alone = _take(X, row)
         inside = unfold(estimator, X)
         k = neuron_numbers(inside, output)[0]
-        if isinstance(baseline, str):
-            table = contributions(estimator, X, output=k, baseline=baseline)
-        else:
-            table = contributions(estimator, alone, output=k, baseline=baseline)
+        rows = X if isinstance(baseline, str) else alone
+        # By name: a number could be that of another class.
+        table = contributions(estimator, rows, output=inside.neuron_names[k], baseline=baseline)
         imputed = table.attrs["imputed"]
         where = row if isinstance(baseline, str) else 0
         numbers = table.iloc[where].to_numpy(dtype=float)

@@ -130,6 +130,16 @@ def test_one_of_several_neurons(name, iris):
         MAKERS[name](model, X, y, output="tulip")
 
 
+@pytest.mark.parametrize("output", [1, 2, 3])
+def test_the_waterfall_is_of_the_class_that_was_asked_for(output):
+    X, y = load_iris(return_X_y=True, as_frame=True)
+    model = NeuronClassifier().fit(X, y + 1)
+    display = ContributionDisplay.from_estimator(model, X, row=5, output=output)
+    expected = contributions(model, X, output=output)["pre_activation"].iloc[5]
+    assert display.pre_activation == pytest.approx(expected)
+    assert display.pre_activation == pytest.approx(model.pre_activation(X)[5, output - 1])
+
+
 def test_frames_are_the_tools_tables(house):
     model, X, y = house
     curve = TrainingCurveDisplay.from_estimator(model).frame()

@@ -118,8 +118,9 @@ def neuron_numbers(inside: Unfolded, output) -> list[int]:
     n_neurons = len(inside.neuron_names)
     if output is None:
         return list(range(n_neurons))
-    if str(output) in inside.neuron_names:
-        return [inside.neuron_names.index(str(output))]
+    named = inside.neuron_number(output)
+    if named is not None:
+        return [named]
     if isinstance(output, (int, np.integer)) and 0 <= output < n_neurons:
         return [int(output)]
     raise ValueError(

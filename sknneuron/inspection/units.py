@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 from sklearn.compose import TransformedTargetRegressor
+from sklearn.model_selection import FixedThresholdClassifier, TunedThresholdClassifierCV
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils.validation import check_is_fitted, validate_data
@@ -18,6 +19,9 @@ from .._odd import refuse_no_table
 from .columns import Column, Target, raw_values, to_numpy
 from .tracer import Tracer, steps_of
 from .wires import NAN, SCALERS, UnfoldError, Wire, is_missing
+
+# They draw the line between the classes of another classifier elsewhere.
+THRESHOLDS = (FixedThresholdClassifier, TunedThresholdClassifierCV)
 
 
 @dataclass(frozen=True)
@@ -90,6 +94,13 @@ class Unfolded:
         """Whether every input is known in terms of a raw column."""
         return not self.not_unfolded
 
+    def neuron_number(self, label) -> int | None:
+        """Return which neuron has this name or is of this class; None if there is none."""
+        # Classes may be floats, 3.0 say, and are asked for as 3.
+        is_whole = isinstance(label, (int, np.integer))
+        names = [str(label), str(float(label))] if is_whole else [str(label)]
+        return next((self.neuron_names.index(n) for n in names if n in self.neuron_names), None)
+
     def inputs(self, X):
         """Return X as the neuron sees it, (n_samples, n_inputs), dense float64 or CSR."""
         if self.is_plain and hasattr(X, "columns") and hasattr(self.neuron, "feature_names_in_"):
@@ -142,7 +153,8 @@ def unfold(estimator, X=None) -> Unfolded:
     ----------
     estimator : neuron, Pipeline or TransformedTargetRegressor
         A fitted neuron, a Pipeline that ends in one, a TransformedTargetRegressor around either, in
-        any nesting; a fitted search over them stands for its `best_estimator_`.
+        any nesting; a fitted search over them stands for its `best_estimator_`, and a
+        TunedThresholdClassifierCV or FixedThresholdClassifier for its `estimator_`.
     X : DataFrame or array, default=None
         Only its column names are used, where the estimator has seen none.
 
@@ -231,6 +243,8 @@ def _take_apart(estimator):
     while True:
         if hasattr(inner, "best_estimator_"):
             inner = inner.best_estimator_
+        elif isinstance(inner, THRESHOLDS) and hasattr(inner, "estimator_"):
+            inner = inner.estimator_
         elif isinstance(inner, Pipeline):
             steps += steps_of(inner)[:-1]
             inner = inner.steps[-1][1]

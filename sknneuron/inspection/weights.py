@@ -189,11 +189,12 @@ def _groups(inside: Unfolded, reference) -> tuple[list[list[int]], list[list]]:
         return [[k] for k in range(n_neurons)], [[(k, None)] for k in range(n_neurons)]
     base = 0
     if reference is not None:
-        if str(reference) not in inside.neuron_names:
+        named = inside.neuron_number(reference)
+        if named is None:
             raise ValueError(
                 f"reference={reference!r} is none of the classes {list(inside.neuron_names[:20])}."
             )
-        base = inside.neuron_names.index(str(reference))
+        base = named
     labels = [(k, base) for k in range(n_neurons) if k != base]
     return [list(range(n_neurons))], [labels]
 

@@ -107,6 +107,14 @@ def test_a_number_that_is_a_class_is_the_class(first):
         np.testing.assert_array_equal(chosen["pre_activation"], neurons.pre_activation(X)[:, k])
 
 
+def test_a_whole_number_asks_for_a_class_that_is_a_float():
+    X, y = load_iris(return_X_y=True)
+    neurons = NeuronClassifier().fit(X, y + 1.0)
+    for k, label in enumerate([1, 2, 3]):
+        chosen = contributions(neurons, X, output=label)
+        np.testing.assert_array_equal(chosen["pre_activation"], neurons.pre_activation(X)[:, k])
+
+
 @pytest.mark.parametrize("make", [sparse.csr_matrix, sparse.csr_array])
 def test_sparse_rows(make):
     rng = np.random.default_rng(0)

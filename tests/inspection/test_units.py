@@ -1,10 +1,12 @@
 """From raw columns to the neuron's inputs and back."""
 
 import tracemalloc
+from functools import partial
 
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.special import expit
 from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.compose import ColumnTransformer, TransformedTargetRegressor
 from sklearn.decomposition import PCA
@@ -12,7 +14,11 @@ from sklearn.exceptions import NotFittedError
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import Ridge
-from sklearn.model_selection import GridSearchCV
+from sklearn.model_selection import (
+    FixedThresholdClassifier,
+    GridSearchCV,
+    TunedThresholdClassifierCV,
+)
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import (
     FunctionTransformer,
@@ -263,6 +269,22 @@ def test_wherever_the_neuron_sits():
     )
     search = GridSearchCV(model, {"model__regressor__neuronregressor__alpha": [0, 1e-3]}, cv=2)
     assert unfold(search.fit(X, y)).neuron is not inside.neuron
+
+
+@pytest.mark.parametrize(
+    "around", [TunedThresholdClassifierCV, partial(FixedThresholdClassifier, threshold=0.3)]
+)
+def test_a_threshold_classifier_stands_for_the_one_that_it_is_around(around):
+    X, y = table(missing=False)
+    X, y = X[["sqft", "age"]], y > np.median(y)
+    model = around(make_pipeline(StandardScaler(), NeuronClassifier())).fit(X, y)
+    inside = unfold(model)
+    assert inside.neuron is model.estimator_[-1]
+    np.testing.assert_allclose(
+        expit(inside.pre_activation(X)[:, 0]), model.predict_proba(X)[:, 1], rtol=1e-9
+    )
+    assert "has a threshold of its own" in to_html(model, X, y)
+    assert "has a threshold of its own" not in to_html(model.estimator_, X, y)
 
 
 def test_names_of_several_neurons():

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.datasets import load_iris
+from sklearn.model_selection import TunedThresholdClassifierCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -55,6 +56,14 @@ def test_a_transformed_target_makes_one_run(tracked, cancer):
     run = tracked.run()
     assert run.data.tags["estimator_name"] == "TransformedTargetRegressor"
     assert evolution_of(run) >= {f"weights/{name}" for name in X.columns}
+
+
+def test_a_tuned_threshold_makes_one_run_with_a_page(tracked, cancer):
+    mlflow.sklearn.autolog(log_models=False)
+    TunedThresholdClassifierCV(NeuronClassifier(), cv=2).fit(*cancer)
+    run = tracked.run()
+    assert evolution_of(run) >= {f"weights/{name}" for name in cancer[0].columns}
+    assert "neuron.html" in tracked.artifacts(run)
 
 
 def test_several_neurons_have_weights_and_bias_each(tracked):

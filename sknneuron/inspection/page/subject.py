@@ -15,7 +15,7 @@ from ..._sklearn_compat import num_samples, safe_indexing
 from ...activations import ACTIVATIONS, Activation, get_activation
 from ..columns import Column
 from ..networks import is_layer
-from ..units import Unfolded, unfold
+from ..units import THRESHOLDS, Unfolded, unfold
 from .features import Seen, movements
 from .target import target_steps
 
@@ -70,7 +70,8 @@ class Subject:
             raise ValueError(
                 f"X has {num_samples(X)} rows and y has {num_samples(y)}: give the same rows."
             )
-        return cls(unfolded, X, y, sample_weight, budget, list(unfolded.not_unfolded))
+        notes = [*unfolded.not_unfolded, *_threshold_notes(estimator)]
+        return cls(unfolded, X, y, sample_weight, budget, notes)
 
     @property
     def neuron(self):
@@ -211,6 +212,20 @@ class Subject:
     def n_hidden(self) -> int:
         """How many columns the page does not show."""
         return len(self.used) - len(self.columns)
+
+
+def _threshold_notes(estimator) -> list[str]:
+    """What to say where the estimator draws the line between its classes by itself."""
+    estimator = getattr(estimator, "best_estimator_", estimator)
+    if not isinstance(estimator, THRESHOLDS):
+        return []
+    at = getattr(estimator, "best_threshold_", getattr(estimator, "threshold", None))
+    if isinstance(at, str):
+        return []
+    return [
+        f"The class on this page is the more probable one. {type(estimator).__name__} has a "
+        f"threshold of its own, {at:.3g}."
+    ]
 
 
 def _in_order(X, unfolded: Unfolded):

@@ -12,6 +12,7 @@ import numpy as np
 from sklearn.compose import ColumnTransformer
 from sklearn.feature_selection import SelectorMixin
 from sklearn.pipeline import FeatureUnion, Pipeline
+from sklearn.preprocessing import TargetEncoder
 
 from .wires import RULES, UnfoldError, Wire
 
@@ -26,11 +27,14 @@ class Tracer:
         Names of the columns that start behind such a step.
     notes : list of str
         Which steps could not be unfolded, and why.
+    cross_fits : bool
+        Whether a step codes rows otherwise in its fit than later.
     """
 
     n_raw: int
     derived: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    cross_fits: bool = False
 
     def along(self, steps: list, wires: list[Wire], n_out: int | None = None) -> list[Wire]:
         """Return the wires behind fitted steps, one after the other.
@@ -51,6 +55,7 @@ class Tracer:
         """Return the wires behind a fitted step, which gives `n_out` columns if that is known."""
         if step is None or (isinstance(step, str) and step == "passthrough"):
             return wires
+        self.cross_fits |= isinstance(step, TargetEncoder)
         if isinstance(step, Pipeline):
             return self.along(steps_of(step), wires, n_out)
         if isinstance(step, ColumnTransformer):

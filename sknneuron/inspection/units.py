@@ -45,6 +45,9 @@ class Unfolded:
     target : Target
     not_unfolded : tuple of str
         Which steps could not be unfolded, and why; empty if all could.
+    cross_fits : bool
+        Whether a TargetEncoder is among the steps: in the fit it codes each row without the row's
+        own target, and later with it.
     """
 
     estimator: Any
@@ -55,6 +58,7 @@ class Unfolded:
     neuron_names: tuple[str, ...]
     target: Target
     not_unfolded: tuple[str, ...] = ()
+    cross_fits: bool = False
 
     @cached_property
     def coef(self) -> np.ndarray:
@@ -232,6 +236,7 @@ def _unfolded(estimator, neuron, steps: tuple, target: Target, X) -> Unfolded:
         neuron_names=_neuron_names(neuron),
         target=target,
         not_unfolded=tuple(tracer.notes),
+        cross_fits=tracer.cross_fits,
     )
 
 

@@ -288,6 +288,8 @@ def _doubt(inside: Unfolded, sure: Precision, features, shrinkage) -> str:
         cause = "these are not the rows, targets and weights that this neuron was fitted on"
         if not inside.neuron.converged_ or inside.neuron.early_stopping:
             cause = "the training ended before the optimum, or on other rows than these"
+        elif inside.cross_fits:
+            cause = "TargetEncoder coded these rows otherwise in the fit, without their own targets"
         return f"the gradient is {sure.distance:.2g} standard errors from zero: {cause}"
     worst = np.nan_to_num(shrinkage).max()
     if worst > MOST_SHRINKAGE:

@@ -10,10 +10,10 @@ from sklearn.compose import make_column_transformer
 from sklearn.datasets import load_breast_cancer, load_iris
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from sklearn.preprocessing import OneHotEncoder, StandardScaler, TargetEncoder
 
 from sknneuron import NeuronClassifier, NeuronRegressor, NeuronWarning
-from sknneuron.inspection import Diagnosis, Finding, diagnose
+from sknneuron.inspection import Diagnosis, Finding, coef_table, diagnose
 from sknneuron.inspection.diagnosis import CHECKS
 
 from .healthy import HEALTHY
@@ -311,6 +311,17 @@ def test_other_rows_are_not_blamed_on_the_penalty():
     diagnosis = diagnose(NeuronRegressor().fit(X, y), X, 2 * y)
     assert diagnosis.codes == ["OTHER_ROWS"]
     assert not diagnosis
+
+
+def test_a_cross_fitted_encoder_is_not_taken_for_other_rows():
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame({"a": rng.normal(size=300), "zip": rng.integers(0, 150, 300).astype(str)})
+    y = X["a"] + rng.normal(size=300)
+    columns = make_column_transformer((TargetEncoder(), ["zip"]), remainder="passthrough")
+    model = make_pipeline(columns, NeuronRegressor(alpha=0)).fit(X, y)
+    (finding,) = found(diagnose(model, X, y), "OTHER_ROWS")
+    assert "TargetEncoder coded them otherwise in the fit" in finding.message
+    assert "TargetEncoder coded these rows otherwise" in coef_table(model, X, y).attrs["reason"]
 
 
 def test_one_row_out_of_all_proportion():

@@ -147,16 +147,24 @@ class OtherRows(Check):
         if ended_elsewhere or subject.evidence.penalty[0] > 0 or not subject.has_curvature:
             return
         share = share_left(subject)
-        if share > LEFT:
-            yield Finding(
-                self.code,
-                "info",
-                share,
-                f"The training converged, and yet {share:.0%} of what there is to gain on these "
-                "rows is still to be had: they are not those of the fit.",
-                "Give the X, y and sample_weight that the neuron was fitted on; on others no "
-                "finding says anything about the fit.",
-            )
+        if share <= LEFT:
+            return
+        cause = "they are not those of the fit"
+        advice = (
+            "Give the X, y and sample_weight that the neuron was fitted on; on others no finding "
+            "says anything about the fit."
+        )
+        if subject.evidence.inside.cross_fits:
+            cause = "TargetEncoder coded them otherwise in the fit, without their own targets"
+            advice = "Nothing, if the rows are those of the fit: findings are of the codes of now."
+        yield Finding(
+            self.code,
+            "info",
+            share,
+            f"The training converged, and yet {share:.0%} of what there is to gain on these rows "
+            f"is still to be had: {cause}.",
+            advice,
+        )
 
 
 class Stuck(Check):

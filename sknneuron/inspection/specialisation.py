@@ -207,9 +207,11 @@ def _answers(levels: Levels, y, neuron) -> dict[str, Any]:
     apart = means - levels.mean
     furthest = apart.argmax(axis=0)
     known = ~levels.is_constant
+    answers = [classes[c] if ok else None for c, ok in zip(furthest, known, strict=True)]
     return {
         **{f"mean/{c}": means[k] for k, c in enumerate(classes)},
-        "answers_to": [classes[c] if ok else None for c, ok in zip(furthest, known, strict=True)],
+        # As objects whole numbers stay so beside None.
+        "answers_to": np.array(answers, dtype=object),
         "selectivity": share @ apart**2 / variance,
     }
 

@@ -155,6 +155,20 @@ def test_display(target, iris):
     plt.close("all")
 
 
+@pytest.mark.parametrize("names", [[0, 1], ["no", "yes"], [False, True]])
+def test_display_of_a_neuron_that_answers_to_nothing(names):
+    pytest.importorskip("matplotlib").use("Agg")
+    from matplotlib import pyplot as plt
+
+    layer, X = hand_made([[1, 0], [0, 0], [-1, 0]], [0, -9, 0])
+    y = np.array(names)[(X[:, 0] > 0).astype(int)]
+    table = SpecialisationDisplay.from_estimator(layer, X, y).frame()
+    assert list(table["state"]) == ["", "", "dead"]
+    assert set(table["answers_to"][:2]) == set(names)
+    assert pd.isna(table["answers_to"].iloc[2])
+    plt.close("all")
+
+
 # -- diagnosis -------------------------------------------------------------------------------------
 
 

@@ -79,7 +79,7 @@ class SpecialisationDisplay(Display):
         silent = table["deviation"].to_numpy() == 0
         if "answers_to" not in table:
             return np.lexsort((strength, silent))
-        return np.lexsort((strength, table["answers_to"].astype(str), silent))
+        return np.lexsort((strength, [str(label) for label in table["answers_to"]], silent))
 
     def plot(self, ax=None):
         """Draw, on new axes if none are given.

@@ -148,8 +148,9 @@ def gather(inside: Unfolded, X, y=None, sample_weight=None) -> Evidence:
         if bool(np.any(pd.isna(y))):
             raise ValueError("y contains missing values. Leave those rows out, of X and y.")
         targets = inside.neuron._fitted_targets()
-        by_class = inside.neuron._weight_classes(y, None, targets)
-        class_weight = class_weight if by_class is None else np.asarray(by_class, dtype=float)
+        # "balanced" counts rows by their weights.
+        both = inside.neuron._weight_classes(y, weight, targets)
+        np.divide(both, weight, out=class_weight, where=weight > 0)
         y = inside.target.transform(y) if inside.target.is_transformed else y
         # Targets out of the activation's reach are a finding of `diagnose`, no news here.
         y = targets.encode_unchecked(y)

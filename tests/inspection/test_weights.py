@@ -408,6 +408,17 @@ def test_no_likelihood_means_robust_errors():
         assert got["std_error"].notna().all()
 
 
+def test_balanced_classes_of_weighted_rows_are_those_of_copies():
+    y = TARGETS["labels"]
+    model = NeuronClassifier(class_weight="balanced", **STRICT)
+    counted = coef_table(model.fit(X, y, COUNTS), X, y, COUNTS)
+    rows = np.repeat(np.arange(N), COUNTS.astype(int))
+    copied = coef_table(model.fit(X[rows], y[rows]), X[rows], y[rows])
+    for name in ("weight", "std_error"):
+        np.testing.assert_allclose(counted[name], copied[name], rtol=1e-6)
+    assert counted["std_error"].notna().all()
+
+
 def test_class_weights_mean_robust_errors():
     y = TARGETS["labels"]
     got = coef_table(NeuronClassifier(class_weight={0: 1, 1: 3}, **STRICT).fit(X, y), X, y)

@@ -14,7 +14,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler, TargetEncoder
 
 from sknneuron import NeuronClassifier, NeuronRegressor, NeuronWarning
 from sknneuron.inspection import Diagnosis, Finding, coef_table, diagnose
-from sknneuron.inspection.diagnosis import CHECKS
+from sknneuron.inspection.diagnosis import CHECKS, MOST_ROWS
 
 from .healthy import HEALTHY
 from .sick import SICK, made, refit
@@ -322,6 +322,31 @@ def test_a_cross_fitted_encoder_is_not_taken_for_other_rows():
     (finding,) = found(diagnose(model, X, y), "OTHER_ROWS")
     assert "TargetEncoder coded them otherwise in the fit" in finding.message
     assert "TargetEncoder coded these rows otherwise" in coef_table(model, X, y).attrs["reason"]
+
+
+def test_rows_without_weight_are_not_looked_at():
+    X, y = made(300)
+    weight = np.ones(300)
+    weight[[7, 9, 20, 21, 22]] = 0
+    X.iloc[7, 1], y[9], X.iloc[20:23, 0] = 1e5, 1e7, -999
+    model = NeuronRegressor().fit(X, y, weight)
+    assert not diagnose(model, X, y, weight).codes
+    assert found(diagnose(model, X, y), "OUTLIERS")
+    y[11] = 1e4
+    (finding,) = diagnose(model.fit(X, y, weight), X, y, weight)
+    assert (finding.code, finding.rows) == ("OUTLIERS", (11,))
+
+
+@pytest.mark.parametrize("make", [np.asarray, pd.DataFrame, np.ndarray.tolist])
+def test_of_many_rows_the_numbers_are_those_of_the_rows_given(make):
+    n = 2 * MOST_ROWS + 1
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((n, 2))
+    y = X[:, 0] + rng.standard_normal(n)
+    X[150_000, 1] = 1e5
+    (finding,) = found(diagnose(NeuronRegressor().fit(X, y), make(X), y), "OUTLIERS")
+    assert finding.rows == (150_000,)
+    assert "Row 150000 alone" in finding.message
 
 
 def test_one_row_out_of_all_proportion():

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
 from sklearn.utils import indexable
 
-from ..._sklearn_compat import num_samples
+from ..._sklearn_compat import num_samples, safe_indexing
+from ..columns import to_numpy
 from ..evidence import gather
 from ..networks import ends_in_layer, is_layer, layers_before
 from ..specialisation import Levels
@@ -83,8 +85,8 @@ def diagnose(estimator, X, y=None, sample_weight=None) -> Diagnosis:
         Fitted; see :func:`unfold`. Of a NeuronLayer, alone or before a neuron, the hidden neurons
         are looked at: DEAD, SATURATED and DUPLICATE ones are named.
     X, y, sample_weight : array-like
-        The rows that it was fitted on. Without y, checks that need targets are left out. Of more
-        than 100,000 rows, as many evenly spaced ones are looked at.
+        The rows that it was fitted on. Without y, checks that need targets are left out. Rows
+        without weight are not looked at; of more than 100,000 as many evenly spaced ones are.
 
     Returns
     -------
@@ -106,8 +108,8 @@ def diagnose(estimator, X, y=None, sample_weight=None) -> Diagnosis:
     (['OVERPENALISED'], True)
     """
     inside = unfold(estimator, X)
-    X, y, sample_weight = _thinned(X, y, sample_weight)
-    subject = Subject(gather(inside, X, y, sample_weight))
+    numbers, (X, y, sample_weight) = _looked_at(X, y, sample_weight)
+    subject = Subject(gather(inside, X, y, sample_weight), numbers)
     of_layer = is_layer(inside.neuron)
     layers = list(layers_before((*inside.steps, inside.neuron)))
     reads_layer = ends_in_layer(inside.steps)
@@ -127,15 +129,16 @@ def diagnose(estimator, X, y=None, sample_weight=None) -> Diagnosis:
     return Diagnosis(findings, "layer" if of_layer else "network" if layers else "neuron")
 
 
-def _thinned(X, y, sample_weight):
+def _looked_at(X, y, sample_weight):
+    """Return the numbers of the rows to look at, and X, y and sample_weight of these."""
     n_rows = num_samples(X)
-    if n_rows <= MOST_ROWS:
-        return X, y, sample_weight
-    stride = -(-n_rows // MOST_ROWS)
-
-    def take(a):
-        if a is None:
-            return None
-        return a.iloc[::stride] if hasattr(a, "iloc") else a[::stride]
-
-    return tuple(map(take, indexable(X, y, sample_weight)))
+    numbers = np.arange(n_rows)
+    if sample_weight is not None:
+        counts = to_numpy(sample_weight).ravel() != 0
+        # What does not go together `gather` refuses.
+        numbers = numbers[counts] if len(counts) == n_rows and counts.any() else numbers
+    numbers = numbers[:: max(-(-len(numbers) // MOST_ROWS), 1)]
+    given = X, y, sample_weight
+    if len(numbers) == n_rows:
+        return numbers, given
+    return numbers, [None if a is None else safe_indexing(a, numbers) for a in indexable(*given)]

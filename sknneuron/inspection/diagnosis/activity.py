@@ -140,5 +140,5 @@ class TargetRange(Check):
                 "Scale y into the range with TransformedTargetRegressor(regressor=..., "
                 "transformer=MinMaxScaler()), or use activation='identity'.",
                 params={"activation": "identity"},
-                rows=tuple(np.flatnonzero(outside[:, k])[:20].tolist()),
+                rows=tuple(subject.row_numbers[outside[:, k]][:20].tolist()),
             )

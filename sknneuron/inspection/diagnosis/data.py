@@ -225,16 +225,17 @@ class Outliers(Check):
             share = parts[row] / parts.sum()
             # A column that is zero but for a few rows has no row that is out of the ordinary.
             if share > ONE_ROW and np.mean(parts > 0) > 0.1:
+                number = int(subject.row_numbers[row])
                 yield Finding(
                     self.code,
                     "warning" if len(X) >= MANY_ROWS else "info",
                     float(share),
-                    f"Row {row} alone makes {share:.0%} of the variance of column "
+                    f"Row {number} alone makes {share:.0%} of the variance of column "
                     f"{subject.names[j]!r} (it has {subject.raw_value(row, j):.4g}): it decides "
                     "that weight.",
                     "Correct or drop that row.",
                     features=(subject.names[j],),
-                    rows=(row,),
+                    rows=(number,),
                 )
 
     def _in_gradient(self, subject) -> Iterator[Finding]:
@@ -257,14 +258,15 @@ class Outliers(Check):
             share = parts[largest].sum() / total
             who = f"{len(largest)} of {evidence.n_rows} rows make"
             if len(largest) == 1:
-                who = f"Row {largest[0]} alone makes"
+                who = f"Row {subject.row_numbers[largest[0]]} alone makes"
+            strange = subject.row_numbers[self._strange(parts, largest)].tolist()
             yield Finding(
                 self.code,
                 "warning" if evidence.n_rows >= MANY_ROWS else "info",
                 float(share),
                 f"{who} {share:.0%} of the squared gradients{subject.of_neuron(k)}: the fit bends "
                 f"towards {'it' if len(largest) == 1 else 'them'}.",
-                *self._cure(subject, k, strange := self._strange(parts, largest)),
+                *self._cure(subject, k, strange),
                 rows=tuple(strange),
             )
 

@@ -50,7 +50,7 @@ class MissingMark(Check):
         # None of something (no garage, no pool) is a value like any other.
         if not is_whole or whole == 0 or not (far or only_negative):
             return None
-        name, rows = subject.names[j], np.flatnonzero(is_mark)[:NAMED_ROWS]
+        name, rows = subject.names[j], subject.row_numbers[is_mark][:NAMED_ROWS]
         return Finding(
             self.code,
             "warning" if far else "info",

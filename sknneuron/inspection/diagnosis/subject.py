@@ -35,9 +35,12 @@ class Subject:
     Parameters
     ----------
     evidence : Evidence
+    row_numbers : ndarray of int
+        What its rows are numbered among those that were given.
     """
 
     evidence: Evidence
+    row_numbers: np.ndarray
 
     @property
     def neuron(self):

@@ -178,7 +178,8 @@ class Target:
     kind : {"none", "affine", "log", "log1p", "other"}
         "affine": ``y = offset + slope * level``. "log": the neuron's level is log(y), so a weight
         is a share of y; "log1p" that of y + 1.
-    slope, offset : float
+    slope, offset : ndarray of shape (n_targets,)
+        Of an affine one.
     inverse : callable
         From levels, (n_samples,) or (n_samples, n_neurons), to y.
     transform : callable
@@ -188,8 +189,8 @@ class Target:
     """
 
     kind: str = "none"
-    slope: float = 1.0
-    offset: float = 0.0
+    slope: np.ndarray = field(default_factory=lambda: np.ones(1))
+    offset: np.ndarray = field(default_factory=lambda: np.zeros(1))
     inverse: Callable = field(default=lambda level: level)
     transform: Callable = field(default=lambda y: y)
     func: Callable | None = None

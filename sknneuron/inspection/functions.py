@@ -10,7 +10,7 @@ import numpy as np
 from scipy import sparse
 
 from .columns import Column
-from .evidence import Evidence
+from .evidence import Evidence, pair_of
 from .units import Unfolded
 
 # Levels that share a code are named up to this many.
@@ -110,7 +110,7 @@ def original_functions(inside: Unfolded, evidence: Evidence | None, X) -> list[F
             found.append(_missing(column))
     note = "z at 0 of every number and at every baseline"
     found.append(_function("bias", np.arange(n + 1), bias, note))
-    return _in_units_of_target(found, inside)
+    return found
 
 
 def _function(feature: str, where, factors, *note, **more) -> Function:
@@ -175,13 +175,12 @@ def _missing(column: Column) -> Function:
     return _function(f"{column.name} is missing", column.indicators, factors, note, unit="level")
 
 
-def _in_units_of_target(functions: list[Function], inside: Unfolded) -> list[Function]:
-    """Functions in y's own units, where the target was only shifted and scaled."""
+def in_units_of_target(functions: list[Function], inside: Unfolded, k: int) -> list[Function]:
+    """Functions of neuron k in y's own units, where z is y but for a shift and a scale."""
     target = inside.target
-    if target.kind != "affine":
+    if target.kind != "affine" or pair_of(inside.neuron).activation.name != "identity":
         return functions
-
-    slope = target.slope
+    slope, offset = float(target.slope[k]), float(target.offset[k])
     baselines = {f.baseline for f in functions if f.baseline is not None}
     scaled: dict = {b: replace(b, factors=slope * b.factors) for b in baselines}
     return [
@@ -189,7 +188,7 @@ def _in_units_of_target(functions: list[Function], inside: Unfolded) -> list[Fun
             f,
             factors=slope * f.factors,
             note=f.note.replace("z at", "level at"),
-            constant=target.offset if f.feature == "bias" else 0.0,
+            constant=offset if f.feature == "bias" else 0.0,
             baseline=scaled.get(f.baseline),
         )
         for f in functions

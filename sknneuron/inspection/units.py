@@ -290,7 +290,8 @@ def _target(ttr) -> Target:
         y = np.asarray(y)
         return np.asarray(transformer.transform(y.reshape(len(y), -1))).reshape(y.shape)
 
-    kind, slope, offset = "other", NAN, NAN
+    kind = "other"
+    slope = offset = np.full(1, NAN)
     if isinstance(transformer, FunctionTransformer):
         if transformer.func is None and transformer.inverse_func is None:
             return Target()
@@ -298,8 +299,7 @@ def _target(ttr) -> Target:
     elif isinstance(transformer, SCALERS) and not getattr(transformer, "clip", False):
         at = inverse(np.zeros((1, transformer.n_features_in_))).ravel()
         step = inverse(np.ones((1, transformer.n_features_in_))).ravel() - at
-        if len(at) == 1:
-            kind, slope, offset = "affine", float(step[0]), float(at[0])
+        kind, slope, offset = "affine", step, at
     return Target(kind, slope, offset, inverse, transform, ttr.func, ttr.inverse_func)
 
 

@@ -10,7 +10,14 @@ from scipy import special
 
 from .covariance import MOST_PARAMETERS, Precision, precision
 from .evidence import Evidence, gather, pair_of
-from .functions import Function, evaluate, original_functions, raw_functions, std_functions
+from .functions import (
+    Function,
+    evaluate,
+    in_units_of_target,
+    original_functions,
+    raw_functions,
+    std_functions,
+)
 from .units import Unfolded, unfold
 from .words import collinear_notes, effect_notes
 
@@ -63,8 +70,9 @@ def coef_table(
     scale : {"raw", "std", "original"}, default="raw"
         "raw": weights of the neuron's own inputs. "std": per standard deviation of each (needs X),
         the least bad scale to compare weights on. "original": per unit, or level, of the raw
-        columns before the pipeline, and in y's units where the target was shifted and scaled. A
-        level is held against the dropped one or, without one, the mean over the rows.
+        columns before the pipeline, and of an identity neuron in y's units where the target was
+        shifted and scaled. A level is held against the dropped one or, without one, the mean over
+        the rows.
     level : float, default=0.95
         Of the intervals, in (0, 1).
     cov_type : {"nonrobust", "HC0", "HC1"}, default="nonrobust"
@@ -127,10 +135,12 @@ def coef_table(
     tables = []
     found: list[Precision] = []
     for members, labels in zip(neurons, names, strict=True):
-        sure = None
+        sure, own = None, functions
+        if scale == "original":
+            own = in_units_of_target(functions, inside, members[0])
         if not reason:
             assert evidence is not None
-            matrix = _stacked(functions, len(members), labels, inside)
+            matrix = _stacked(own, len(members), labels, inside)
             sure = precision(
                 evidence,
                 members,
@@ -140,7 +150,7 @@ def coef_table(
                 information=information,
             )
             found.append(sure)
-        tables.append(_table(inside, functions, members, labels, sure, reason, level))
+        tables.append(_table(inside, own, members, labels, sure, reason, level))
     table = pd.DataFrame(
         {key: np.concatenate([rows[key] for rows in tables]) for key in tables[0] if key != "doubt"}
     )

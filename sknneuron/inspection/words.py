@@ -85,8 +85,11 @@ def effect_words(inside: Unfolded, shift: float) -> str:
     """Say what a shift of z does to the prediction; nothing where z is the prediction."""
     activation, target = pair_of(inside.neuron).activation, inside.target.kind
     if activation.name == "exp" or (activation.name == "identity" and target in ("log", "log1p")):
+        what = {"log1p": "y + 1"}.get(target, "y")
+        if activation.name == "exp" and target != "none":
+            what = "level"
         with np.errstate(over="ignore"):
-            return f"{'y + 1' if target == 'log1p' else 'y'} {100 * np.expm1(shift):+.3g}%"
+            return f"{what} {100 * np.expm1(shift):+.3g}%"
     if activation.name == "identity" or activation.coupled or not np.isfinite(activation.steepest):
         return ""
     return f"level {activation.steepest * shift:+.3g} where it is steepest"

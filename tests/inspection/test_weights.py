@@ -10,10 +10,10 @@ from sklearn.compose import TransformedTargetRegressor, make_column_transformer
 from sklearn.datasets import load_diabetes, load_iris
 from sklearn.impute import MissingIndicator, SimpleImputer
 from sklearn.pipeline import make_pipeline, make_union
-from sklearn.preprocessing import KBinsDiscretizer, OneHotEncoder, StandardScaler
+from sklearn.preprocessing import KBinsDiscretizer, MinMaxScaler, OneHotEncoder, StandardScaler
 
 from sknneuron import NeuronClassifier, NeuronRegressor
-from sknneuron.inspection import coef_table
+from sknneuron.inspection import coef_table, unfold
 from sknneuron.losses import Huber, Quantile, Tweedie
 
 from .pipelines import PIPELINES, table
@@ -329,6 +329,39 @@ def test_words_for_units():
     plain = coef_table(clone(scaled).fit(numbers, y), numbers, y, scale="original")
     np.testing.assert_allclose(in_dollars["weight"], plain["weight"], rtol=1e-6)
     np.testing.assert_allclose(in_dollars["std_error"], plain["std_error"], rtol=1e-6)
+
+
+def test_each_of_several_scaled_targets_has_its_unit():
+    data, y = table(missing=False)
+    numbers, both = data[["sqft", "age"]], np.column_stack([y, 3 - 2 * y])
+    scaled = make_pipeline(StandardScaler(), NeuronRegressor(alpha=0))
+    model = TransformedTargetRegressor(scaled, transformer=MinMaxScaler()).fit(numbers, both)
+    got = coef_table(model, numbers, both, scale="original")
+    plain = coef_table(clone(scaled).fit(numbers, both), numbers, both, scale="original")
+    for name in ("weight", "std_error"):
+        np.testing.assert_allclose(got[name], plain[name], rtol=1e-6)
+
+
+@pytest.mark.parametrize("activation", ["exp", "tanh"])
+def test_behind_an_activation_that_bends_weights_are_of_z(activation):
+    rng = np.random.default_rng(0)
+    data = pd.DataFrame(rng.normal(size=(200, 2)), columns=["a", "b"])
+    y = 50 * np.exp(0.3 * data["a"] + 0.1 * rng.normal(size=200))
+    neuron = NeuronRegressor(activation, alpha=0, random_state=0)
+    model = TransformedTargetRegressor(neuron, transformer=MinMaxScaler((0.1, 0.8))).fit(data, y)
+    got = coef_table(model, data, y, scale="original")
+    raw = coef_table(model, data, y)
+    for name in ("weight", "std_error"):
+        np.testing.assert_allclose(got[name], raw[name], rtol=1e-9)
+    assert got["note"].iloc[-1].startswith("z at 0 of every number")
+    level = unfold(model).neuron.transform
+    more = level(data.assign(a=data["a"] + 1)) / level(data)
+    if activation == "exp":
+        assert f"one more: level {100 * (more[0, 0] - 1):+.3g}%" in got["note"][0]
+    # A square is no share of y.
+    model = TransformedTargetRegressor(neuron, func=np.sqrt, inverse_func=np.square)
+    note = coef_table(model.fit(data, y / y.max()), data, y / y.max(), scale="original")["note"][0]
+    assert "level" in note
 
 
 # -- where errors mean nothing ---------------------------------------------------------------------

@@ -263,13 +263,15 @@ def _ordinal_encoder(step, wires):
         wire = _encoder_input(step, given)
         values = {}
         groups = _groups(step, j)[0]
-        # A missing value has a code of its own, outside the count of the others.
-        present = [[level for level in group if not is_missing(level)] for group in groups]
+        # NaN has a code of its own, outside the count of the others, and None is one of these.
+        present = [
+            [level for level in group if level is None or not is_missing(level)] for group in groups
+        ]
         for code, group in enumerate(group for group in present if group):
             values.update(dict.fromkeys(group, float(code)))
         for group in groups:
             for level in group:
-                if is_missing(level):
+                if level not in values:
                     values[level] = float(step.encoded_missing_value)
         unknown = float(step.unknown_value) if step.handle_unknown != "error" else NAN
         found.append(_table_wire(wire, values, *_known(values), 0.0, unknown))

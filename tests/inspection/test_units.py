@@ -24,6 +24,7 @@ from sklearn.preprocessing import (
     FunctionTransformer,
     MinMaxScaler,
     OneHotEncoder,
+    OrdinalEncoder,
     PolynomialFeatures,
     StandardScaler,
 )
@@ -269,6 +270,13 @@ def test_wherever_the_neuron_sits():
     )
     search = GridSearchCV(model, {"model__regressor__neuronregressor__alpha": [0, 1e-3]}, cv=2)
     assert unfold(search.fit(X, y)).neuron is not inside.neuron
+
+
+def test_none_among_words_is_what_the_encoder_makes_of_it():
+    X = pd.DataFrame({"kind": pd.Series(["a", "b", None] * 20, dtype=object)})
+    for encoder in (OrdinalEncoder(encoded_missing_value=-5), OneHotEncoder()):
+        model = make_pipeline(encoder, NeuronRegressor()).fit(X, np.arange(60.0))
+        np.testing.assert_allclose(unfold(model).pre_activation(X)[:, 0], model.predict(X))
 
 
 @pytest.mark.parametrize(

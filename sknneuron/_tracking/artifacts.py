@@ -63,6 +63,8 @@ class Artifacts:
         Those that became metrics.
     first_step : int
         What MLflow calls the step of iterate 0.
+    follows : bool
+        Whether the run has an earlier fit.
     options : Options
     """
 
@@ -71,6 +73,7 @@ class Artifacts:
     evolution: Evolution
     series: list[Series]
     first_step: int
+    follows: bool
     options: Options
 
     def write(self, folder: Path) -> list[str]:
@@ -104,9 +107,11 @@ class Artifacts:
 
     def _suffix(self) -> str:
         """A second fit in the same run keeps the files of the first."""
+        if not self.follows:
+            return ""
         iteration = self.evolution.iteration
-        first = int(iteration[0]) + self.first_step if len(iteration) and self.first_step else 0
-        return f"_from_step_{first}" if first else ""
+        first = self.first_step + (int(iteration[0]) if len(iteration) else 0)
+        return f"_from_step_{first}"
 
     def _history(self, path: Path) -> None:
         table = self.evolution.table(self.first_step)

@@ -116,11 +116,11 @@ def record(notes: FitNotes, run_id: str, options: Options) -> list[str]:
             prefix, folder = (f"{name}/", Path(top, name)) if name else ("", Path(top))
             folder.mkdir(exist_ok=True)
             after = notes.last_iteration_before(name)
-            first_step, evolution = _place_in_run(client, run_id, found, prefix, after)
+            first_step, follows, evolution = _place_in_run(client, run_id, found, prefix, after)
             series = [one._replace(key=prefix + one.key) for one in evolution.series()]
             _log_metrics(client, run_id, evolution, series, first_step, notes.began, options)
             data = (notes.X, notes.y, weight_of(root, notes.fit_params))
-            artifacts = Artifacts(root, data, evolution, series, first_step, options)
+            artifacts = Artifacts(root, data, evolution, series, first_step, follows, options)
             failed += [prefix + each for each in artifacts.write(folder)]
         if any(Path(top).iterdir()):
             client.log_artifacts(run_id, top)
@@ -142,11 +142,11 @@ def _log_metrics(client, run_id, evolution, series, first_step, began, options) 
         client.log_batch(run_id, metrics=metrics[start : start + BATCH])
 
 
-def _place_in_run(client, run_id, found, prefix, after) -> tuple[int, Evolution]:
-    """What to call the step of iterate 0, and the iterates that the run does not have yet."""
+def _place_in_run(client, run_id, found, prefix, after) -> tuple[int, bool, Evolution]:
+    """What to call the step of iterate 0, whether there was an earlier fit, and what is new."""
     earlier = client.get_metric_history(run_id, prefix + LAST_STEP_OF)
     if not earlier:
-        return 0, Evolution(found)
+        return 0, False, Evolution(found)
     evolution = Evolution(found, after=after)
     first = int(evolution.iteration[0]) if len(evolution.iteration) else 0
-    return max(metric.step for metric in earlier) + 1 - first, evolution
+    return max(metric.step for metric in earlier) + 1 - first, True, evolution

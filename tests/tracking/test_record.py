@@ -10,6 +10,7 @@ import mlflow
 import numpy as np
 import pandas as pd
 import pytest
+from numpy.testing import assert_array_equal
 from sklearn import config_context
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
@@ -61,10 +62,16 @@ def test_a_warm_start_in_the_same_run_adds_only_what_is_new(tracked, cancer):
     with mlflow.start_run(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         neuron.fit(X, y)
+        n_first = len(neuron.history_["loss"])
         neuron.fit(X, y)
-    steps, losses = tracked.steps(tracked.run(), "train/loss")
+    run = tracked.run()
+    steps, losses = tracked.steps(run, "train/loss")
     assert steps == list(neuron.history_["iteration"])
     assert losses == list(neuron.history_["loss"])
+    names = "history.parquet", f"history_from_step_{n_first}.parquet"
+    tables = [pd.read_parquet(tracked.download(run, name)) for name in names]
+    for table, part in zip(tables, np.split(neuron.history_["loss"], [n_first]), strict=True):
+        assert_array_equal(table[table.quantity == "loss"].value, part)
 
 
 def test_odd_names_are_written_and_can_be_mapped_back(tracked, cancer):

@@ -94,11 +94,11 @@ def check_parameters(estimator, constraints: dict[str, list]) -> None:
     InvalidParameterError
         A ValueError and TypeError both, as scikit-learn's own.
     """
-    values = [getattr(estimator, name) for name in constraints]
-    types = [type(value) for value in values]
+    values = tuple(map(partial(getattr, estimator), constraints))
+    types = tuple(map(type, values))
     if PLAIN_TYPES.issuperset(types):
         kind = next(kind for kind, table in enumerate(TABLES) if table is constraints)
-        if _pass(kind, tuple(types), tuple(values)):
+        if _pass(kind, types, values):
             return
     try:
         validate_parameter_constraints(

@@ -327,18 +327,14 @@ class PenalisedLoss:
 
         Of several gradients at once: axes before the last two stay in front.
         """
-        g = gradient.reshape(*gradient.shape[:-2], self.n_neurons, self.neuron_size)
-        scale, center = self._scale_and_center
-        g = (g * scale + g[..., -1:] * center).reshape(*gradient.shape[:-2], -1)
+        shape = gradient.shape[:-2]
+        g = np.array(gradient).reshape(*shape, self.n_neurons, self.neuron_size)
+        weights = g[..., : self.n_features]
+        weights *= self.coordinates.scale
+        if self.fit_intercept:
+            weights += g[..., -1:] * self.coordinates.center
+        g = g.reshape(*shape, -1)
         return np.sqrt(dot(g, g))
-
-    @cached_property
-    def _scale_and_center(self):
-        """Scale and centre of the columns, and of the one that the bias belongs to."""
-        scale, center = self.coordinates.scale, self.coordinates.center
-        if not self.fit_intercept:
-            return scale, center
-        return np.concatenate([scale, [1.0]]), np.concatenate([center, [0.0]])
 
     # -- derivatives in a few features -------------------------------------------------------------
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -314,18 +315,17 @@ class Training:
         print("  ".join(words), flush=True)
 
 
-@dataclass(slots=True)
-class Measured:
+class Measured(NamedTuple):
     """What is kept of an iterate until it is written: not its objective, which may hold rows."""
 
-    theta: np.ndarray
-    value: float
-    gradient: float | np.ndarray
-    step_size: float
-    n_rows: int
     n_iter: int
     elapsed: float
-    validation_loss: float | None
+    n_rows: int
+    value: float
+    step_size: float
+    theta: np.ndarray
+    gradient: float | np.ndarray
+    validation_loss: float | None = None
 
     @classmethod
     def of(
@@ -333,8 +333,8 @@ class Measured:
     ) -> Measured:
         """An iterate with what the training loop adds to it."""
         n_rows = iterate.objective.source.n_rows
-        step = iterate.theta, iterate.value, iterate.gradient, iterate.step_size
-        return cls(*step, n_rows, n_iter, elapsed, validation_loss)
+        step = iterate.value, iterate.step_size, iterate.theta, iterate.gradient
+        return cls(n_iter, elapsed, n_rows, *step, validation_loss)
 
 
 def columns_of_history(objective: Objective, measured: list[Measured]) -> dict[str, np.ndarray]:
@@ -343,30 +343,31 @@ def columns_of_history(objective: Objective, measured: list[Measured]) -> dict[s
     A small training is over in a few hundred microseconds; to look at each of its iterates by
     itself would take as long again. `objective` may be that of any rows: all have its coordinates.
     """
-    thetas = np.array([m.theta for m in measured])
-    value = np.array([m.value for m in measured])
+    *numbers, thetas, gradients, validation_loss = zip(*measured, strict=True)
+    thetas = np.array(thetas)
+    iteration, elapsed, n_rows, value, step_size = map(np.array, numbers)
     l2 = np.add.reduce(objective.l2_value(thetas), axis=-1)
     l1 = objective.l1_value(thetas).sum(axis=-1) if objective.penalty.l1 else 0.0
     columns = {
-        "iteration": np.array([m.n_iter for m in measured]),
-        "elapsed": np.array([m.elapsed for m in measured]),
-        "n_rows": np.array([m.n_rows for m in measured]),
+        "iteration": iteration,
+        "elapsed": elapsed,
+        "n_rows": n_rows,
         "loss": value - l2,
         "penalty": l1 + l2,
         "objective": value + l1,
-        "gradient_norm": _gradient_norms(objective, [m.gradient for m in measured]),
-        "step_size": np.array([m.step_size for m in measured]),
+        "gradient_norm": _gradient_norms(objective, gradients),
+        "step_size": step_size,
     }
     columns.update(zip(objective.weight_names, objective.settled_weights(thetas), strict=True))
-    if measured[0].validation_loss is not None:
-        columns["validation_loss"] = np.array([m.validation_loss for m in measured])
+    if validation_loss[0] is not None:
+        columns["validation_loss"] = np.array(validation_loss)
     flat = FLAT_COLUMNS.get(objective.activation.flat or "")
     if flat is not None:
         columns[flat] = objective.flat_fraction(thetas)
     return columns
 
 
-def _gradient_norms(objective: Objective, given: list[float | np.ndarray]):
+def _gradient_norms(objective: Objective, given: Sequence[float | np.ndarray]):
     """Norms of the iterates' gradients; those not taken yet, all at once."""
     untaken = [k for k, gradient in enumerate(given) if isinstance(gradient, np.ndarray)]
     if not untaken:

@@ -38,14 +38,14 @@ class StandardBlock:
         self.total_weight = source.total_weight
         self.n_neurons = n_neurons
         # Columns lie in rows here: products along them run over contiguous numbers.
-        n_features = X.shape[1]
-        self.columns = np.empty((n_features + bool(fit_intercept), X.shape[0]))
-        features = self.columns[:n_features]
+        self.n_features = X.shape[1]
+        self.columns = np.empty((self.n_features + bool(fit_intercept), X.shape[0]))
+        features = self.columns[: self.n_features]
         np.subtract(X.T, coordinates.center[:, None], out=features)
         features /= coordinates.scale[:, None]
         if coordinates.constant is not None:
             features[coordinates.constant] = 0.0
-        self.columns[n_features:] = 1
+        self.columns[self.n_features :] = 1
         # What the last Hessian was taken at, which a bend is asked for next: theta, z, curvature.
         self._latest: tuple = (None, None, None)
         # One for all Hessians: fresh memory each time would come from the system and go back.
@@ -90,7 +90,7 @@ class StandardBlock:
         coupled = self.pair.coupled
         # That of a softmax layer is never weighted.
         self._latest = theta, z, d if coupled or self.sample_weight is None else None
-        hessian = self._softmax_hessian(d) if coupled else self._hessians(d)
+        hessian = self._softmax_hessian(theta, d) if coupled else self._hessians(d)
         hessian /= self.total_weight
         return loss, gradient, hessian
 
@@ -116,11 +116,22 @@ class StandardBlock:
             self._scaled = np.empty((self.n_neurons, *self.columns.shape))
         return np.multiply(self.columns, d.T[:, None, :], out=self._scaled)
 
-    def _softmax_hessian(self, probability):
-        """Blocks ``sum_i s p_k (delta_kl - p_l) x x'`` as one matrix, neuron by neuron.
+    def _softmax_hessian(self, theta, probability):
+        """Blocks ``sum_i s p_k (delta_kl - p_l) x x'`` as one matrix, neuron by neuron."""
+        weights = theta.reshape(self.n_neurons, -1)[:, : self.n_features]
+        blocks = self._blocks(probability) if weights.any() else self._equal_blocks(probability[0])
+        return blocks.reshape(1, *theta.shape[1:], -1)
 
-        The probabilities of a row sum to one, and so the blocks beside each other to zero: those on
-        the diagonal need no products of their own.
+    def _equal_blocks(self, p):
+        """Those of neurons without weights, whose probabilities are the same in all rows."""
+        columns, weight = self.columns, self.sample_weight
+        product = (columns if weight is None else columns * weight).dot(columns.T)
+        return (np.diag(p) - np.outer(p, p))[:, None, :, None] * product[:, None]
+
+    def _blocks(self, probability):
+        """The probabilities of a row sum to one, and so the blocks beside each other to zero.
+
+        Those on the diagonal need no products of their own.
         """
         scaled = self._columns_times(probability)
         weighted = scaled if self.sample_weight is None else scaled * self.sample_weight
@@ -132,4 +143,4 @@ class StandardBlock:
         hessian = np.negative(products.transpose(0, 2, 1, 3), order="C")
         for k, diagonal in enumerate(np.add.reduce(products, axis=1)):
             hessian[k, :, k] = diagonal
-        return hessian.reshape(1, n * size, n * size)
+        return hessian

@@ -1,5 +1,7 @@
 """Few rows, standardised once: the same sums as those of the kernels."""
 
+import itertools
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
@@ -40,9 +42,10 @@ def test_same_sums_as_the_kernels(pair, weighted, fit_intercept, dtype):
     assert isinstance(block._block, StandardBlock)
     kernels.__dict__["_block"] = None
     theta = 0.3 * np.random.default_rng(4).standard_normal(block.shape)
-    for gauss_newton in (True, False):
-        found = block.value_gradient_hessian(theta, gauss_newton)
-        expected = kernels.value_gradient_hessian(theta, gauss_newton)
+    # Without weights all rows are of one level.
+    for at, gauss_newton in itertools.product((theta, block.null()), (True, False)):
+        found = block.value_gradient_hessian(at, gauss_newton)
+        expected = kernels.value_gradient_hessian(at, gauss_newton)
         for a, b in zip(found, expected, strict=True):
             assert_allclose(a, b, rtol=1e-9, atol=1e-10)
     columns = [np.arange(block.n_features)] * block.n_neurons

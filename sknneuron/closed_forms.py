@@ -191,6 +191,9 @@ class SoftmaxLogLoss(Pair):
         e /= total
         return loss, e - y, e if order == 2 else None
 
+    def constant_terms(self, y, z):
+        return -special.log_softmax(z, axis=0)[y, None]
+
     def null_bias(self, y, sample_weight):
         n_classes = int(y.max()) + 1 if self._n_classes is None else self._n_classes
         total = float(len(y) if sample_weight is None else np.add.reduce(sample_weight))

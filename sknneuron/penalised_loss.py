@@ -161,7 +161,8 @@ class PenalisedLoss:
         if not self.pair.coupled:
             return theta
         per_neuron = theta.reshape(self.n_neurons, self.neuron_size)
-        return (per_neuron - per_neuron.mean(axis=0)).reshape(theta.shape)
+        mean = np.add.reduce(per_neuron) / self.n_neurons
+        return (per_neuron - mean).reshape(theta.shape)
 
     def from_weights(self, coef, intercept):
         """Return the `theta` of these weights and biases."""

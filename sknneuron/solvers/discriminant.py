@@ -21,7 +21,9 @@ from __future__ import annotations
 import math
 
 import numpy as np
+from scipy.linalg import lapack
 
+from .. import _special as special
 from ..objective import Objective
 from .linear_algebra import TINY, dot
 
@@ -82,8 +84,8 @@ def _of_softmax(objective, theta, gradient, step):
     penalty = (weights * objective.l2[: objective.n_features]).dot(weights.T)
     between = (explained - penalty) * (1 - penalty.trace() / (TINY + explained.trace()))
     between *= MOST_BETWEEN / max(math.sqrt(np.vdot(between, between)), MOST_BETWEEN)
-    lengthened = np.linalg.inv(np.eye(n) - between)
-    p = objective.pair.level(bias[None])[0]
+    lengthened = lapack.dgesv(np.eye(n) - between, np.eye(n))[2]
+    p = special.softmax(bias, axis=0)
     # The weights of the classes sum to zero; here those that sum to it by their shares are meant.
     spread = lengthened.dot(between)
     shift = (spread.diagonal() - p.dot(spread)) / p

@@ -118,7 +118,7 @@ class CentredRows:
         """z, (n_rows, n_neurons)."""
         z = X @ self._columns
         if self.center is not None:
-            z += self._bias - self._weights @ self.center
+            z += self._bias - self._weights.dot(self.center)
         return z
 
     def gradient(self, X, r):
@@ -130,8 +130,8 @@ class CentredRows:
         if self.center is None:
             return product
         np.add.reduce(r, axis=0, out=self._bias_gradient)
-        np.multiply(self._bias_column, self.center, out=self._weight_gradient)
-        np.subtract(product, self._weight_gradient, out=self._weight_gradient)
+        of_center = self._bias_column.dot(self.center[None])
+        np.subtract(product, of_center, out=self._weight_gradient)
         return self._gradient
 
     def squared_lengths(self, X, factor):

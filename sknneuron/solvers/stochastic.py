@@ -272,7 +272,7 @@ class SGD(Stochastic):
 
     def _run(self, objective, theta, state, rng):
         weights, unit, l1, l2 = self._in_weights(objective, theta)
-        velocity = state["velocity"]
+        velocity, momentum = state["velocity"], np.array(self.momentum)
         rate = state["rate"] * state["share"] * state["precondition"]
         shrink = rate * l2 if l2.any() else None
         threshold = rate * l1 if l1.any() else None
@@ -282,7 +282,7 @@ class SGD(Stochastic):
                 if new_share != share:
                     share, batch_rate = new_share, rate * new_share
                 g *= batch_rate
-                velocity *= self.momentum
+                velocity *= momentum
                 velocity -= g
                 if shrink is not None:
                     velocity -= shrink * weights
@@ -324,13 +324,16 @@ class Adam(Stochastic):
 
     def _run(self, objective, theta, state, rng):
         weights, unit, l1, l2 = self._in_weights(objective, theta)
-        has_l1 = l1.any()
+        has_l1, has_l2 = l1.any(), l2.any()
         shrink: Any = None
         share: Any = None
         mean, square = state["mean"], state["square"]
         rate = state["rate"] * state["share"] * np.sqrt(state["precondition"])
+        step = np.empty_like(mean)
         n_steps = int(state["n_steps"])
         factor = _factor_of_weight(objective.source)
+        # Numbers as arrays: numpy would make them so at each step.
+        decay_mean, decay_square, tiny = map(np.array, (self.decay_mean, self.decay_square, TINY))
         with np.errstate(over="ignore", invalid="ignore"):
             for g, new_share in self._gradients(objective, weights, rng):
                 # Steps do not depend on the gradient's scale, so it is left a sum over the batch,
@@ -340,17 +343,17 @@ class Adam(Stochastic):
                     new_share /= factor
                 if new_share != share:
                     share = new_share
-                    shrink = l2 / share if l2.any() else None
-                if shrink is not None:
+                    shrink = l2 / share
+                if has_l2:
                     g += shrink * weights
                 n_steps += 1
-                mean *= self.decay_mean
+                mean *= decay_mean
                 mean += g
-                square *= self.decay_square
+                square *= decay_square
                 g *= g
                 square += g
-                step = np.sqrt(square)
-                step += TINY
+                np.sqrt(square, out=step)
+                step += tiny
                 np.divide(rate * self._correction(n_steps), step, out=step)
                 weights -= step * mean
                 if has_l1:
@@ -385,12 +388,13 @@ def in_weights(objective: Objective, theta):
     weights : ndarray of shape (n_neurons, neuron_size)
     unit : ndarray of shape (neuron_size,)
         ``theta = weights * unit``.
-    l1, l2 : ndarrays of shape (neuron_size,)
+    l1, l2 : ndarrays of shape (n_neurons, neuron_size)
         Strengths of the penalties.
     """
     unit = np.ones(objective.neuron_size)
     unit[: objective.n_features] = objective.coordinates.scale
-    l1, l2 = np.zeros((2, objective.neuron_size))
-    l1[: objective.n_features] = objective.penalty.l1
-    l2[: objective.n_features] = objective.penalty.l2
-    return theta.reshape(objective.n_neurons, -1) / unit, unit, l1, l2
+    weights = theta.reshape(objective.n_neurons, -1) / unit
+    l1, l2 = np.zeros((2, *weights.shape))
+    l1[:, : objective.n_features] = objective.penalty.l1
+    l2[:, : objective.n_features] = objective.penalty.l2
+    return weights, unit, l1, l2

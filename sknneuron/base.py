@@ -265,11 +265,11 @@ class BaseNeuron(PictureMixin, CallbackSupportMixin, LevelsMixin, BaseEstimator,
     def _seed(self) -> int:
         return seed_of(self.random_state)
 
+    @np.errstate(over="ignore", invalid="ignore")
     def _checked_objective(self, source, targets, coordinates=None):
-        with np.errstate(over="ignore", invalid="ignore"):
-            objective = self._objective(source, targets, coordinates)
-            self._check_targets(objective)
-            at_null = objective.null_value
+        objective = self._objective(source, targets, coordinates)
+        self._check_targets(objective)
+        at_null = objective.null_value
         self._check_sizes(objective.coordinates.scale)
         if not np.isfinite(at_null):
             raise ValueError(

@@ -42,15 +42,15 @@ class SigmoidLogLoss(Pair):
     def slope(self, y, z):
         return special.expit(z) - y
 
+    @np.errstate(over="ignore")
     def sums(self, y, z, sample_weight, order, gauss_newton=False):
         if sample_weight is not None:
             return super().sums(y, z, sample_weight, order)
         # Half as many operations as the terms take, and the sum loses no digits by it: only where
         # exp(-z) overflows, or a product of a few, there is no way around them.
-        with np.errstate(over="ignore"):
-            e = np.exp(np.negative(z))
-            factors = e + 1
-            loss = _sum_of_logs(factors)
+        e = np.exp(np.negative(z))
+        factors = e + 1
+        loss = _sum_of_logs(factors)
         loss += _sum_of_rows(z)
         loss -= _sum_of_products(y, z)
         if not math.isfinite(sum(loss.tolist())):
@@ -285,29 +285,29 @@ class ExpTweedie(Pair):
     def _power(self) -> float:
         return {"poisson": 1.0, "gamma": 2.0}.get(self.loss.name) or float(vars(self.loss)["power"])
 
+    @np.errstate(over="ignore", under="ignore", invalid="ignore")
     def derivatives(self, y, z, order, gauss_newton=False):
         p = self._power
-        with np.errstate(over="ignore", under="ignore", invalid="ignore"):
-            if p == 1:
-                e = np.exp(z)
-                return e - y * z, e - y if order else None, e if order == 2 else None
-            if p == 2:
-                v = y * np.exp(-z)
-                return z + v, 1 - v if order else None, v if order == 2 else None
-            u, v = np.exp((2 - p) * z), y * np.exp((1 - p) * z)
-            # Where both overflow the larger one decides.
-            if p < 1:
-                v[np.isinf(u)] = 0
-            elif p > 2:
-                u[np.isinf(v)] = 0
-            terms = u / (2 - p) - v / (1 - p)
-            slope = u - v if order else None
-            if order < 2:
-                curvature = None
-            elif gauss_newton and not self.convex:
-                curvature = (1 - p) * u + p * v
-            else:
-                curvature = (2 - p) * u - (1 - p) * v
+        if p == 1:
+            e = np.exp(z)
+            return e - y * z, e - y if order else None, e if order == 2 else None
+        if p == 2:
+            v = y * np.exp(-z)
+            return z + v, 1 - v if order else None, v if order == 2 else None
+        u, v = np.exp((2 - p) * z), y * np.exp((1 - p) * z)
+        # Where both overflow the larger one decides.
+        if p < 1:
+            v[np.isinf(u)] = 0
+        elif p > 2:
+            u[np.isinf(v)] = 0
+        terms = u / (2 - p) - v / (1 - p)
+        slope = u - v if order else None
+        if order < 2:
+            curvature = None
+        elif gauss_newton and not self.convex:
+            curvature = (1 - p) * u + p * v
+        else:
+            curvature = (2 - p) * u - (1 - p) * v
         return terms, slope, curvature
 
     def constant_terms(self, y, z):

@@ -76,6 +76,7 @@ def test_score_is_accuracy(names):
     y = np.array(names)[LABELS]
     neuron = NeuronClassifier().fit(X, y)
     assert_array_equal(neuron.classes_, names)
+    assert type(neuron.score(X, y)) is float
     assert neuron.score(X, y) == accuracy_score(y, neuron.predict(X))
     assert neuron.score(X, y.tolist()) == accuracy_score(y, neuron.predict(X))
 

@@ -70,6 +70,11 @@ class Loss(Parametrized):
     def target_range(self) -> tuple[float, float, bool, bool]:
         return (-INF, INF, False, False)
 
+    @property
+    def has_ends(self) -> bool:
+        """Whether the interval in which levels must lie ends anywhere."""
+        return tuple(self.level_range) != (-INF, INF)
+
     def __call__(self, y, a):
         """Return the loss of each level."""
         raise NotImplementedError

@@ -157,7 +157,7 @@ class ChainRule(Pair):
     def levels_in_single(self) -> bool:
         loss = self.loss
         # One with an end may be infinite where rounding takes a level there.
-        is_everywhere = loss.smooth and not np.any(np.isfinite(loss.level_range))
+        is_everywhere = loss.smooth and not loss.has_ends
         return self.activation.quicker_in_single and is_everywhere
 
     def derivatives(self, y, z, order, gauss_newton=False):
@@ -169,7 +169,7 @@ class ChainRule(Pair):
             a, f1, *f2 = f.with_derivatives(z) if bends else f.with_derivative(z)
             terms, slope_a = loss.with_derivative(y, a)
             slope = slope_a * f1
-            if np.any(np.isfinite(loss.level_range)):
+            if loss.has_ends:
                 # At the end of a range that a target is at, 0 / 0: there is nowhere to go.
                 np.copyto(slope, 0, where=np.isnan(slope) & np.isfinite(terms))
             if order == 1:

@@ -260,6 +260,11 @@ def test_a_subclass_with_a_loss_of_its_own_does_not_inherit_the_pair():
     assert DoubledError().with_derivative(1.0, 3.0) == (4.0, 4.0)
 
 
+@pytest.mark.parametrize("loss", EVERY, ids=repr)
+def test_levels_have_ends_where_their_interval_does(loss):
+    assert loss.has_ends == bool(np.any(np.isfinite(loss.level_range)))
+
+
 def test_target_ranges():
     assert get_loss("poisson").target_range == (0, np.inf, True, False)
     assert get_loss("gamma").target_range == (0, np.inf, False, False)

@@ -285,7 +285,7 @@ class BaseNeuron(PictureMixin, CallbackSupportMixin, LevelsMixin, BaseEstimator,
             return
         rows = objective.watched
         y = rows.y if rows.sample_weight is None else rows.y[rows.sample_weight > 0]
-        spread = np.ptp(y, axis=0).max() if len(y) else 0.0
+        spread = (np.maximum.reduce(y) - np.minimum.reduce(y)).max() if len(y) else 0.0
         if 0 < spread < TINY:
             raise ValueError(
                 f"y holds values too small to compute with: they differ by {spread:.0e}, and the "

@@ -90,13 +90,14 @@ class Descent:
         confirmed = False
         blank = self.fresh and is_blank(objective, theta)
         for _ in range(MAX_STEPS):
-            if self._rows_are_too_coarse(float(value.sum()), theta):
+            if self._rows_are_too_coarse(value, theta):
                 self.single &= ~Single.ROWS
                 value, gradient = objective.value_and_gradient(theta)
             step = -self.memory.inverse_hessian_product(gradient, self.factor)
             decrement = -0.5 * dot(gradient, step)
-            total = float(decrement.sum())
-            current = Iterate(theta, float(value.sum()), gradient, objective, step_size)
+            # Sums over a few groups, for which numpy takes longer to begin than Python to end.
+            total = sum(decrement.tolist())
+            current = Iterate(theta, sum(value.tolist()), gradient, objective, step_size)
             allowed = self.target(current.value, theta)
             ratio = None if self.previous is None else total / self.previous
             expected = self._expected_contraction(ratio)
@@ -155,8 +156,9 @@ class Descent:
                 and total * expected <= allowed
                 and is_foretold(current.value, total, value, objective.rounding, self.most_off)
             )
-            step_size = float(taken.max())
-            self.previous = total if taken.min() >= 0.5 else None
+            lengths = taken.tolist()
+            step_size = max(lengths)
+            self.previous = total if min(lengths) >= 0.5 else None
             if hessian is not None:
                 self._renew(hessian, new)
             else:
@@ -189,11 +191,11 @@ class Descent:
         self.single &= ~Single.HESSIAN
         return self.objective.value_gradient_hessian(theta, self.gauss_newton)[2]
 
-    def _rows_are_too_coarse(self, value: float, theta) -> bool:
+    def _rows_are_too_coarse(self, value, theta) -> bool:
         if Single.ROWS not in self.single:
             return False
         moved, off = self.objective.noise_of_single(theta)
-        allowed = self.target(value, theta)
+        allowed = self.target(float(value.sum()), theta)
         return moved > MOST_MOVED * allowed or off > MOST_WRONG * allowed
 
     def _knows_rows(self, ratio: float | None) -> bool:

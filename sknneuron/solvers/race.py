@@ -40,7 +40,7 @@ class Race:
         That of the first step.
     owner : ndarray of shape (n_starts,)
         Group of each start.
-    known : list of float
+    known : ndarray of shape (n_groups,)
         Lowest value that is known of each group.
     yardstick : Yardstick
     turn : int
@@ -68,7 +68,7 @@ class Race:
         theta,
         damping,
         owner,
-        known: list[float],
+        known,
         yardstick: Yardstick,
         *,
         turn: int,
@@ -101,7 +101,7 @@ class Race:
         for n_steps in range(MAX_STEPS):
             self._keep(np.isfinite(self.down.value))
             self._note(steps)
-            lowest = np.array(self.known)
+            lowest = self.known.copy()
             np.minimum.at(lowest, self.owner, self.values)
             step, predicted = self.down.propose()
             gain = self.yardstick.gain(lowest)[self.owners]
@@ -120,7 +120,7 @@ class Race:
                         self._note_unseen(steps, rough)
                     # Worse than nothing, where all others have ended: not waited for.
                     hopeless = self.down.value > self.yardstick.null_value[self.owners]
-                    ended |= hopeless & np.all(ended | hopeless)
+                    ended |= hopeless & (ended | hopeless).all()
             still = ~ended
             self.live[self.number] = still
             if not still.any() or (self.early and self._is_clear(lowest)):
@@ -131,7 +131,7 @@ class Race:
             gauss_newton = n_steps + 1 < self.turn
             self.down.evaluate, self.down.is_positive = self._evaluation(gauss_newton), gauss_newton
             self.down.advance(step, predicted)
-        while np.any(self.joined != self.joined[self.joined]):
+        while (self.joined != self.joined[self.joined]).any():
             self.joined = self.joined[self.joined]
 
     def _evaluation(self, gauss_newton: bool):
@@ -222,7 +222,7 @@ class Race:
     def _is_clear(self, lowest) -> bool:
         """On a screen: whether the lowest end has come up often enough already."""
         yardstick, owner = self.yardstick, self.owner
-        if not yardstick.is_screen or not np.all(yardstick.are_sure(lowest)):
+        if not yardstick.is_screen or not yardstick.are_sure(lowest).all():
             return False
         near = lowest + 10 * yardstick.tol * yardstick.gain(lowest)
         hit = ~self.live & (self.values <= near[owner])

@@ -16,6 +16,8 @@ MANY_NEURONS = 8
 MAX_PRODUCTS = 2_000_000
 # Numbers up to which the scaled columns of fewer neurons are multiplied in one go.
 MAX_SCALED = 100_000
+# Rows that are laid out as columns at once.
+STRIP = 500
 # Neurons that are measured at once, of many on the way to an end.
 N_SIDE_BY_SIDE = 32
 
@@ -54,7 +56,10 @@ class Sample:
         X = source.X.toarray() if source.is_sparse else source.X
         self.columns = np.empty((self.size, self.n_rows))
         features = self.columns[: self.n_features]
-        np.subtract(X.T, coordinates.center[:, None], out=features)
+        for start in range(0, self.n_rows, STRIP):
+            # What of the rows is turned at once stays in the cache.
+            rows = slice(start, start + STRIP)
+            np.subtract(X[rows].T, coordinates.center[:, None], out=features[:, rows])
         features *= (1 / coordinates.scale)[:, None]
         self.columns[self.n_features :] = 1
         weight = source.sample_weight

@@ -131,8 +131,18 @@ class Search:
         # The bias comes last, if there is one.
         self.null_value = self.sample.constant_values(null[:, objective.n_features :].sum(axis=1))
         self.yardstick = Yardstick(self.sample, self.null_value, rounding, tol)
-        self.ends: list[list[End]] = [[] for _ in null]
         self.factor: SpdSolver | None = None
+        self._begin_anew()
+
+    def _begin_anew(self) -> None:
+        self.ends: list[list[End]] = [[] for _ in self.null]
+        self._lowest: list[End] = [End(theta, np.inf) for theta in self.null]
+
+    def _add(self, k: int, end: End) -> None:
+        """Take one more end of group k."""
+        self.ends[k].append(end)
+        if end.value < self._lowest[k].value:
+            self._lowest[k] = end
 
     # -- the search --------------------------------------------------------------------------------
 
@@ -153,7 +163,8 @@ class Search:
             if self.rounds_off or not self.sample.pair.activation.kinks:
                 fits = fits[:0]
             else:
-                self.rounds_off, self.ends = True, [[] for _ in self.ends]
+                self.rounds_off = True
+                self._begin_anew()
         informed = np.concatenate([fits, self.null[None], self.starts.others()])[:affordable]
         n_random = N_RANDOM_SCREEN if is_screen else N_RANDOM
         self.descend(informed, self.starts.random(min(n_random, affordable - len(informed))))
@@ -189,14 +200,13 @@ class Search:
         """
         if self.rounds_off or not self.sample.pair.activation.kinks:
             return False
-        lowest = np.array([self.lowest(k).value for k in range(len(self.ends))])
+        lowest = self._lowest_values()
         by_chance = self.yardstick.by_chance(lowest) * self.sample.n_rows / self.n_sharp
         return bool(np.any(by_chance > SMOOTH * (self.null_value - lowest)))
 
     def is_sure(self) -> bool:
         """Whether the lowest ends explain so much that it can be no accident of the rows."""
-        lowest = np.array([self.lowest(k).value for k in range(len(self.ends))])
-        return bool(np.all(self.yardstick.are_sure(lowest)))
+        return bool(self.yardstick.are_sure(self._lowest_values()).all())
 
     def _affordable_starts(self) -> int:
         """How many starts may be taken down; a wide problem pays for each of their Hessians."""
@@ -222,9 +232,12 @@ class Search:
         unseen = different * (n - 1) / max(n - different - 2, 1e-9) - different
         return hits >= ENOUGH_HITS and unseen <= 0.5
 
+    def _lowest_values(self):
+        return np.array([end.value for end in self._lowest])
+
     def lowest(self, k: int) -> End:
         """The lowest end of group k."""
-        return min(self.ends[k], key=lambda end: end.value)
+        return self._lowest[k]
 
     def rivals(self, close: float) -> list[list[End]]:
         """Per group: a few different ends within `close`, lowest first."""
@@ -266,17 +279,16 @@ class Search:
         if wild is not None:
             starts = np.concatenate([good, wild])
             damping = np.concatenate([damping, np.ones(wild.shape[:2])])
-        owner = np.tile(np.arange(starts.shape[1]), len(starts))
-        theta = starts.reshape(len(owner), -1)
+        theta = starts.reshape(-1, starts.shape[2])
+        owner = np.arange(len(theta)) % starts.shape[1]
         steps: list[tuple] = []
-        known = [min((end.value for end in ends), default=np.inf) for ends in self.ends]
         for pair in self._pairs():
             race = Race(
                 pair,
                 theta,
                 damping.ravel(),
                 owner,
-                known,
+                self._lowest_values(),
                 self.yardstick,
                 turn=0 if is_near else GAUSS_NEWTON_STEPS,
                 early=early,
@@ -289,7 +301,7 @@ class Search:
             value = self.sample.evaluate(theta, y, self.sample.pair, order=0)[0]
         for i, k in zip(race.joined.tolist(), owner.tolist(), strict=True):
             if np.isfinite(value[i]):
-                self.ends[k].append(End(theta[i], float(value[i]), steps, i, race.hessians.get(i)))
+                self._add(k, End(theta[i], float(value[i]), steps, i, race.hessians.get(i)))
 
     def refine(self, theta) -> bool:
         """From near its end, take each group there by one Newton step, if that is all it takes."""
@@ -307,7 +319,7 @@ class Search:
         steps = [(np.arange(len(theta)), theta, value, gradient)]
         ends = zip(theta + step, (value - predicted).tolist(), strict=True)
         for k, (end, lowest) in enumerate(ends):
-            self.ends[k].append(End(end, lowest, steps, k))
+            self._add(k, End(end, lowest, steps, k))
         return True
 
     def _pairs(self) -> list:
@@ -328,6 +340,11 @@ class Search:
 
     def iterates(self, start=None) -> Iterator[Iterate]:
         """The way from `start` to the lowest end, measured on the sample."""
+        if start is not None:
+            value, gradient, _ = self.sample.evaluate(
+                start, self.sample.y, self.sample.pair, order=1
+            )
+            yield Iterate(start, float(value.sum()), gradient, self.objective)
         paths = [self.lowest(k).path() for k in range(len(self.ends))]
         n = max(map(len, paths))
         points = [
@@ -337,10 +354,6 @@ class Search:
         if self.rounds_off:
             # The way led over stand-ins.
             values, gradients = self.sample.values_and_gradients(thetas)
-        if start is not None:
-            first = start[None], *self.sample.values_and_gradients(start[None])
-            way = zip(first, (thetas, values, gradients), strict=True)
-            thetas, values, gradients = (np.concatenate(parts) for parts in way)
         for theta, value, gradient in zip(thetas, values, gradients, strict=True):
             yield Iterate(theta, float(value.sum()), gradient, self.objective)
 

@@ -71,12 +71,17 @@ class Starts:
         if self.activation.monotone:
             return self.activation.inverse(level)
         # The exact inverse is a search per level; a start need not be exact.
-        levels = self.activation(BRANCHES)
-        lowest = int(np.argmin(levels))
+        levels, lowest = self._branches
         if falling:
             return np.interp(-level, -levels[: lowest + 1], BRANCHES[: lowest + 1])
         z = np.interp(level, levels[lowest:], BRANCHES[lowest:])
         return np.where(level > levels[-1], level, z)
+
+    @cached_property
+    def _branches(self):
+        """Levels of an activation that falls before it rises, and where among them it turns."""
+        levels = self.activation(BRANCHES)
+        return levels, int(np.argmin(levels))
 
     def _precision(self, z):
         """The delta method: an error in the level is one of 1 / f'(z) times that in z."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from numbers import Integral
 from threading import Lock
 
@@ -19,12 +18,10 @@ def seed_of(random_state) -> int:
     return check_random_state(random_state).randint(np.iinfo(np.int32).max)
 
 
-@lru_cache(maxsize=1024)
 def first_draw(seed: int) -> int:
     """The number that a fresh ``RandomState(seed)`` draws first.
 
-    To make one takes as long as a pass over many rows, to seed one again, less; and a grid asks for
-    the same one at each fit.
+    To make one takes as long as a pass over many rows; to seed one again, next to nothing.
     """
     with _lock:
         _generator.seed(seed)

@@ -153,11 +153,12 @@ class Search:
         """
         is_screen = self.yardstick.is_screen
         affordable = self._affordable_starts()
-        fits = self.starts.fits[:affordable]
-        if self.earlier is not None:
-            fits = np.concatenate([self.earlier[None], fits[: affordable - 1]])
+        fits = self._with_earlier(self.starts.fits, affordable)
         if trusts_fits:
-            self.descend(fits, early=False)
+            first = fits
+            if not self.rounds_off and self.starts.flattens:
+                first = self._with_earlier(self.starts.stretched(), affordable)
+            self.descend(first, early=False)
             if self._is_plain() and not self._is_rough():
                 return
             if self.rounds_off or not self.sample.pair.activation.kinks:
@@ -183,6 +184,12 @@ class Search:
             self.descend(self.starts.kicks(N_KICKS, thetas), self.starts.random(N_RANDOM))
             is_lower = any(self.lowest(k).value < value for k, value in enumerate(before))
             idle = 0 if is_lower else idle + 1
+
+    def _with_earlier(self, fits, n: int):
+        """At most n of the fits, and among them where an earlier fit ended, if there is one."""
+        if self.earlier is None:
+            return fits[:n]
+        return np.concatenate([self.earlier[None], fits[: n - 1]])
 
     def _is_plain(self) -> bool:
         """Whether most of a few ends are one, far below the others, and no accident of the rows."""

@@ -10,6 +10,9 @@ from .sample import Sample
 
 # A row whose weight in a fit is this small only keeps the fit from running wild.
 FAINT = 1e-4
+TINY = 1e-300
+# How much a fit that silent rows have flattened may be stretched.
+MOST_STRETCHED = 100.0
 # Where the branches of an activation that falls before it rises are looked up.
 BRANCHES = np.linspace(-6.0, 12.0, 1801)
 
@@ -42,6 +45,20 @@ class Starts:
         """Least squares on targets sent back through the activation."""
         return self._fits(self._open_targets() if self.is_open else self._bounded_targets())
 
+    @property
+    def flattens(self) -> bool:
+        """Whether silent rows flatten fits to all rows alike, as those of a relu do."""
+        return bool(self.activation.kinks) and self.activation.attains_low
+
+    def stretched(self):
+        """Fits, those to all rows alike stretched to meet the rows that are surely active.
+
+        So much nearer to their ends they begin.
+        """
+        fits = self.fits.copy()
+        fits[::2] = self._stretched(fits[::2])
+        return fits
+
     def others(self):
         """Mirror images of fits, and fits in which an open activation is silent on many rows."""
         flips = self.fits[:3].copy()
@@ -61,6 +78,23 @@ class Starts:
         target, weight = both.reshape(2, -1, sample.n_rows)
         theta = sample.least_squares(target.T, weight.T)
         return theta.reshape(len(targets), sample.n_groups, sample.size)
+
+    def _stretched(self, theta):
+        """Fits whose z have the mean and slope of the targets on rows that are surely active."""
+        sample, y = self.sample, self.sample.levels.T
+        active = sample.weight * (y > 0.1 * y.max(axis=1, keepdims=True))
+        active /= np.maximum(active.sum(axis=1, keepdims=True), TINY)
+        z = theta @ sample.columns
+        mean_z, mean_y = (np.add.reduce(active * level, axis=-1) for level in (z, y))
+        off = z - mean_z[..., None]
+        weighted = active * off
+        slope = np.add.reduce(weighted * y, axis=-1)
+        slope /= np.maximum(np.add.reduce(weighted * off, axis=-1), TINY)
+        slope = np.clip(slope, 1.0, MOST_STRETCHED)
+        theta = slope[..., None] * theta
+        if sample.size > sample.n_features:
+            theta[..., -1] += mean_y - slope * mean_z
+        return theta
 
     def _sent_back(self, margin):
         """The z of the targets, which are kept `margin` inside the range."""
@@ -133,7 +167,7 @@ class Starts:
         theta = rng.standard_normal((n, sample.n_groups, sample.size))
         weights = theta[..., : sample.n_features].reshape(-1, sample.n_features)
         z = (weights @ sample.columns[: sample.n_features]).T
-        spread = np.maximum(z.std(axis=0).reshape(n, -1), 1e-300)
+        spread = np.maximum(z.std(axis=0).reshape(n, -1), TINY)
         size = rng.choice([0.5, 2.0, 10.0], size=spread.shape)
         if self.is_open:
             size = size * np.where(rng.random((n, 1)) < 0.5, sample.spread, 1.0)
@@ -187,7 +221,7 @@ class Starts:
         target = self._sent_back(margin)[:, k : k + 1]
         gain = sample.pair.derivatives(y, z, 0)[0] - sample.pair.derivatives(y, target, 0)[0]
         chance = np.maximum(gain[:, 0], 0.0) * sample.weight
-        chance = chance + 1e-12 * chance.max() + 1e-300
+        chance = chance + 1e-12 * chance.max() + TINY
         rows = self.rng.choice(len(z), self.rng.integers(1, 4), p=chance / chance.sum())
         change = self.rng.choice([1.0, 2.0]) * (target - z)[rows, 0]
         return sample.least_change(rows, change)

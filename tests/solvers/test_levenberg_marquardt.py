@@ -212,6 +212,28 @@ def test_a_fit_to_rows_that_are_surely_active_is_near_the_end(activation):
     assert len(more.ends[0]) == 1
 
 
+@pytest.mark.parametrize("unit", [1e-3, 1e5])
+@pytest.mark.parametrize("bias", [-1.0, 0.3])
+def test_a_stretched_fit_begins_near_its_end(bias, unit):
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((400, 4))
+    z = X @ rng.standard_normal(4) + bias
+    y = np.maximum(z + 0.1 * rng.standard_normal(400), 0)
+    objective = make_objective(X, unit * y, "relu")
+    starts = searches_of(objective)[0].starts
+    flat, stretched, (null,) = starts.fits, starts.stretched(), objective.value(objective.null())
+    for k in (0, 2):
+        assert objective.value(flat[k]) > 0.1 * null
+        assert objective.value(stretched[k]) < 0.5 * objective.value(flat[k])
+    np.testing.assert_array_equal(stretched[1::2], flat[1::2])
+
+
+def test_nothing_is_stretched_where_no_row_is_surely_active():
+    X, _ = teacher_data("relu")
+    starts = searches_of(make_objective(X, -1 - np.arange(400) / 400, "relu"))[0].starts
+    assert_allclose(starts.stretched(), starts.fits)
+
+
 def test_one_step_on_more_rows_ends_where_a_descent_does():
     X, y = teacher_data("gelu", n=5000)
     few, more = searches_of(make_objective(X, y, "gelu"))

@@ -15,6 +15,17 @@ from .pairs import Pair
 MAX_ENTRIES = 1 << 17
 
 
+def standardise(X, coordinates, out):
+    """Write the columns of dense X, centred and scaled, into rows of `out`; ones into one left."""
+    n_features = X.shape[1]
+    features = out[:n_features]
+    np.subtract(X.T, coordinates.center[:, None], out=features)
+    features /= coordinates.scale[:, None]
+    if coordinates.constant is not None:
+        features[coordinates.constant] = 0.0
+    out[n_features:] = 1
+
+
 class StandardBlock:
     """All rows of a small dense source, in the coordinates of an objective.
 
@@ -40,12 +51,7 @@ class StandardBlock:
         # Columns lie in rows here: products along them run over contiguous numbers.
         self.n_features = X.shape[1]
         self.columns = np.empty((self.n_features + bool(fit_intercept), X.shape[0]))
-        features = self.columns[: self.n_features]
-        np.subtract(X.T, coordinates.center[:, None], out=features)
-        features /= coordinates.scale[:, None]
-        if coordinates.constant is not None:
-            features[coordinates.constant] = 0.0
-        self.columns[self.n_features :] = 1
+        standardise(X, coordinates, self.columns)
         # What the last Hessian was taken at, which a bend is asked for next: theta, z, curvature.
         self._latest: tuple = (None, None, None)
         # One for all Hessians: fresh memory each time would come from the system and go back.

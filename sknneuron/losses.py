@@ -103,6 +103,13 @@ class Loss(Parametrized):
         """Return the Moreau envelope of this width; the loss itself if it is smooth."""
         return self
 
+    def pieces(self, y):
+        """Return (kink, slope below, slope above) of a loss of two straight pieces; None of others.
+
+        The kink is the level at which the pieces meet, and the loss is zero.
+        """
+        return None
+
 
 class SquaredError(Loss):
     """``(y - a)^2 / 2``.
@@ -192,6 +199,10 @@ class Quantile(Loss):
 
     def smoothed(self, width: float) -> Loss:
         return _SmoothedKink(*self._slopes(), width)
+
+    def pieces(self, y):
+        below, above = self._slopes()
+        return y, np.full(y.shape, below), np.full(y.shape, above)
 
 
 class AbsoluteError(Quantile):
@@ -476,6 +487,9 @@ class Hinge(Loss):
 
     def smoothed(self, width: float) -> Loss:
         return _SmoothedHinge(width)
+
+    def pieces(self, y):
+        return 1 / y, np.minimum(-y, 0.0), np.maximum(-y, 0.0)
 
 
 class SquaredHinge(Loss):

@@ -146,6 +146,10 @@ class Pair:
         loss = self.loss.smoothed(width)
         return self if loss is self.loss else type(self)(self.activation, loss, self.convex)
 
+    def pieces(self, y):
+        """Return (kink in z, slope below, slope above) of two straight pieces; None of others."""
+        return None
+
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.activation!r}, {self.loss!r})"
 
@@ -194,6 +198,9 @@ class IdentityPair(Pair):
 
     def slope(self, y, z):
         return self.loss.derivative(y, z)
+
+    def pieces(self, y):
+        return self.loss.pieces(y)
 
     def derivatives(self, y, z, order, gauss_newton=False):
         loss = self.loss

@@ -190,7 +190,7 @@ class PenalisedLoss:
     def _to_mean(self, raw):
         return raw / self.source.total_weight
 
-    def _to_gradient(self, raw):
+    def to_gradient(self, raw):
         """A kernel's sums (n_neurons, n_features + 1) as a gradient in theta, a mean over rows."""
         g = raw[:, : self.neuron_size] / self.source.total_weight
         if self.fit_intercept:
@@ -222,7 +222,7 @@ class PenalisedLoss:
         sums = self.source.map_sum(
             self._kernel(order, gauss_newton, single), *self.kernel_parameters(theta)
         )
-        to_theta = (self._to_mean, self._to_gradient, self._to_hessian)
+        to_theta = (self._to_mean, self.to_gradient, self._to_hessian)
         return tuple(convert(raw) for convert, raw in zip(to_theta, sums, strict=False))
 
     @cached_property
@@ -270,7 +270,7 @@ class PenalisedLoss:
         (raw,) = self.source.map_sum(
             kernel, *self.kernel_parameters(theta), *self.kernel_parameters(step)
         )
-        return self._to_gradient(raw)
+        return self.to_gradient(raw)
 
     def hessian_product(self, theta, step, gauss_newton=False):
         """The Hessian times a step: of one that moves z little it has digits that H lacks."""
@@ -278,7 +278,7 @@ class PenalisedLoss:
         (raw,) = self.source.map_sum(
             kernel, *self.kernel_parameters(theta), *self.kernel_parameters(step)
         )
-        return self._to_gradient(raw) + self.l2 * step
+        return self.to_gradient(raw) + self.l2 * step
 
     def curvature_diagonal(self, theta):
         """Diagonal of the (Gauss-Newton) Hessian, in theta's shape."""
@@ -363,7 +363,7 @@ class PenalisedLoss:
         )
         loss, gradient, *raw = self.source.map_sum(kernel, *self.kernel_parameters(theta))
         value = loss / self.source.total_weight + self.l2_value(theta)
-        gradient = self._to_gradient(gradient) + self.l2 * theta
+        gradient = self.to_gradient(gradient) + self.l2 * theta
         of_groups = [columns] if self.pair.coupled else [[c] for c in columns]
         hessians = [self._to_working(*pair) for pair in zip(raw, of_groups, strict=True)]
         return value, gradient, hessians

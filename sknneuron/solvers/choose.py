@@ -6,6 +6,7 @@ import numpy as np
 
 from ..objective import Objective
 from .base import Solver
+from .interior_point import InteriorPoint
 from .lbfgs import LBFGS
 from .least_squares import LeastSquares, is_least_squares
 from .levenberg_marquardt import LevenbergMarquardt
@@ -57,6 +58,8 @@ def make_solver(name: str, objective: Objective, **options) -> Solver:
     if cls.is_stochastic:
         return cls(**{key: options[key] for key in cls.options if key in options})
     smoothed = Smoothed(FOR_SMOOTHED.get(cls, cls)())
+    if cls in FOR_SMOOTHED and InteriorPoint.serves(objective):
+        return InteriorPoint(smoothed)
     if not objective.pair.smooth or is_nearly_kinked(objective):
         return smoothed
     if cls in FOR_SMOOTHED and objective.pair.smoothed(1.0) is not objective.pair:

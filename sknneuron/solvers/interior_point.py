@@ -1,0 +1,155 @@
+"""Losses of two straight pieces (absolute error, quantile, hinge) at their optimum, unsmoothed.
+
+A neuron's optimum depends on which rows lie on their kink, and on which side of it the others do.
+Few rows are all of the problem. Of many, those near their kinks and the slope of the rest are, once
+weights are known so well that the rest stays where it is; a look at all rows says whether it does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+
+import numpy as np
+
+from ..objective import Objective
+from .base import Goal, Iterate, Solver
+from .central_path import CentralPath
+from .near_kinks import Look, all_pieces
+from .smoothing import Smoothed
+
+# Rows near their kinks that are copied of many: so many, so many for each parameter, or this share
+# of all, whichever is most. All are copied up to so many times that.
+NEAR_ROWS, NEAR_PER_PARAMETER, NEAR_SHARE = 5000, 150, 1 / 40
+FEW = 2
+# Entries that are copied at once.
+MAX_ENTRIES = 1 << 22
+MAX_LOOKS = 8
+# The optimum of a part of the rows is sought to this share of the gain, the first time and then.
+FIRST_TOL, PART_TOL = 1e-4, 1e-6
+# Share of the rows that are near their kinks at first, in units of how far off, by the part of the
+# rows that they are from, the weights may be; and how much fewer they are from look to look.
+FIRST_NEAR, FEWER = 3.0, 8.0
+
+
+class InteriorPoint(Solver):
+    """Minimise a loss of two straight pieces.
+
+    Parameters
+    ----------
+    smoothed : Smoothed
+        Goes on from where this leads nowhere: where no finite weights are the best, say.
+
+    References
+    ----------
+    Portnoy and Koenker, The Gaussian hare and the Laplacian tortoise, Statist. Sci. 12 (1997): the
+    method, and leaving out rows whose side is known.
+    """
+
+    def __init__(self, smoothed: Smoothed):
+        self.smoothed = smoothed
+        self.name = smoothed.name
+
+    @staticmethod
+    def serves(objective: Objective) -> bool:
+        """Whether the loss is of two straight pieces, and rows that matter may be copied."""
+        if not objective.source.is_numpy or objective.pair.pieces(objective.watched.y) is None:
+            return False
+        n_entries = objective.neuron_size * np.array([_n_near(objective), objective.source.n_rows])
+        return bool(n_entries.min() <= MAX_ENTRIES)
+
+    def iterate(self, objective, start, goal, rng):
+        n_rows, n_near = objective.source.n_rows, _n_near(objective)
+        at_once = MAX_ENTRIES / objective.neuron_size
+        theta, is_end = start, False
+        if n_rows > FEW * n_near and n_near * objective.n_neurons <= at_once:
+            theta, is_end = yield from _iterate_near(objective, start, goal, n_near)
+        if not is_end and n_rows <= at_once:
+            theta, is_end = yield from _iterate_all(objective, theta, goal.target)
+        if not is_end:
+            yield from self.smoothed.iterate(objective, theta, goal, rng)
+
+
+def _n_near(objective: Objective) -> int:
+    """Rows near their kinks that are copied, of many."""
+    n_rows = NEAR_SHARE * objective.source.n_rows
+    return int(max(NEAR_ROWS, NEAR_PER_PARAMETER * objective.neuron_size, n_rows))
+
+
+# What an iteration returns: where it led, and whether that is the end.
+Iteration = Generator[Iterate, None, tuple[np.ndarray, bool]]
+
+
+def _iterate_all(objective: Objective, start, target: Callable) -> Iteration:
+    """Iterate with all rows at hand."""
+    pieces = all_pieces(objective, start)
+    paths = [CentralPath(*of) for of in zip(pieces, start, strict=True)]
+    step_size = np.nan
+    while not any(path.is_stuck for path in paths):
+        ends = [path.end() for path in paths]
+        theta, values = np.array([end for end, _ in ends]), np.array([value for _, value in ends])
+        gaps = np.array([path.gap - path.value() for path in paths]) + values
+        # No more is left than there is: neither a loss of two pieces nor a penalty is below zero.
+        gaps = np.minimum(gaps, values)
+        total, gap = float(values.sum()), float(gaps.sum())
+        residual = np.array([path.residual for path in paths])
+        value = total - objective.total_l1(theta)
+        yield Iterate(theta, value, residual, objective, step_size, gap)
+        allowed = target(total, theta)
+        if gap <= allowed:
+            return theta, True
+        left = np.flatnonzero(~(gaps <= 0.5 * allowed / len(gaps)))
+        step_size = min(paths[k].advance() for k in left)
+    return start, False
+
+
+def _iterate_near(objective: Objective, start, goal: Goal, n_rows: int) -> Iteration:
+    """Iterate with rows near their kinks, from look to look at all rows."""
+
+    def share_of_gain(tol):
+        return lambda value, _: tol * max(goal.null_value - value, 1e-3 * abs(value))
+
+    # They are read once, and need no copy beside the one that is made of them.
+    part = objective.over(objective.source.subset(objective.sample_rows(n_rows), once=True))
+    theta, _ = yield from _iterate_all(part, start, share_of_gain(FIRST_TOL))
+    del part
+    least = n_rows / objective.source.n_rows
+    near = FIRST_NEAR * np.sqrt(objective.neuron_size / n_rows)
+    best, best_value, bound = theta, np.inf, -np.inf
+    for _ in range(MAX_LOOKS):
+        look = Look.at(objective, theta, np.clip(near, least, 1.0), n_rows)
+        if look.value < best_value:
+            best, best_value = theta, look.value
+            near = max(near / FEWER, least)
+        value = best_value - objective.total_l1(best)
+        gap = best_value - bound
+        yield Iterate(best, value, look.gradient, objective, gap=gap)
+        allowed = goal.target(best_value, best)
+        if gap <= allowed:
+            return best, True
+        if theta is not best:
+            # Rows that the model has straight were led over their kinks.
+            if near >= 1:
+                break
+            near *= FEWER
+            del look
+            look = Look.at(objective, best, np.clip(near, least, 1.0), n_rows)
+        tol = 0.3 * allowed if look.is_exact else share_of_gain(PART_TOL)(best_value, None)
+        theta, least_change = _minimum(look, tol)
+        if look.is_exact:
+            bound = max(bound, best_value + least_change)
+        # It holds rows, and so does the next.
+        del look
+    return best, False
+
+
+def _minimum(look: Look, tol: float) -> tuple[np.ndarray, float]:
+    """Minimise what a look knows: where, to `tol`, and what the objective changes by, at least."""
+    theta, change = np.empty_like(look.theta), 0.0
+    for k, (pieces, start) in enumerate(zip(look.pieces, look.theta, strict=True)):
+        path = CentralPath(pieces, start)
+        before = path.value()
+        path.follow(tol / len(theta))
+        theta[k], _ = path.end()
+        # What is left where a path is stuck is too rough an estimate to be built on.
+        change += -np.inf if path.is_stuck else path.value() - path.gap - before
+    return theta, change

@@ -15,10 +15,13 @@ from sklearn.linear_model import (
     Lasso,
     LogisticRegression,
     PoissonRegressor,
+    QuantileRegressor,
     Ridge,
 )
+from sklearn.svm import LinearSVC, LinearSVR
 
 from sknneuron import NeuronClassifier, NeuronRegressor
+from sknneuron.losses import Loss, Quantile
 
 from . import generators as data
 
@@ -32,7 +35,8 @@ class Case:
     name : str
     make : callable
         Returns (X, y).
-    activation, loss : str
+    activation : str
+    loss : str or Loss
     alpha : float
     target : float
         Share of the gain that may be left.
@@ -49,7 +53,7 @@ class Case:
     name: str
     make: Callable
     activation: str
-    loss: str
+    loss: str | Loss
     alpha: float
     target: float
     peers: dict[str, Callable]
@@ -60,9 +64,13 @@ class Case:
     repeat: int = 1
     params: dict = field(default_factory=dict)
 
+    @property
+    def has_classes(self) -> bool:
+        return self.loss in ("log_loss", "hinge")
+
     def ours(self, X, y, level=0):
         """Our fit, asked for just the target."""
-        task = NeuronClassifier if self.loss == "log_loss" else NeuronRegressor
+        task = NeuronClassifier if self.has_classes else NeuronRegressor
         neuron = task(
             self.activation,
             self.loss,
@@ -130,6 +138,42 @@ def skglm_lasso(X, y, alpha, level):
     model = SkglmLasso(alpha=alpha, tol=tolerances(level), max_iter=200, max_epochs=100_000)
     model.fit(X, y)
     return model.coef_, model.intercept_
+
+
+def support_vectors(cls, loss, **options):
+    def fit(X, y, alpha, level):
+        # The bias is a column's weight, and penalised: the less, the larger its column, and the slower.
+        model = cls(
+            loss=loss,
+            C=1 / (alpha * X.shape[0]),
+            tol=tolerances(level),
+            max_iter=1_000_000,
+            intercept_scaling=3.0**level,
+            **options,
+        ).fit(X, y)
+        return model.coef_, model.intercept_
+
+    return fit
+
+
+def quantile_program(level_of_y):
+    def fit(X, y, alpha, level):
+        model = QuantileRegressor(quantile=level_of_y, alpha=alpha).fit(X, y)
+        return model.coef_, model.intercept_
+
+    return fit
+
+
+def quantile_reweighted(level_of_y):
+    def fit(X, y, alpha, level):
+        from statsmodels.regression.quantile_regression import QuantReg
+        from statsmodels.tools import add_constant
+
+        model = QuantReg(y, add_constant(X))
+        bias, *coef = model.fit(q=level_of_y, p_tol=tolerances(level), max_iter=20_000).params
+        return np.array(coef), bias
+
+    return fit
 
 
 def skglm_l1_logistic(X, y, alpha, level):
@@ -378,6 +422,67 @@ def _sparse_penalty_cases():
     )
 
 
+def _kinked_cases():
+    def rows(n, p):
+        return _with(lambda z: z + np.sin(7 * z))(data.correlated(n, p))
+
+    for n, p, more in ((2_000, 20, {"quick": True, "repeat": 5}), (200_000, 50, {})):
+        name = f"{n // 1000}k x {p}, correlated, to 1e-6"
+        yield Case(
+            f"hinge {name}",
+            lambda n=n, p=p: _classes_of(data.correlated(n, p)),
+            "identity",
+            "hinge",
+            1e-3,
+            1e-6,
+            {"LinearSVC": support_vectors(LinearSVC, "hinge")},
+            1.0,
+            0.5,
+            **more,
+        )
+        yield Case(
+            f"absolute error {name}",
+            lambda n=n, p=p: rows(n, p),
+            "identity",
+            "absolute_error",
+            1e-3,
+            1e-6,
+            {"LinearSVR": support_vectors(LinearSVR, "epsilon_insensitive", epsilon=0.0)},
+            1.0,
+            0.5,
+            **more,
+        )
+        yield Case(
+            f"quantile 0.9 {name}, no penalty",
+            lambda n=n, p=p: rows(n, p),
+            "identity",
+            Quantile(0.9),
+            0.0,
+            1e-6,
+            {
+                "QuantileRegressor": quantile_program(0.9),
+                "statsmodels": quantile_reweighted(0.9),
+            },
+            1.0,
+            0.5,
+            **more,
+        )
+    yield Case(
+        "quantile 0.9 2k x 20, correlated, L1, to 1e-6",
+        lambda: rows(2_000, 20),
+        "identity",
+        Quantile(0.9),
+        1e-2,
+        1e-6,
+        {"QuantileRegressor": quantile_program(0.9)},
+        1.0,
+        0.5,
+        l1_ratio=1.0,
+        quick=True,
+        repeat=5,
+    )
+
+
 def _real_cases():
     yield Case(
         "digits, softmax, to 1e-8",
@@ -483,4 +588,5 @@ CASES = [
     *_logistic_cases(),
     *_other_cases(),
     *_sparse_penalty_cases(),
+    *_kinked_cases(),
 ]

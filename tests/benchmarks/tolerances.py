@@ -30,10 +30,11 @@ class Judge:
     """Measures how far weights are from the optimum, in float64, on all rows."""
 
     def __init__(self, case: Case, X, y):
-        classifier = case.loss == "log_loss"
-        pair = make_pair(case.activation, case.loss, classifier=classifier)
+        pair = make_pair(case.activation, case.loss, classifier=case.has_classes)
         n_neurons = len(np.unique(y)) if pair.coupled else 1
         targets = y if pair.coupled else np.asarray(y, float)[:, None]
+        if pair.loss.margin:
+            targets = 2 * targets - 1
         penalty = ElasticNet(case.alpha, case.l1_ratio)
         self.objective = Objective(ArraySource(X, targets), pair, penalty, n_neurons)
         self.target = case.target

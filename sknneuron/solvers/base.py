@@ -26,7 +26,8 @@ class Iterate:
         Smooth part of the objective on the rows of `objective`: loss and L2.
     gradient : float or ndarray
         Euclidean norm of the objective's gradient in weights and biases (of the least subgradient
-        with an L1 penalty); or the gradient in theta, whose norm is then taken by who wants it.
+        with an L1 penalty, of one near it where the loss has kinks); or the gradient in theta,
+        whose norm is then taken by who wants it.
     objective : Objective
         What `value` was measured on: all rows, or a subsample in a warm start.
     step_size : float

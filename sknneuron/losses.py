@@ -65,6 +65,7 @@ class Loss(Parametrized):
     def __init_subclass__(cls, **kwargs):
         super().__init_subclass__(**kwargs)
         cls._unshare(Loss, "with_derivative", "__call__", "derivative")
+        cls._unshare(Loss, "pieces", "__call__", "derivative")
 
     @property
     def target_range(self) -> tuple[float, float, bool, bool]:

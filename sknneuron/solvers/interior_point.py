@@ -21,8 +21,8 @@ from .smoothing import Smoothed
 # of all, whichever is most. All are copied up to so many times that.
 NEAR_ROWS, NEAR_PER_PARAMETER, NEAR_SHARE = 5000, 150, 1 / 40
 FEW = 2
-# Entries that are copied at once.
-MAX_ENTRIES = 1 << 22
+# Numbers that are held at once: entries of rows, and so many more for each row of a neuron.
+MAX_NUMBERS, NUMBERS_PER_ROW = 1 << 22, 10
 MAX_LOOKS = 8
 # The optimum of a part of the rows is sought to this share of the gain, the first time and then.
 FIRST_TOL, PART_TOL = 1e-4, 1e-6
@@ -54,16 +54,14 @@ class InteriorPoint(Solver):
         """Whether the loss is of two straight pieces, and rows that matter may be copied."""
         if not objective.source.is_numpy or objective.pair.pieces(objective.watched.y) is None:
             return False
-        n_entries = objective.neuron_size * np.array([_n_near(objective), objective.source.n_rows])
-        return bool(n_entries.min() <= MAX_ENTRIES)
+        return min(_numbers_near(objective), _numbers(objective)) <= MAX_NUMBERS
 
     def iterate(self, objective, start, goal, rng):
-        n_rows, n_near = objective.source.n_rows, _n_near(objective)
-        at_once = MAX_ENTRIES / objective.neuron_size
-        theta, is_end = start, False
-        if n_rows > FEW * n_near and n_near * objective.n_neurons <= at_once:
+        theta, is_end, n_near = start, False, _n_near(objective)
+        are_many = objective.source.n_rows > FEW * n_near
+        if are_many and _numbers_near(objective) <= MAX_NUMBERS:
             theta, is_end = yield from _iterate_near(objective, start, goal, n_near)
-        if not is_end and n_rows <= at_once:
+        if not is_end and _numbers(objective) <= MAX_NUMBERS:
             theta, is_end = yield from _iterate_all(objective, theta, goal.target)
         if not is_end:
             yield from self.smoothed.iterate(objective, theta, goal, rng)
@@ -73,6 +71,18 @@ def _n_near(objective: Objective) -> int:
     """Rows near their kinks that are copied, of many."""
     n_rows = NEAR_SHARE * objective.source.n_rows
     return int(max(NEAR_ROWS, NEAR_PER_PARAMETER * objective.neuron_size, n_rows))
+
+
+def _numbers_near(objective: Objective) -> int:
+    """Numbers that are held of rows near their kinks, which each neuron has others of."""
+    per_row = objective.neuron_size + NUMBERS_PER_ROW
+    return objective.n_neurons * _n_near(objective) * per_row
+
+
+def _numbers(objective: Objective) -> int:
+    """Numbers that are held of all rows."""
+    per_row = objective.neuron_size + objective.n_neurons * NUMBERS_PER_ROW
+    return objective.source.n_rows * per_row
 
 
 # What an iteration returns: where it led, and whether that is the end.

@@ -166,6 +166,8 @@ class Look:
 def all_pieces(objective: Objective, theta) -> list[Pieces]:
     """The objective of each neuron, of all rows. The optimum may be as far as rows are at theta."""
     rows, source = Rows.of(objective), objective.source
+    if not source.is_near:
+        source = source.gathered()
     n_at_once = max(1, PART_ENTRIES // objective.neuron_size)
     parts: list[list] = [[] for _ in range(objective.n_neurons)]
     for start in range(0, source.n_rows, n_at_once):

@@ -6,7 +6,7 @@ from scipy import sparse
 
 from sknneuron import NeuronClassifier, NeuronRegressor
 from sknneuron.activations import get_activation
-from sknneuron.losses import LOSSES, Quantile, get_loss
+from sknneuron.losses import LOSSES, AbsoluteError, Quantile, get_loss
 from sknneuron.pairing import make_pair
 from sknneuron.pairs import IdentityPair
 from sknneuron.solvers import interior_point
@@ -63,6 +63,31 @@ def test_other_pairs_have_no_pieces():
     y = np.ones((2, 1))
     assert make_pair("relu", "absolute_error").pieces(y) is None
     assert make_pair("identity", "huber").pieces(y) is None
+
+
+def test_a_loss_made_of_another_has_pieces_of_its_own():
+    class DoubledError(AbsoluteError):
+        def __call__(self, y, a):
+            return 2 * super().__call__(y, a)
+
+        def derivative(self, y, a):
+            return 2 * super().derivative(y, a)
+
+        def smoothed(self, width):
+            return self
+
+    assert DoubledError().pieces(np.ones((1, 1))) is None
+
+
+def test_many_outputs_are_not_held_at_once(monkeypatch):
+    """What each of them needs a copy of counts, too."""
+    X, y = rows("median")
+    tall = np.repeat(y[:, None], 40, axis=1)
+    monkeypatch.setattr(interior_point, "MAX_NUMBERS", 60 * len(X))
+    few = NeuronRegressor(loss="absolute_error").fit(X, tall[:, :3])
+    many = NeuronRegressor(loss="absolute_error").fit(X, tall)
+    assert few.n_iter_ < 30 < many.n_iter_
+    np.testing.assert_allclose(many.coef_[:3], few.coef_, rtol=1e-2)
 
 
 @pytest.mark.parametrize("alpha", [1e-6, 1e-2])

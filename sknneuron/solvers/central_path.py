@@ -90,7 +90,7 @@ class Pieces:
     def value(self, theta, t) -> float:
         """The sum at theta, whose distances are t."""
         loss = np.maximum(self.below * t, self.above * t).sum()
-        return float(loss + self.linear.dot(theta) + 0.5 * self.l2.dot(theta * theta))
+        return float(loss + self.linear.dot(theta) + 0.5 * (self.l2 * theta).dot(theta))
 
     def gradient(self, theta, slope):
         """The gradient at theta, with these slopes of the rows."""

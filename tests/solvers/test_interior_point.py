@@ -194,3 +194,12 @@ def test_each_step_is_an_iterate():
     neuron = NeuronRegressor(loss="absolute_error").fit(*rows("median"))
     assert len(neuron.history_["objective"]) == neuron.n_iter_ + 1
     assert neuron.history_["objective"][-1] == pytest.approx(neuron.objective_, rel=1e-13)
+
+
+@pytest.mark.parametrize("unit", [1e-100, 1e150, 1e200])
+def test_any_unit_of_y(unit):
+    X, y = rows("median", n_rows=300)
+    ours = NeuronRegressor(loss="absolute_error", alpha=0).fit(X, unit * y)
+    plain = NeuronRegressor(loss="absolute_error", alpha=0).fit(X, y)
+    assert ours.converged_
+    np.testing.assert_allclose(ours.coef_ / unit, plain.coef_, rtol=1e-6)

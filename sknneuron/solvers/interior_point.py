@@ -124,32 +124,32 @@ def _iterate_near(objective: Objective, start, goal: Goal, n_rows: int) -> Itera
     del part
     least = n_rows / objective.source.n_rows
     near = FIRST_NEAR * np.sqrt(objective.neuron_size / n_rows)
-    best, best_value, bound = theta, np.inf, -np.inf
+    best, least_value, bound = Iterate(theta, np.inf, np.nan, objective), np.inf, -np.inf
     for _ in range(MAX_LOOKS):
         look = Look.at(objective, theta, np.clip(near, least, 1.0), n_rows)
-        if look.value < best_value:
-            best, best_value = theta, look.value
-            near = max(near / FEWER, least)
-        value = best_value - objective.total_l1(best)
-        gap = best_value - bound
-        yield Iterate(best, value, look.gradient, objective, gap=gap)
-        allowed = goal.target(best_value, best)
-        if gap <= allowed:
-            return best, True
-        if theta is not best:
+        if look.value < least_value:
+            least_value, near = look.value, max(near / FEWER, least)
+            smooth = look.value - objective.total_l1(theta)
+            best = Iterate(theta, smooth, look.gradient, objective, step_size=1.0)
+        best.gap = least_value - bound
+        yield best
+        allowed = goal.target(least_value, best.theta)
+        if best.gap <= allowed:
+            return best.theta, True
+        if theta is not best.theta:
             # Rows that the model has straight were led over their kinks.
             if near >= 1:
                 break
             near *= FEWER
             del look
-            look = Look.at(objective, best, np.clip(near, least, 1.0), n_rows)
-        tol = 0.3 * allowed if look.is_exact else share_of_gain(PART_TOL)(best_value, None)
+            look = Look.at(objective, best.theta, np.clip(near, least, 1.0), n_rows)
+        tol = 0.3 * allowed if look.is_exact else share_of_gain(PART_TOL)(least_value, None)
         theta, least_change = _minimum(look, tol)
         if look.is_exact:
-            bound = max(bound, best_value + least_change)
+            bound = max(bound, least_value + least_change)
         # It holds rows, and so does the next.
         del look
-    return best, False
+    return best.theta, False
 
 
 def _minimum(look: Look, tol: float) -> tuple[np.ndarray, float]:

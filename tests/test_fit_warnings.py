@@ -109,6 +109,18 @@ def test_a_regressor_that_learns_nothing_says_so(activation):
         NeuronRegressor(activation, random_state=0).fit(X, [0, 1, 1, 0])
 
 
+@pytest.mark.parametrize("alpha", [0.0, 1e-4])
+def test_a_loss_whose_optimum_is_a_constant_is_named(alpha):
+    """Not the penalty: without one the weights are zero, too."""
+    rng = np.random.default_rng(0)
+    rows = rng.standard_normal((300, 4))
+    z = rows @ [1.0, 2.0, 0.0, -1.0] + rng.standard_normal(300)
+    with pytest.warns(NeuronWarning, match=r"neuron 1 \(of 3\) .* use loss='log_loss'"):
+        NeuronClassifier("identity", "hinge", alpha=alpha).fit(rows, np.digitize(z, [-1, 1]))
+    with pytest.warns(NeuronWarning, match="most targets are the same: use another quantile"):
+        NeuronRegressor(loss="absolute_error", alpha=alpha).fit(rows, np.maximum(z - 1.5, 0))
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_noise_about_zero_is_no_answer(seed):
     with pytest.warns(NeuronWarning, match="predicts the same for every row"):

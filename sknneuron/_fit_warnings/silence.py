@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..exceptions import NeuronWarning
+from ..losses import Loss
 from ..objective import Objective
 from ..training import Outcome
 from .penalty import HARDLY_ANY_DATA, bite
@@ -15,6 +16,8 @@ N_FIRST = 50
 MANY_DEAD = 0.75
 # A gain below this share of what neurons with a bias alone lose is none.
 NO_GAIN = 1e-6
+# A slope of the penalty below this share of those of rows holds no weight down.
+HARDLY_ANY_PULL = 1e-6
 
 
 def dead(estimator, objective: Objective, outcome: Outcome):
@@ -89,8 +92,15 @@ def constant(estimator, objective: Objective, outcome: Outcome):
     theta = objective.from_weights(outcome.coef, outcome.intercept)
     z = objective.pre_activation(theta)
     low, high = z.min(axis=0), z.max(axis=0)
-    # Between two limits z has a scale of its own, and near zero it is noise that differs.
+    y = rows.y.reshape(rows.n_rows, -1)
+    if rows.sample_weight is not None and rows.sample_weight.any():
+        y = y[rows.sample_weight > 0]
+    spread = np.ptp(y, axis=0)
+    # Between two limits z has a scale of its own, or that of y, and near zero it is noise that
+    # differs.
     scale = 100.0 if np.all(np.isfinite(objective.pair.activation.range)) else 1e-300
+    if objective.pair.activation.name == "identity":
+        scale = np.maximum(spread, scale)
     silent = high - low <= 1e-10 * np.maximum(np.maximum(high, -low), scale)
     if objective.pair.activation.flat == "dead":
         silent &= objective.flat_fraction(theta) < 1  # that is a warning of its own
@@ -98,10 +108,7 @@ def constant(estimator, objective: Objective, outcome: Outcome):
         silent = np.array([silent.all()])
     if not silent.any():
         return "", None
-    y = rows.y.reshape(rows.n_rows, -1)
-    if rows.sample_weight is not None and rows.sample_weight.any():
-        y = y[rows.sample_weight > 0]
-    varies = np.ptp(y, axis=0) > 0
+    varies = spread > 0
     constant_rows = objective.coordinates.scale.size and _rows_equal(rows.X)
     if constant_rows or not np.any(silent & varies):
         return "", None
@@ -115,6 +122,8 @@ def constant(estimator, objective: Objective, outcome: Outcome):
         outcome.coef[: len(silent)][silent]
     ):
         cause = f"alpha={estimator.alpha:g} holds every weight at zero: lower alpha"
+    elif not objective.pair.smooth and np.abs(objective.l2 * theta)[silent].max() < HARDLY_ANY_PULL:
+        cause = _why_no_weights(objective.pair.loss)
     elif objective.penalty.l2 > 0 and bite(objective, outcome)[0].min() > HARDLY_ANY_DATA:
         cause = f"alpha={estimator.alpha:g} leaves next to nothing of the weights: lower alpha"
     who = ""
@@ -125,6 +134,19 @@ def constant(estimator, objective: Objective, outcome: Outcome):
         f"{type(estimator).__name__} predicts the same for every row{who} although the targets "
         f"differ; {cause}.",
         NeuronWarning,
+    )
+
+
+def _why_no_weights(loss: Loss) -> str:
+    """Why a loss with a kink has its optimum at a constant, whatever the penalty."""
+    if loss.margin:
+        return (
+            f"with loss='{loss.name}' no weights do better, as where a class is rare or lies "
+            "between others: use loss='log_loss' or 'squared_hinge'"
+        )
+    return (
+        f"with loss='{loss.name}' no weights do better, as where most targets are the same: use "
+        "another quantile or loss='squared_error'"
     )
 
 

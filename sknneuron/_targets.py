@@ -63,8 +63,7 @@ class ValueEncoder:
             and for another number of columns than there are neurons.
         """
         encoded = self.encode_unchecked(y, name)
-        low, high = self.pair.activation.range
-        if (low, high) == (-np.inf, np.inf) or _lies_between(encoded, low, high):
+        if self.pair.activation.range == (-np.inf, np.inf):
             return encoded
         outside = self.outside(encoded)
         if outside.any():
@@ -411,21 +410,13 @@ def _rounding(low: float, high: float) -> float:
     return ROUNDING * (high - low) if np.isfinite(high - low) else 0.0
 
 
-def _lies_between(y, low: float, high: float, low_inclusive=True, high_inclusive=True) -> bool:
-    """Whether all of y does: two looks at it, and no mask."""
-    least = np.minimum.reduce(y, axis=None, initial=np.inf)
-    most = np.maximum.reduce(y, axis=None, initial=-np.inf)
-    is_above = low <= least if low_inclusive else low < least
-    return bool(is_above and (most <= high if high_inclusive else most < high))
-
-
 def _within_loss_range(y, pair: Pair, name: str):
     """The targets, those that rounding has put past the end of the loss's range at that end."""
     low, high, low_inclusive, high_inclusive = pair.loss.target_range
-    if _lies_between(y, low, high, low_inclusive, high_inclusive):
-        return y
     outside = (y < low) if low_inclusive else (y <= low)
     outside |= (y > high) if high_inclusive else (y >= high)
+    if not outside.any():
+        return y
     slack = _rounding(low, high) if low_inclusive and high_inclusive else 0.0
     outside = (y < low - slack) | (y > high + slack) if slack else outside
     if not outside.any():

@@ -21,6 +21,8 @@ from .linear_algebra import SpdSolver
 # So many steps in which neither the gap nor the residual falls by a tenth show rounding, or that
 # the path leads nowhere.
 PATIENCE, FALLS = 5, 0.9
+# Near the end a step leaves next to nothing: so many are taken that leave less than this share.
+MOST_POLISHING, POLISHES = 4, 0.1
 # A step shorter than this share of the one proposed is taken towards the path, to where the
 # products are this share of what they are.
 CUT_SHORT, CENTRING = 0.1, 0.8
@@ -150,6 +152,8 @@ class CentralPath:
         self.to_above, self.to_below = half - tilt, half + tilt
         self.over, self.under = product / self.to_above, product / self.to_below
         self._least, self._n_waited = np.full(2, np.inf), 0
+        self.residual: np.ndarray
+        self.gap: float
         self._measure()
 
     def value(self) -> float:
@@ -178,6 +182,16 @@ class CentralPath:
         """Advance until no more than that is left, or no step brings the end nearer."""
         while not self.gap <= allowed and not self.is_stuck:
             self.advance()
+
+    def polish(self) -> None:
+        """Advance as long as each step takes off most of what is left."""
+        for _ in range(MOST_POLISHING):
+            before = self.theta, self.t, self.residual, self.gap
+            self.advance()
+            if not self.gap < POLISHES * before[-1]:
+                # Rounding: the step leads no nearer, or away.
+                self.theta, self.t, self.residual, self.gap = before
+                return
 
     def advance(self) -> float:
         """Take a step, and return what share of the one proposed it is."""

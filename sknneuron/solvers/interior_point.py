@@ -62,7 +62,7 @@ class InteriorPoint(Solver):
         if are_many and _numbers_near(objective) <= MAX_NUMBERS:
             theta, is_end = yield from _iterate_near(objective, start, goal, n_near)
         if not is_end and _numbers(objective) <= MAX_NUMBERS:
-            theta, is_end = yield from _iterate_all(objective, theta, goal.target)
+            theta, is_end = yield from _iterate_all(objective, theta, goal.target, goal.polishes)
         if not is_end:
             yield from self.smoothed.iterate(objective, theta, goal, rng)
 
@@ -89,27 +89,38 @@ def _numbers(objective: Objective) -> int:
 Iteration = Generator[Iterate, None, tuple[np.ndarray, bool]]
 
 
-def _iterate_all(objective: Objective, start, target: Callable) -> Iteration:
-    """Iterate with all rows at hand."""
+def _iterate_all(
+    objective: Objective, start, target: Callable, polishes: bool = False
+) -> Iteration:
+    """Iterate with all rows at hand; the last step is as exact as can be if it `polishes`."""
     pieces = all_pieces(objective, start)
     paths = [CentralPath(*of) for of in zip(pieces, start, strict=True)]
     step_size = np.nan
     while not any(path.is_stuck for path in paths):
-        ends = [path.end() for path in paths]
-        theta, values = np.array([end for end, _ in ends]), np.array([value for _, value in ends])
-        gaps = np.array([path.gap - path.value() for path in paths]) + values
-        # No more is left than there is: neither a loss of two pieces nor a penalty is below zero.
-        gaps = np.minimum(gaps, values)
-        total, gap = float(values.sum()), float(gaps.sum())
+        theta, values, gaps = _ends(paths)
+        allowed = target(values.sum(), theta)
+        is_end = bool(gaps.sum() <= allowed)
+        if is_end and polishes:
+            for path in paths:
+                path.polish()
+            theta, values, gaps = _ends(paths)
         residual = np.array([path.residual for path in paths])
-        value = total - objective.total_l1(theta)
-        yield Iterate(theta, value, residual, objective, step_size, gap)
-        allowed = target(total, theta)
-        if gap <= allowed:
+        value = float(values.sum()) - objective.total_l1(theta)
+        yield Iterate(theta, value, residual, objective, step_size, float(gaps.sum()))
+        if is_end:
             return theta, True
         left = np.flatnonzero(~(gaps <= 0.5 * allowed / len(gaps)))
         step_size = min(paths[k].advance() for k in left)
     return start, False
+
+
+def _ends(paths: list[CentralPath]) -> tuple:
+    """Thetas, the objective of each and what is left of it."""
+    ends = [path.end() for path in paths]
+    values = np.array([value for _, value in ends])
+    gaps = np.array([path.gap - path.value() for path in paths]) + values
+    # No more is left than there is: neither a loss of two pieces nor a penalty is below zero.
+    return np.array([end for end, _ in ends]), values, np.minimum(gaps, values)
 
 
 def _iterate_near(objective: Objective, start, goal: Goal, n_rows: int) -> Iteration:
@@ -144,7 +155,7 @@ def _iterate_near(objective: Objective, start, goal: Goal, n_rows: int) -> Itera
             del look
             look = Look.at(objective, best.theta, np.clip(near, least, 1.0), n_rows)
         tol = 0.3 * allowed if look.is_exact else share_of_gain(PART_TOL)(least_value, None)
-        theta, least_change = _minimum(look, tol)
+        theta, least_change = _minimum(look, tol, look.is_exact and goal.polishes)
         if look.is_exact:
             bound = max(bound, least_value + least_change)
         # It holds rows, and so does the next.
@@ -152,14 +163,17 @@ def _iterate_near(objective: Objective, start, goal: Goal, n_rows: int) -> Itera
     return best.theta, False
 
 
-def _minimum(look: Look, tol: float) -> tuple[np.ndarray, float]:
+def _minimum(look: Look, tol: float, polishes: bool) -> tuple[np.ndarray, float]:
     """Minimise what a look knows: where, to `tol`, and what the objective changes by, at least."""
     theta, change = np.empty_like(look.theta), 0.0
     for k, (pieces, start) in enumerate(zip(look.pieces, look.theta, strict=True)):
         path = CentralPath(pieces, start)
         before = path.value()
         path.follow(tol / len(theta))
-        theta[k], _ = path.end()
         # What is left where a path is stuck is too rough an estimate to be built on.
-        change += -np.inf if path.is_stuck else path.value() - path.gap - before
+        is_stuck = path.is_stuck
+        if polishes and not is_stuck:
+            path.polish()
+        theta[k], _ = path.end()
+        change += -np.inf if is_stuck else path.value() - path.gap - before
     return theta, change

@@ -203,3 +203,14 @@ def test_any_unit_of_y(unit):
     plain = NeuronRegressor(loss="absolute_error", alpha=0).fit(X, y)
     assert ours.converged_
     np.testing.assert_allclose(ours.coef_ / unit, plain.coef_, rtol=1e-6)
+
+
+@pytest.mark.parametrize("many", [False, True])
+def test_the_last_step_is_exact(many, request):
+    """Six parameters without a penalty: their plane goes through six rows."""
+    if many:
+        request.getfixturevalue("looks")
+    X, y = rows("median")
+    neuron = NeuronRegressor(loss="absolute_error", alpha=0).fit(X, y)
+    off = np.sort(np.abs(y - neuron.predict(X)))
+    assert off[5] < 1e-11 < 1e-5 < off[6]

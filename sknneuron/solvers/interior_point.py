@@ -69,14 +69,19 @@ class InteriorPoint(Solver):
 
 def _n_near(objective: Objective) -> int:
     """Rows near their kinks that are copied, of many."""
-    n_rows = NEAR_SHARE * objective.source.n_rows
+    most = MAX_NUMBERS // _numbers_per_row(objective)
+    n_rows = min(NEAR_SHARE * objective.source.n_rows, most)
     return int(max(NEAR_ROWS, NEAR_PER_PARAMETER * objective.neuron_size, n_rows))
 
 
 def _numbers_near(objective: Objective) -> int:
-    """Numbers that are held of rows near their kinks, which each neuron has others of."""
-    per_row = objective.neuron_size + NUMBERS_PER_ROW
-    return objective.n_neurons * _n_near(objective) * per_row
+    """Numbers that are held of rows near their kinks."""
+    return _n_near(objective) * _numbers_per_row(objective)
+
+
+def _numbers_per_row(objective: Objective) -> int:
+    """Those of a row near the kinks, if each neuron has one of its own."""
+    return objective.n_neurons * (objective.neuron_size + NUMBERS_PER_ROW)
 
 
 def _numbers(objective: Objective) -> int:

@@ -1,5 +1,7 @@
 """Quantile, absolute error and hinge: few steps, few looks at all rows, the optimum."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from scipy import sparse
@@ -88,6 +90,17 @@ def test_many_outputs_are_not_held_at_once(monkeypatch):
     many = NeuronRegressor(loss="absolute_error").fit(X, tall)
     assert few.n_iter_ < 30 < many.n_iter_
     np.testing.assert_allclose(many.coef_[:3], few.coef_, rtol=1e-2)
+
+
+def test_however_many_rows_there_are_some_may_be_copied():
+    y = np.ones((2, 1))
+    pair = IdentityPair(get_activation("identity"), AbsoluteError(), True)
+    source = SimpleNamespace(n_rows=10**9, is_numpy=True)
+    watched = SimpleNamespace(y=y)
+    tall = SimpleNamespace(source=source, pair=pair, watched=watched, n_neurons=1, neuron_size=30)
+    assert interior_point.InteriorPoint.serves(tall)
+    tall.neuron_size = 1000
+    assert not interior_point.InteriorPoint.serves(tall)
 
 
 @pytest.mark.parametrize("alpha", [1e-6, 1e-2])

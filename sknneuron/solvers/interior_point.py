@@ -108,7 +108,9 @@ def _iterate_all(
         if is_end and polishes:
             for path in paths:
                 path.polish()
-            theta, values, gaps = _ends(paths)
+            polished = _ends(paths)
+            if polished[-1].sum() < gaps.sum():
+                theta, values, gaps = polished
         residual = np.array([path.residual for path in paths])
         value = float(values.sum()) - objective.total_l1(theta)
         yield Iterate(theta, value, residual, objective, step_size, float(gaps.sum()))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from sknneuron import NeuronClassifier, NeuronRegressor
+from sknneuron import NeuronClassifier, NeuronRegressor, NeuronWarning
 from sknneuron.activations import get_activation
 from sknneuron.losses import LOSSES, AbsoluteError, Quantile, get_loss
 from sknneuron.pairing import make_pair
@@ -192,6 +192,15 @@ def test_one_target_for_all_rows():
     neuron = NeuronRegressor(loss="absolute_error").fit(X, np.full(len(X), 5.0))
     assert neuron.converged_
     np.testing.assert_allclose(neuron.predict(X), 5.0)
+
+
+def test_an_exact_start_is_the_end():
+    """All rows that count are of one class, and what a step leaves is more than nothing."""
+    X, y = rows("hinge", n_rows=60)
+    with pytest.warns(NeuronWarning, match="same target"):
+        neuron = NeuronClassifier("identity", "hinge").fit(X, y, (y == 1) * 1.0)
+    assert neuron.converged_
+    assert neuron.objective_ == 0
 
 
 def test_rows_of_weight_zero_do_not_count():

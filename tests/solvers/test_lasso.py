@@ -6,7 +6,6 @@ from sklearn.linear_model import ElasticNet, LinearRegression
 
 from sknneuron import NeuronRegressor, NeuronWarning
 from sknneuron.solvers.lasso import FEW_ROWS, MAX_FEATURES, MAX_FEATURES_FEW_ROWS
-from sknneuron.sources import ArraySource
 
 
 def rows(n_rows, n_features, seed=0, mixing=0.0):
@@ -21,19 +20,6 @@ def objective(neuron, X, y, weight=None):
     off = np.average((X @ neuron.coef_ + neuron.intercept_ - y) ** 2, weights=weight) / 2
     sizes = neuron.l1_ratio * np.abs(neuron.coef_) + (1 - neuron.l1_ratio) / 2 * neuron.coef_**2
     return off + neuron.alpha * sizes.sum()
-
-
-@pytest.fixture
-def passes(monkeypatch):
-    """Names of the sums that were taken over all rows, in turn."""
-    original, taken = ArraySource.map_sum, []
-
-    def counted(self, kernel, *params):
-        taken.append(type(kernel).__name__)
-        return original(self, kernel, *params)
-
-    monkeypatch.setattr(ArraySource, "map_sum", counted)
-    return taken
 
 
 @pytest.mark.parametrize("l1_ratio", [1.0, 0.4])

@@ -13,6 +13,8 @@ import numpy as np
 FLOATS = (np.dtype(np.float64), np.dtype(np.float32))
 # Bytes of X up to which a prediction copies what is not stored by rows.
 REORDERED = 64 << 20
+# Bytes of X up to which one thread looks at it in the time that it takes to start another.
+LOOKED_AT_ALONE = 32 << 20
 
 
 def is_plain(X) -> bool:
@@ -34,7 +36,7 @@ def is_plain_training_set(X, y, n_threads) -> bool:
 
 def _is_finite(values, n_threads: int = 1) -> bool:
     # A sum of finite values may overflow: then the long way finds out, and takes no harm.
-    if n_threads == 1:
+    if n_threads == 1 or values.nbytes <= LOOKED_AT_ALONE:
         return bool(np.isfinite(_sum(values)))
     with ThreadPoolExecutor(n_threads) as pool:
         return bool(np.all(np.isfinite(list(pool.map(_sum, np.array_split(values, n_threads))))))

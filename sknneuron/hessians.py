@@ -22,15 +22,17 @@ def separable_hessian(X, d, center, dtype=np.float64):
     """One matrix per neuron, ``[X 1].T @ diag(d_k) @ [X 1]``."""
     # Where curvature is negative a strip is held twice: centred, and times its curvature.
     is_held_twice = isinstance(X, np.ndarray) and d.min(initial=0.0) < 0
-    strips = _strips(X, (4 if is_held_twice else 1) * X.shape[1])
+    strips = strips_of(X, (4 if is_held_twice else 1) * X.shape[1])
     return reduce(np.add, (_hessians_of(X[s], d[s], center, dtype) for s in strips))
 
 
-def _strips(X, n_columns: int) -> list[slice]:
+def strips_of(X, n_columns: int) -> list[slice]:
     """Slices of a block's rows, for matrices with so many columns."""
     if sparse.issparse(X):
         return [slice(None)]
-    step = max(LEAST_STRIP, STRIP_BYTES // (8 * max(n_columns, 1)))
+    least = max(LEAST_STRIP, STRIP_BYTES // (8 * max(n_columns, 1)))
+    # A few rows of their own would cost as much to add up as many.
+    step = -(-len(X) // max(1, len(X) // least))
     return [slice(start, start + step) for start in range(0, len(X), step)]
 
 
@@ -89,7 +91,7 @@ def softmax_hessian(X, probability, weight, center, dtype=np.float64):
     n_neurons = probability.shape[1]
     size = n_neurons * (X.shape[1] + 1)
     products = np.zeros((size, size))
-    for s in _strips(X, size):
+    for s in strips_of(X, size):
         root = None if weight is None else np.sqrt(weight[s])
         products += _class_products(X[s], probability[s], root, center, dtype)
     return hessian_of_products(products, n_neurons, X.shape[1] + 1)

@@ -7,6 +7,7 @@ from numpy.testing import assert_array_equal
 from sklearn.metrics import accuracy_score, r2_score
 
 from sknneuron import NeuronClassifier, NeuronRegressor
+from sknneuron._plain import LOOKED_AT_ALONE
 
 RNG = np.random.default_rng(0)
 X = RNG.standard_normal((60, 3))
@@ -41,6 +42,14 @@ def test_values_that_are_not_finite_are_refused_even_where_a_weight_is_zero(valu
     row[0, column] = value
     with pytest.raises(ValueError, match=r"NaN|infinity"):
         neuron.predict(row)
+
+
+@pytest.mark.parametrize("row", [0, -1])
+def test_threads_that_look_at_many_rows_miss_none(row):
+    rows = np.ones((LOOKED_AT_ALONE // 80 + 1, 10))
+    rows[row, 3] = np.nan
+    with pytest.raises(ValueError, match="NaN"):
+        NeuronRegressor(n_jobs=2).fit(rows, np.arange(len(rows)))
 
 
 @pytest.mark.parametrize(

@@ -17,9 +17,10 @@ ROWS = np.sort(rng.choice(N_ROWS, 30_000, replace=False))
 
 
 @pytest.mark.parametrize("weight", [None, WEIGHT])
+@pytest.mark.parametrize("order", ["C", "F"])
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
-def test_sums_are_those_of_a_copy(weight, dtype):
-    source = ArraySource(X.astype(dtype), Y, weight, workers=Workers(2))
+def test_sums_are_those_of_a_copy(weight, order, dtype):
+    source = ArraySource(X.astype(dtype, order), Y, weight, workers=Workers(2))
     gathered, copy = source.subset(ROWS), source.take(ROWS)
     assert isinstance(gathered, Gathered)
     assert gathered.dtype == dtype

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 OURS = "sknneuron"
+# Seconds after which threads that the one before left waiting for work, busily, have gone to sleep.
+SETTLE = 0.1
 
 
 @dataclass
@@ -64,6 +66,7 @@ class Contest:
 def timed(function, repeat: int = 1):
     """(wall seconds, CPU seconds) of one run."""
     gc.collect()
+    time.sleep(SETTLE)
     wall, cpu = time.perf_counter(), time.process_time()
     for _ in range(repeat):
         function()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 
 from ..objective import Objective
@@ -12,6 +14,7 @@ from .least_squares import LeastSquares, is_least_squares
 from .levenberg_marquardt import LevenbergMarquardt
 from .newton import Newton
 from .proximal_newton import ProximalNewton
+from .row_space import RowSpace
 from .smoothing import Smoothed, SmoothedAtNeed
 from .staged import stages_pay
 from .stochastic import SGD, Adam
@@ -26,9 +29,13 @@ FOR_SMOOTHED: dict[type[Solver], type[Solver]] = {
     Newton: TrustRegionNewton,
     ProximalNewton: DampedProximalNewton,
 }
+# What needs a Hessian, and trains as many unknowns as there are rows where those are fewer.
+IN_ROW_SPACE = (Newton, LevenbergMarquardt)
 # A Hessian larger than this costs more to factor than L-BFGS takes in all.
 MAX_NEWTON_SIZE = 1000
 MAX_SPARSE_NEWTON_SIZE = 200
+# Rows up to which Newton's steps in their space cost less than L-BFGS does, of bounded curvature.
+MAX_ROWS_BOUNDED = 400
 MAX_HESSIAN_BYTES = 4 << 30
 # A loss that is straight for all but this share of the rows is smoothed as one with a kink.
 FEW_CURVED = 0.2
@@ -50,13 +57,21 @@ def make_solver(name: str, objective: Objective, **options) -> Solver:
     ValueError
         If the solver cannot serve the loss or the penalty; the message says which can.
     """
-    name = best_solver(objective) if name == "auto" else name
-    cls = SOLVERS[name]
+    is_auto = name == "auto"
+    cls = SOLVERS[best_solver(objective) if is_auto else name]
     refusal = _refusal(cls, objective)
     if refusal:
-        raise ValueError(f"solver='{name}' {refusal}")
+        raise ValueError(f"solver='{cls.name}' {refusal}")
     if cls.is_stochastic:
         return cls(**{key: options[key] for key in cls.options if key in options})
+    if cls in IN_ROW_SPACE and RowSpace.serves(objective):
+        plain = SOLVERS[_best_on_features(objective)] if is_auto else cls
+        return RowSpace(cls.name, partial(_on_features, cls), _on_features(plain, objective))
+    return _on_features(cls, objective)
+
+
+def _on_features(cls: type[Solver], objective: Objective) -> Solver:
+    """A solver of this class for the features as they are: the loss may need more than it alone."""
     smoothed = Smoothed(FOR_SMOOTHED.get(cls, cls)())
     if cls in FOR_SMOOTHED and InteriorPoint.serves(objective):
         return InteriorPoint(smoothed)
@@ -69,6 +84,13 @@ def make_solver(name: str, objective: Objective, **options) -> Solver:
 
 def best_solver(objective: Objective) -> str:
     """Name the solver that "auto" takes: by penalty, convexity, size and sparsity."""
+    name = _best_on_features(objective)
+    if name == "lbfgs" and RowSpace.serves(objective) and _has_few_rows(objective):
+        return "newton"
+    return name
+
+
+def _best_on_features(objective: Objective) -> str:
     pair = objective.pair
     if objective.penalty.l1 > 0:
         return "proximal_newton"
@@ -81,6 +103,16 @@ def best_solver(objective: Objective) -> str:
         return "lbfgs"
     limit = MAX_SPARSE_NEWTON_SIZE if objective.source.is_sparse else MAX_NEWTON_SIZE
     return "newton" if objective.shape[1] <= limit else "lbfgs"
+
+
+def _has_few_rows(objective: Objective) -> bool:
+    """Whether Newton's steps in the space of the rows cost less than L-BFGS on all features."""
+    n_rows, pair = objective.source.n_rows, objective.pair
+    if pair.coupled:
+        return n_rows * objective.n_neurons <= MAX_NEWTON_SIZE
+    # A curvature that has a bound misleads L-BFGS little.
+    is_bounded = pair.smooth and bool(np.all(np.isfinite(pair.activation.range)))
+    return n_rows <= (MAX_ROWS_BOUNDED if is_bounded else MAX_NEWTON_SIZE)
 
 
 def is_nearly_kinked(objective: Objective) -> bool:
@@ -104,7 +136,7 @@ def _refusal(cls: type[Solver], objective: Objective) -> str | None:
             "solves activation='identity' with loss='squared_error' only; got "
             f"activation='{pair.activation.name}' with loss='{pair.loss.name}'. Use solver='auto'."
         )
-    if cls in (Newton, LevenbergMarquardt):
+    if cls in IN_ROW_SPACE and not RowSpace.serves(objective):
         n_groups, size = objective.shape
         needed = 8 * n_groups * size**2
         if needed > MAX_HESSIAN_BYTES:

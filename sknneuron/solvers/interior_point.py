@@ -29,6 +29,8 @@ FIRST_TOL, PART_TOL = 1e-4, 1e-6
 # Share of the rows that are near their kinks at first, in units of how far off, by the part of the
 # rows that they are from, the weights may be; and how much fewer they are from look to look.
 FIRST_NEAR, FEWER = 3.0, 8.0
+# What is left is a difference of two sums, each with that many roundings of the objective.
+ROUNDINGS = 4
 
 
 class InteriorPoint(Solver):
@@ -100,9 +102,10 @@ def _iterate_all(
     """Iterate with all rows at hand; the last step is as exact as can be if it `polishes`."""
     pieces = all_pieces(objective, start)
     paths = [CentralPath(*of) for of in zip(pieces, start, strict=True)]
-    step_size = np.nan
+    step_size, unknown = np.nan, ROUNDINGS * objective.rounding / len(paths)
     while not any(path.is_stuck for path in paths):
         theta, values, gaps = _ends(paths)
+        gaps = np.maximum(gaps - unknown, 0.0)
         allowed = target(values.sum(), theta)
         is_end = bool(gaps.sum() <= allowed)
         if is_end and polishes:

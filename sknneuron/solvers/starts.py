@@ -167,7 +167,7 @@ class Starts:
         theta = rng.standard_normal((n, sample.n_groups, sample.size))
         weights = theta[..., : sample.n_features].reshape(-1, sample.n_features)
         z = (weights @ sample.columns[: sample.n_features]).T
-        spread = np.maximum(z.std(axis=0).reshape(n, -1), TINY)
+        spread = np.maximum(z.std(axis=0).reshape(n, sample.n_groups), TINY)
         size = rng.choice([0.5, 2.0, 10.0], size=spread.shape)
         if self.is_open:
             size = size * np.where(rng.random((n, 1)) < 0.5, sample.spread, 1.0)

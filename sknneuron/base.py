@@ -19,12 +19,13 @@ from ._earlier_fit import keeping_earlier_fit
 from ._fit_warnings import column_names, warn_of_bad_fit
 from ._held_out import validation_objective
 from ._inputs import Inputs, checked_weight, look_at_columns
+from ._labels import ClassEncoder
 from ._levels import LevelsMixin
 from ._parameters import PLAIN_TYPES, check_parameters
 from ._seeds import seed_of
 from ._sklearn_compat import CallbackSupportMixin, PictureMixin, parameter_names, with_callbacks
-from ._targets import ClassEncoder, ValueEncoder
 from ._tracking.hook import tracked
+from ._values import ValueEncoder
 from .activations import ACTIVATIONS
 from .coordinates import Coordinates
 from .history import History

@@ -5,16 +5,9 @@ from __future__ import annotations
 from ._class_weights import class_weighted
 from ._earlier_fit import keeping_earlier_fit
 from ._fit_warnings import warn_of_bad_layer
+from ._labels import ClassEncoder, are_classes, find_classes, strata, warn_of_one_hot
 from ._parameters import LAYER_CONSTRAINTS
-from ._targets import (
-    ClassEncoder,
-    ValueEncoder,
-    are_classes,
-    find_classes,
-    numeric,
-    strata,
-    warn_of_one_hot,
-)
+from ._values import ValueEncoder, numeric
 from .activations import Activation, get_activation
 from .base import BaseNeuron
 from .layer_objective import LayerCoordinates, LayerObjective

@@ -10,16 +10,10 @@ from . import _special as special
 from ._class_weights import class_weighted
 from ._dispatch import scorer_of, wherever
 from ._earlier_fit import keeping_earlier_fit
+from ._labels import ClassEncoder, find_classes, strata, warn_of_one_hot
 from ._parameters import CLASSIFIER_CONSTRAINTS, CONSTRAINTS
 from ._plain import plain_accuracy, plain_r2
-from ._targets import (
-    ClassEncoder,
-    ValueEncoder,
-    find_classes,
-    numeric,
-    strata,
-    warn_of_one_hot,
-)
+from ._values import ValueEncoder, numeric
 from .base import BaseNeuron
 from .pairing import make_pair
 

@@ -123,7 +123,7 @@ def diagnose(estimator, X, y=None, sample_weight=None) -> Diagnosis:
     for i, (layer, steps) in enumerate(layers):
         levels = Levels.of(unfold_layer(layer, steps, X), X, sample_weight)
         where = f" of layer {i}" if len(layers) > 1 else "" if of_layer else " of the layer"
-        findings += check_units(layer, levels, where)
+        findings += check_units(levels, where)
     grave = {finding.code for finding in findings if finding.severity != "info"}
     findings = [f for f in findings if not CONSEQUENCES.get(f.code, set()) & grave]
     return Diagnosis(findings, "layer" if of_layer else "network" if layers else "neuron")

@@ -105,6 +105,13 @@ class CoefDisplay(Display):
     def plot(self, ax=None, *, max_features=20):
         """Draw the weights.
 
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            None makes a new figure.
+        max_features : int or None, default=20
+            How many are drawn; None is all.
+
         Returns
         -------
         display : CoefDisplay

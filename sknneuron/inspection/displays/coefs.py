@@ -95,6 +95,8 @@ class CoefDisplay(Display):
             chosen = names[0] if output is None else _name_of(output, names, unfold(estimator, X))
             table = table[table["neuron"] == chosen]
             unit = f"{unit}, {chosen}"
+        elif output is not None:
+            neuron_numbers(unfold(estimator, X), output)  # refuses one that is not there
         return cls(table, level=level, unit=unit).plot(ax=ax, max_features=max_features)
 
     def frame(self) -> pd.DataFrame:

@@ -143,6 +143,15 @@ def test_the_class_that_others_are_held_against_has_no_weights_of_its_own(iris):
     assert set(display.frame()["neuron"]) == {"setosa - virginica"}
 
 
+@pytest.mark.parametrize("name", ["neuron", "path", "waterfall", "activation", "coef"])
+def test_of_one_neuron_no_other_can_be_had(name):
+    X = RNG.standard_normal((50, 2))
+    neuron = NeuronRegressor().fit(X, X[:, 0])
+    MAKERS[name](neuron, X, X[:, 0], output=0)
+    with pytest.raises(ValueError, match="output=1 is no neuron of this estimator"):
+        MAKERS[name](neuron, X, X[:, 0], output=1)
+
+
 @pytest.mark.parametrize("output", [1, "neuron1"])
 def test_weights_are_of_the_target_that_was_asked_for(output):
     X = RNG.standard_normal((50, 2))

@@ -161,7 +161,7 @@ def track_in_mlflow(models, X):
     The store is a file. Print the line that opens the UI on it.
     """
     if importlib.util.find_spec("mlflow") is None:
-        print("  MLflow is not installed: pip install 'sknneuron[mlflow]'")
+        print("  MLflow is not installed: pip install '.[mlflow]'")
         return
     import mlflow
 

@@ -6,8 +6,8 @@ Which activation suits a task is a question for a grid search, and ``mlflow.skle
 keeps what it found: a run for the search, and below it one for each setting, to sort, filter and
 draw. The run of the search has the best neuron as well, step by step.
 
-Run it with ``python examples/track_activations.py``. It needs
-``pip install 'sknneuron[mlflow,plot]'``, and prints the line that opens the UI.
+Run it with ``python examples/track_activations.py``. It needs ``pip install '.[mlflow,plot]'``, and
+prints the line that opens the UI.
 """
 
 import sys

@@ -7,8 +7,8 @@ a handful of steps says little about learning. ``"adam"`` and ``"sgd"`` go there
 point an epoch. It is the same optimum: the objective is convex, so there is only one, and the
 solver decides how it is found, not what is found.
 
-Run it with ``python examples/track_epochs.py``. It needs ``pip install 'sknneuron[mlflow,plot]'``,
-and prints the line that opens the UI.
+Run it with ``python examples/track_epochs.py``. It needs ``pip install '.[mlflow,plot]'``, and
+prints the line that opens the UI.
 """
 
 import sys

@@ -1,4 +1,9 @@
-"""One artificial neuron as a scikit-learn estimator, and everything inside it in plain sight."""
+"""One artificial neuron as a scikit-learn estimator, and everything inside it in plain sight.
+
+To read the code: `neuron` and `layer` are the estimators, and `base` is their `fit`. It joins the
+rows (`sources`) with activation, loss and penalty to an `objective`, hands that to one of the
+`solvers`, and `training` records what it yields. `inspection` looks into what was fitted.
+"""
 
 from . import activations as _activations
 from . import losses as _losses

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from scipy import sparse
 
-from ._targets import ClassEncoder, ValueEncoder
+from ._labels import ClassEncoder
+from ._values import ValueEncoder
 from .sources import ArraySource
 
 # What one more row counts for, of a target that the others lack: rare, not out of reach.

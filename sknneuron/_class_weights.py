@@ -6,7 +6,7 @@ import numpy as np
 from sklearn.utils import gen_batches
 from sklearn.utils.class_weight import compute_sample_weight
 
-from ._targets import ROWS_AT_ONCE, distinct
+from ._labels import ROWS_AT_ONCE, distinct
 
 
 def class_weighted(y, class_weight, sample_weight):

@@ -20,7 +20,8 @@ from sklearn.utils.validation import validate_data
 from ._class_weights import balanced, class_weighted
 from ._held_out import checked_validation
 from ._inputs import Inputs, is_dask
-from ._targets import ClassEncoder, report_outside, specimen
+from ._labels import ClassEncoder, specimen
+from ._values import report_outside
 from .sources import ArraySource, Source
 from .sources.dask import DaskSource, Pack, compute, n_packs, on_packs, persisted, stacked
 

@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ._held_out import checked_validation, split_rows
 from ._inputs import Inputs, checked_weight, is_device_array
-from ._targets import specimen
+from ._labels import specimen
 from .sources.device import DeviceSource
 from .sources.device_array import DeviceArray, to_device, to_host
 

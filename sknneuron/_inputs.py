@@ -9,9 +9,10 @@ import array_api_compat
 import numpy as np
 from sklearn import get_config
 
+from ._labels import ClassEncoder
 from ._sklearn_compat import check_sample_weight
-from ._targets import ClassEncoder, ValueEncoder
 from ._validation import refuse_weights, refuse_words_and_dates, with_gaps
+from ._values import ValueEncoder
 from .exceptions import warn
 from .sources import ParquetSource, Source
 from .sources.device_array import DeviceArray

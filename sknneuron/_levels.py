@@ -9,10 +9,11 @@ from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from ._dispatch import wherever
+from ._labels import ClassEncoder
 from ._overflow import within_floats
 from ._plain import by_rows, weighted_sum
-from ._targets import ClassEncoder, ValueEncoder
 from ._validation import checked
+from ._values import ValueEncoder
 from .sources.device_array import DeviceArray, to_host
 
 

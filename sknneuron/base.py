@@ -19,12 +19,13 @@ from ._earlier_fit import keeping_earlier_fit
 from ._fit_warnings import column_names, warn_of_bad_fit
 from ._held_out import validation_objective
 from ._inputs import Inputs, checked_weight, look_at_columns
+from ._labels import ClassEncoder
 from ._levels import LevelsMixin
 from ._parameters import PLAIN_TYPES, check_parameters
 from ._seeds import seed_of
 from ._sklearn_compat import CallbackSupportMixin, PictureMixin, parameter_names, with_callbacks
-from ._targets import ClassEncoder, ValueEncoder
 from ._tracking.hook import tracked
+from ._values import ValueEncoder
 from .activations import ACTIVATIONS
 from .coordinates import Coordinates
 from .history import History
@@ -82,9 +83,11 @@ class BaseNeuron(PictureMixin, CallbackSupportMixin, LevelsMixin, BaseEstimator,
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Training rows; float32 and float64 are used as they are, never copied.
-        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Training rows; float32 and float64 are used as they are, never copied. Or a memory map,
+            dask collection, array on a device or `ParquetSource`.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs), default=None
             Targets: numbers for the regressor, labels or a 0/1 indicator matrix for the classifier.
+            None is for a `ParquetSource` that names their column.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights of the rows, not negative. A weight of k counts as k copies of the row.
         X_val, y_val, sample_weight_val : array-like, default=None

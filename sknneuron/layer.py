@@ -5,16 +5,9 @@ from __future__ import annotations
 from ._class_weights import class_weighted
 from ._earlier_fit import keeping_earlier_fit
 from ._fit_warnings import warn_of_bad_layer
+from ._labels import ClassEncoder, are_classes, find_classes, strata, warn_of_one_hot
 from ._parameters import LAYER_CONSTRAINTS
-from ._targets import (
-    ClassEncoder,
-    ValueEncoder,
-    are_classes,
-    find_classes,
-    numeric,
-    strata,
-    warn_of_one_hot,
-)
+from ._values import ValueEncoder, numeric
 from .activations import Activation, get_activation
 from .base import BaseNeuron
 from .layer_objective import LayerCoordinates, LayerObjective
@@ -48,7 +41,7 @@ class NeuronLayer(BaseNeuron):
     Parameters
     ----------
     n_neurons : int, default=8
-        Number of hidden neurons.
+        Number of hidden neurons, at least 1.
     activation : str or Activation, default="relu"
         Of the hidden neurons: a key of ``sknneuron.activations.ACTIVATIONS`` except "softmax", or
         an instance.
@@ -68,24 +61,26 @@ class NeuronLayer(BaseNeuron):
         first for few weights, with several starts, "adam" for more than 20,000 rows and for losses
         with a kink, else "lbfgs".
     max_iter : int, default=1000
-        Most iterations; epochs for "sgd" and "adam".
+        Most iterations, at least 1; epochs for "sgd" and "adam".
     tol : float or "auto", default="auto"
-        Training ends once `n_iter_no_change` iterations in a row each gained less than this share
-        of all that was gained so far; "auto" is 8e-6 for "lbfgs", else 1e-4. A layer has many
-        valleys, so there is no promise on the distance to the lowest.
+        Training ends once `n_iter_no_change` iterations in a row each gained less than this share,
+        from 0 on, of all that was gained so far; "auto" is 8e-6 for "lbfgs", else 1e-4. A layer has
+        many valleys, so there is no promise on the distance to the lowest.
     batch_size : int, default=256
-        Rows per step of "sgd" and "adam".
+        Rows per step of "sgd" and "adam", at least 1; fewer where an epoch would have less than
+        eight steps.
     learning_rate_init : float or "auto", default="auto"
-        First step size of "sgd" and "adam", in standardised columns.
+        First step size of "sgd" and "adam", positive, in standardised columns; "auto" takes that of
+        "sgd" from the curvature, that of "adam" from the number of batches.
     momentum : float, default=0.9
         Momentum of "sgd", in [0, 1).
     early_stopping : bool, default=False
         Stop when the validation loss has not improved for `n_iter_no_change` iterations, and keep
         the best iterate.
     validation_fraction : float, default=0.1
-        Share of the rows set apart for `early_stopping` where `fit` gets no X_val.
+        Share of the rows, in (0, 1), set apart for `early_stopping` where `fit` gets no X_val.
     n_iter_no_change : int, default=10
-        Patience of `tol` and of `early_stopping`.
+        Patience of `tol` and of `early_stopping`, at least 1.
     record : {"auto", "loss"} or bool, default="auto"
         What `history_` keeps. "auto": weights and curves, thinned evenly past 2 MiB; True: all of
         them; "loss": the curves; False: nothing.
@@ -226,7 +221,8 @@ class NeuronLayer(BaseNeuron):
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
         classes : array-like of shape (n_classes,), default=None
-            All labels that will ever come, where y is of classes; needed in the first call.
+            All labels that will ever come, where y is of classes: for the first call, where its y
+            lacks some, or might be taken for numbers.
         sample_weight : array-like of shape (n_samples,), default=None
 
         Returns
@@ -235,8 +231,10 @@ class NeuronLayer(BaseNeuron):
 
         Raises
         ------
-        ValueError
-            For ``class_weight="balanced"``, which takes the sizes of all classes.
+        ValueError, TypeError
+            For bad parameters and bad input, labels that the first call did not know,
+            ``class_weight="balanced"``, which takes the sizes of all classes, and where the steps
+            diverge; the weights are then as they were.
 
         Notes
         -----

@@ -31,8 +31,8 @@ def autolog(
     Parameters
     ----------
     log_page_rows : int, default=0
-        Training rows to embed in ``neuron.html``, evenly spaced. With 0 the page, and everything
-        else that is written, holds no row of the data.
+        Training rows to embed in ``neuron.html``, evenly spaced; at least 0. With 0 the page, and
+        everything else that is written, holds no row of the data.
     log_plots : bool, default=False
         Write ``weights.svg``: the paths of the weights in one chart. Needs matplotlib.
     log_diagnosis : bool, default=False
@@ -44,6 +44,13 @@ def autolog(
         into one call to the server, 1,000 points in all. ``history.parquet`` has every step.
     **kwargs
         Parameters of ``mlflow.sklearn.autolog``, `disable`, `log_models` and `silent` for example.
+
+    Raises
+    ------
+    ImportError
+        Without MLflow.
+    ValueError
+        For `log_page_rows` or `max_points` out of range.
 
     Notes
     -----
@@ -107,7 +114,8 @@ def log_history(
     NotFittedError
         If no fitted neuron is found in `estimator`.
     ValueError
-        If something is asked for that needs X.
+        If something is asked for that needs X, and for `log_page_rows` or `max_points` out of
+        range.
 
     Examples
     --------

@@ -10,16 +10,10 @@ from . import _special as special
 from ._class_weights import class_weighted
 from ._dispatch import scorer_of, wherever
 from ._earlier_fit import keeping_earlier_fit
+from ._labels import ClassEncoder, find_classes, strata, warn_of_one_hot
 from ._parameters import CLASSIFIER_CONSTRAINTS, CONSTRAINTS
 from ._plain import plain_accuracy, plain_r2
-from ._targets import (
-    ClassEncoder,
-    ValueEncoder,
-    find_classes,
-    numeric,
-    strata,
-    warn_of_one_hot,
-)
+from ._values import ValueEncoder, numeric
 from .base import BaseNeuron
 from .pairing import make_pair
 
@@ -55,26 +49,27 @@ class NeuronRegressor(RegressorMixin, BaseNeuron):
         "least_squares", "newton", "lbfgs", "proximal_newton", "levenberg_marquardt", "sgd" or
         "adam".
     max_iter : int, default=1000
-        Most iterations; epochs for "sgd" and "adam".
+        Most iterations, at least 1; epochs for "sgd" and "adam".
     tol : float or "auto", default="auto"
-        How far from the optimum training may end, as a share of what there was to gain from the
-        best neuron with a bias alone. "auto" is 1e-8, and less where that leaves weights visibly
-        off. For "sgd" and "adam" the least relative improvement over `n_iter_no_change` epochs,
-        1e-4 with "auto".
+        How far from the optimum training may end, from 0 on: a share of what there was to gain from
+        the best neuron with a bias alone. "auto" is 1e-8, and less where that leaves weights
+        visibly off. For "sgd" and "adam" the least relative improvement over `n_iter_no_change`
+        epochs, 1e-4 with "auto".
     batch_size : int, default=256
-        Rows per step of "sgd" and "adam".
+        Rows per step of "sgd" and "adam", at least 1; fewer where an epoch would have less than
+        eight steps.
     learning_rate_init : float or "auto", default="auto"
-        First step size of "sgd" and "adam", in standardised columns; "auto" takes it from the
-        curvature.
+        First step size of "sgd" and "adam", positive, in standardised columns; "auto" takes it from
+        the curvature.
     momentum : float, default=0.9
         Momentum of "sgd", in [0, 1).
     early_stopping : bool, default=False
         Stop when the validation loss has not improved for `n_iter_no_change` iterations, and keep
         the best iterate.
     validation_fraction : float, default=0.1
-        Share of the rows set apart for `early_stopping` where `fit` gets no X_val.
+        Share of the rows, in (0, 1), set apart for `early_stopping` where `fit` gets no X_val.
     n_iter_no_change : int, default=10
-        Patience of "sgd", "adam" and `early_stopping`.
+        Patience of "sgd", "adam" and `early_stopping`, at least 1.
     record : {"auto", "loss"} or bool, default="auto"
         What `history_` keeps. "auto": weights and curves, thinned evenly past 2 MiB; True: all of
         them; "loss": the curves; False: nothing.
@@ -189,6 +184,12 @@ class NeuronRegressor(RegressorMixin, BaseNeuron):
         -------
         self : object
 
+        Raises
+        ------
+        ValueError, TypeError
+            For bad parameters and bad input, and where the steps diverge; the weights are then as
+            they were.
+
         Notes
         -----
         The rule of a step is `solver` if that is "sgd" or "adam", else that of "adam".
@@ -218,7 +219,8 @@ class NeuronRegressor(RegressorMixin, BaseNeuron):
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
-        y : array-like of shape (n_samples,) or (n_samples, n_targets)
+        y : array-like of shape (n_samples,) or (n_samples, n_targets), default=None
+            None is for a `ParquetSource` that names their column.
         sample_weight : array-like of shape (n_samples,), default=None
 
         Returns
@@ -301,26 +303,27 @@ class NeuronClassifier(ClassifierMixin, BaseNeuron):
         "least_squares", "newton", "lbfgs", "proximal_newton", "levenberg_marquardt", "sgd" or
         "adam".
     max_iter : int, default=1000
-        Most iterations; epochs for "sgd" and "adam".
+        Most iterations, at least 1; epochs for "sgd" and "adam".
     tol : float or "auto", default="auto"
-        How far from the optimum training may end, as a share of what there was to gain from the
-        best neuron with a bias alone. "auto" is 1e-8, and less where that leaves weights visibly
-        off. For "sgd" and "adam" the least relative improvement over `n_iter_no_change` epochs,
-        1e-4 with "auto".
+        How far from the optimum training may end, from 0 on: a share of what there was to gain from
+        the best neuron with a bias alone. "auto" is 1e-8, and less where that leaves weights
+        visibly off. For "sgd" and "adam" the least relative improvement over `n_iter_no_change`
+        epochs, 1e-4 with "auto".
     batch_size : int, default=256
-        Rows per step of "sgd" and "adam".
+        Rows per step of "sgd" and "adam", at least 1; fewer where an epoch would have less than
+        eight steps.
     learning_rate_init : float or "auto", default="auto"
-        First step size of "sgd" and "adam", in standardised columns; "auto" takes it from the
-        curvature.
+        First step size of "sgd" and "adam", positive, in standardised columns; "auto" takes it from
+        the curvature.
     momentum : float, default=0.9
         Momentum of "sgd", in [0, 1).
     early_stopping : bool, default=False
         Stop when the validation loss has not improved for `n_iter_no_change` iterations, and keep
         the best iterate.
     validation_fraction : float, default=0.1
-        Share of the rows set apart for `early_stopping` where `fit` gets no X_val.
+        Share of the rows, in (0, 1), set apart for `early_stopping` where `fit` gets no X_val.
     n_iter_no_change : int, default=10
-        Patience of "sgd", "adam" and `early_stopping`.
+        Patience of "sgd", "adam" and `early_stopping`, at least 1.
     record : {"auto", "loss"} or bool, default="auto"
         What `history_` keeps. "auto": weights and curves, thinned evenly past 2 MiB; True: all of
         them; "loss": the curves; False: nothing.
@@ -437,7 +440,7 @@ class NeuronClassifier(ClassifierMixin, BaseNeuron):
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
         classes : array-like of shape (n_classes,), default=None
-            All labels that will ever come; needed in the first call.
+            All labels that will ever come: for the first call, where its y lacks some.
         sample_weight : array-like of shape (n_samples,), default=None
 
         Returns
@@ -446,8 +449,10 @@ class NeuronClassifier(ClassifierMixin, BaseNeuron):
 
         Raises
         ------
-        ValueError
-            For ``class_weight="balanced"``, which takes the sizes of all classes.
+        ValueError, TypeError
+            For bad parameters and bad input, labels that the first call did not know,
+            ``class_weight="balanced"``, which takes the sizes of all classes, and where the steps
+            diverge; the weights are then as they were.
 
         Notes
         -----
@@ -559,7 +564,8 @@ class NeuronClassifier(ClassifierMixin, BaseNeuron):
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
-        y : array-like of shape (n_samples,) or (n_samples, n_labels)
+        y : array-like of shape (n_samples,) or (n_samples, n_labels), default=None
+            None is for a `ParquetSource` that names their column.
         sample_weight : array-like of shape (n_samples,), default=None
 
         Returns

@@ -304,8 +304,10 @@ class Training:
         words = [
             f"[{self.name}] iteration {n_iter}",
             f"objective {iterate.total:.8g}",
-            f"gradient {iterate.gradient_norm:.2g}",
         ]
+        # The last step may be taken without a look at the slope where it ends.
+        if not np.isnan(iterate.gradient_norm):
+            words.append(f"gradient {iterate.gradient_norm:.2g}")
         if np.isfinite(iterate.gap):
             words.append(f"to the optimum {iterate.gap:.2g}")
         if iterate.objective is not self.objective:

@@ -11,7 +11,15 @@ from scipy.optimize import minimize_scalar
 from sklearn import metrics
 from sklearn.base import clone
 
-from sknneuron.losses import LOSSES, Huber, Quantile, SquaredError, Tweedie, get_loss
+from sknneuron.losses import (
+    LOSSES,
+    ROWS_AT_ONCE,
+    Huber,
+    Quantile,
+    SquaredError,
+    Tweedie,
+    get_loss,
+)
 
 ALL = [
     *(cls() for cls in LOSSES.values()),
@@ -424,3 +432,22 @@ def test_no_rows_stay_with_what_looked_for_a_level():
         assert still_there() is None
     finally:
         gc.enable()
+
+
+@pytest.mark.parametrize("quantile", [0.01, 0.5, 0.77])
+def test_the_best_level_is_a_quantile(quantile):
+    y = np.random.default_rng(0).standard_normal((1001, 2))
+    loss = Quantile(quantile)
+    expected = np.quantile(y, quantile, axis=0, method="inverted_cdf")
+    assert_array_equal(loss.optimal_level(y), expected)
+    assert_array_equal(loss.optimal_level(y, np.ones(1001)), expected)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_the_best_level_of_many_rows_has_no_slope(weighted):
+    rng = np.random.default_rng(0)
+    y, loss = rng.standard_t(3, (2 * ROWS_AT_ONCE + 1000, 1)), get_loss("huber")
+    weight = rng.random(len(y)) if weighted else None
+    level = loss.optimal_level(y, weight)
+    slope = np.average(loss.derivative(y, level), axis=0, weights=weight)
+    assert abs(slope) < 1e-12

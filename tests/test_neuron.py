@@ -369,34 +369,3 @@ def test_cross_validation_scores_beside_logistic_regression():
 def test_an_alias_for_sigmoid():
     a = NeuronClassifier("logistic").fit(X, LABELS)
     np.testing.assert_array_equal(a.coef_, NeuronClassifier("sigmoid").fit(X, LABELS).coef_)
-
-
-def test_partly_unreachable_targets_warn():
-    with pytest.warns(NeuronWarning, match="of the targets are outside"):
-        NeuronRegressor("tanh", random_state=0).fit(X, Z)
-
-
-@pytest.mark.parametrize("loss", ["squared_error", "log_loss"])
-def test_targets_that_scaling_has_rounded_past_the_range_are_within_it(loss):
-    y = MinMaxScaler().fit_transform(Z[:, None]).ravel()
-    past = np.where(y == y.max(), np.nextafter(1, 2), y)
-    assert past.max() > 1
-    neuron = NeuronRegressor("sigmoid", loss, random_state=0)
-    coef = neuron.fit(X, past).coef_  # a warning is an error
-    np.testing.assert_allclose(coef, neuron.fit(X, np.minimum(past, 1)).coef_, rtol=1e-6)
-
-
-def test_targets_past_the_range_of_the_loss_by_more_than_rounding_are_refused():
-    with pytest.raises(ValueError, match=r"targets in \[0, 1\]; y contains 1.0001"):
-        NeuronRegressor("sigmoid", "log_loss").fit(X, np.where(Z > 0, 1.0001, 0.0))
-
-
-@pytest.mark.parametrize("seed", range(5))
-def test_validation_rows_that_are_set_apart_count(seed):
-    weight = np.zeros(len(Z))
-    weight[:4] = 1
-    with warnings.catch_warnings():
-        # One validation row may be no better off by any step.
-        warnings.simplefilter("ignore", NeuronWarning)
-        neuron = NeuronRegressor(early_stopping=True, random_state=seed).fit(X, Z, weight)
-    assert np.all(np.isfinite(neuron.history_["validation_loss"]))

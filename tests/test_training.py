@@ -314,6 +314,9 @@ def test_verbose_prints_a_line_an_iterate(capsys):
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == len(neuron.history_["iteration"])
     assert lines[0].startswith("[NeuronClassifier] iteration 0  objective 0.69")
+    assert "gradient" in lines[0]
+    assert np.isnan(neuron.history_["gradient_norm"][-1])
+    assert "nan" not in "".join(lines)
     NeuronClassifier().fit(X, LABELS)
     assert capsys.readouterr().out == ""
 

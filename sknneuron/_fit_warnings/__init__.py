@@ -50,5 +50,5 @@ def _held_down_or_constant(estimator, objective: Objective, outcome: Outcome):
 
 def _dead_or_held_down(estimator, objective, outcome: Outcome):
     """Silent neurons, or a layer that has nothing to say: the first explains the other."""
-    message, category = dead_layer(estimator, objective, outcome)
+    message, category = dead_layer(objective, outcome)
     return (message, category) if message else held_down_layer(estimator, objective, outcome)

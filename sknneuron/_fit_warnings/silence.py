@@ -49,7 +49,7 @@ def dead(estimator, objective: Objective, outcome: Outcome):
     )
 
 
-def dead_layer(estimator, objective, outcome: Outcome):
+def dead_layer(objective, outcome: Outcome):
     """Most neurons silent; a few that a penalty does without are no harm."""
     kind = objective.activation.flat
     if kind is None:

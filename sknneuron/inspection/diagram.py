@@ -11,7 +11,7 @@ import numpy as np
 from .evidence import pair_of
 from .units import Unfolded
 
-# Blue and orange tell apart for nearly everyone; negative is dashed or hatched besides.
+# Blue and red tell apart for nearly everyone; negative is dashed or hatched besides.
 POSITIVE = "#2166ac"
 NEGATIVE = "#d6604d"
 MINUS = "\N{MINUS SIGN}"

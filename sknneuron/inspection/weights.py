@@ -97,7 +97,7 @@ def coef_table(
     Raises
     ------
     ValueError
-        For unknown options, or data that do not go together.
+        For unknown options, ``scale="std"`` without X, or data that do not go together.
 
     Notes
     -----
@@ -195,7 +195,10 @@ def _groups(inside: Unfolded, reference) -> tuple[list[list[int]], list[list]]:
     n_neurons = len(inside.neuron_names)
     if not pair_of(inside.neuron).coupled:
         if reference is not None:
-            raise ValueError("reference= is for a softmax layer; this neuron has no classes to.")
+            raise ValueError(
+                "reference= is for a softmax layer, whose classes are held against one of them; "
+                "here there is none."
+            )
         return [[k] for k in range(n_neurons)], [[(k, None)] for k in range(n_neurons)]
     base = 0
     if reference is not None:

@@ -41,7 +41,11 @@ class ParquetSource:
     ------
     ValueError
         For columns that are missing or no numbers, for missing values, and where the folder has not
-        enough room.
+        enough room: when the rows are first used.
+    TypeError
+        If `features` is a name and no list of names.
+    ImportError
+        Without pyarrow.
 
     See Also
     --------

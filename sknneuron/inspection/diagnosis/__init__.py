@@ -84,7 +84,8 @@ def diagnose(estimator, X, y=None, sample_weight=None) -> Diagnosis:
     estimator : neuron, Pipeline or TransformedTargetRegressor
         Fitted; see :func:`unfold`. Of a NeuronLayer, alone or before a neuron, the hidden neurons
         are looked at: DEAD, SATURATED and DUPLICATE ones are named.
-    X, y, sample_weight : array-like
+    X : DataFrame or array-like of shape (n_samples, n_features), dense or sparse
+    y, sample_weight : array-like, default=None
         The rows that it was fitted on. Without y, checks that need targets are left out. Rows
         without weight are not looked at; of more than 100,000 as many evenly spaced ones are.
 
@@ -93,6 +94,15 @@ def diagnose(estimator, X, y=None, sample_weight=None) -> Diagnosis:
     diagnosis : Diagnosis
         Findings (`code`, `severity`, `value`, `message`, `advice`, ...), the gravest first. It
         prints, has `to_frame()`, and is True if any finding is a warning or an error.
+
+    Raises
+    ------
+    TypeError
+        If there is no neuron at the end of `estimator`.
+    NotFittedError
+        If it is not fitted.
+    ValueError
+        For rows that it does not take, and for X, y and sample_weight that do not go together.
 
     Examples
     --------
@@ -123,7 +133,7 @@ def diagnose(estimator, X, y=None, sample_weight=None) -> Diagnosis:
     for i, (layer, steps) in enumerate(layers):
         levels = Levels.of(unfold_layer(layer, steps, X), X, sample_weight)
         where = f" of layer {i}" if len(layers) > 1 else "" if of_layer else " of the layer"
-        findings += check_units(layer, levels, where)
+        findings += check_units(levels, where)
     grave = {finding.code for finding in findings if finding.severity != "info"}
     findings = [f for f in findings if not CONSEQUENCES.get(f.code, set()) & grave]
     return Diagnosis(findings, "layer" if of_layer else "network" if layers else "neuron")

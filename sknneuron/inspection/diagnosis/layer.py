@@ -14,12 +14,11 @@ MANY = 0.5
 N_NAMED = 8
 
 
-def check_units(layer, levels: Levels, where: str = "") -> Iterator[Finding]:
+def check_units(levels: Levels, where: str = "") -> Iterator[Finding]:
     """Yield what the levels of a layer's neurons show.
 
     Parameters
     ----------
-    layer : NeuronLayer
     levels : Levels
     where : str, default=""
         Which of several layers, in words.

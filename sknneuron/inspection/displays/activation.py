@@ -110,6 +110,11 @@ class ActivationDisplay(Display):
     def plot(self, ax=None):
         """Draw the curve and the rows.
 
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            None makes a new figure.
+
         Returns
         -------
         display : ActivationDisplay

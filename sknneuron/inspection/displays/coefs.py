@@ -8,6 +8,8 @@ import numpy as np
 import pandas as pd
 
 from ..diagram import n_shown
+from ..terms import neuron_numbers
+from ..units import Unfolded, unfold
 from ..weights import coef_table
 from .base import GREY, Display, colour_of, short
 
@@ -72,8 +74,9 @@ class CoefDisplay(Display):
         scale : {"raw", "std", "original"}, default=None
             As in :func:`coef_table`; None is "std" with X, "raw" without.
         level : float, default=0.95
-        output : str, default=None
-            Which of several neurons, by its name in the table; None is the first.
+        output : int or str, default=None
+            Which of several neurons, or its name in the table; None is the first there. Of a
+            softmax layer the class that is held against the reference.
         max_features : int or None, default=20
             How many are drawn; None is all.
         ax : matplotlib Axes, default=None
@@ -89,11 +92,11 @@ class CoefDisplay(Display):
         unit = UNITS[scale]
         if "neuron" in table:
             names = list(table["neuron"].unique())
-            chosen = names[0] if output is None else str(output)
-            if chosen not in names:
-                raise ValueError(f"output={output!r} is none of {names[:20]}.")
+            chosen = names[0] if output is None else _name_of(output, names, unfold(estimator, X))
             table = table[table["neuron"] == chosen]
             unit = f"{unit}, {chosen}"
+        elif output is not None:
+            neuron_numbers(unfold(estimator, X), output)  # refuses one that is not there
         return cls(table, level=level, unit=unit).plot(ax=ax, max_features=max_features)
 
     def frame(self) -> pd.DataFrame:
@@ -104,6 +107,13 @@ class CoefDisplay(Display):
 
     def plot(self, ax=None, *, max_features=20):
         """Draw the weights.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            None makes a new figure.
+        max_features : int or None, default=20
+            How many are drawn; None is all.
 
         Returns
         -------
@@ -147,3 +157,18 @@ class CoefDisplay(Display):
         ax.grid(axis="x", alpha=0.3)
         ax.ticklabel_format(axis="x", useOffset=False)
         return self
+
+
+def _name_of(output, names: list[str], inside: Unfolded) -> str:
+    """What the table calls the neuron that `output` asks for, or its class beside the reference."""
+    if output in names:
+        return output
+    name = inside.neuron_names[neuron_numbers(inside, output)[0]]
+    beside = [f"{name} - {other}" for other in inside.neuron_names]
+    found = [n for n in (name, *beside) if n in names]
+    if not found:
+        raise ValueError(
+            f"output={output!r} is the class that the others are held against. Give another of "
+            f"{list(inside.neuron_names[:20])}, or another reference=."
+        )
+    return found[0]

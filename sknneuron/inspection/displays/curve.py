@@ -60,6 +60,13 @@ class TrainingCurveDisplay(Display):
     def plot(self, ax=None, *, log_scale=False):
         """Draw the curves.
 
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            None makes a new figure.
+        log_scale : bool, default=False
+            Whether the axis of the losses is logarithmic.
+
         Returns
         -------
         display : TrainingCurveDisplay

@@ -14,7 +14,7 @@ from .base import Display
 class NeuronDisplay(Display):
     """The neuron as a diagram: inputs, weights, sum, activation, level.
 
-    A line is as thick as its weight is strong; a negative one is orange and dashed. Several neurons
+    A line is as thick as its weight is strong; a negative one is red and dashed. Several neurons
     are drawn side by side.
 
     Parameters
@@ -100,6 +100,13 @@ class NeuronDisplay(Display):
 
     def plot(self, ax=None, *, max_features: int | None = MOST_INPUTS):
         """Draw the diagram.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            None makes a new figure.
+        max_features : int or None, default=10
+            The strongest inputs are drawn, the rest are counted; None draws all.
 
         Returns
         -------

@@ -101,6 +101,13 @@ class WeightPathDisplay(Display):
     def plot(self, ax=None, *, max_features=8):
         """Draw the paths.
 
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            None makes a new figure.
+        max_features : int or None, default=8
+            How many weights are named; None is all.
+
         Returns
         -------
         display : WeightPathDisplay

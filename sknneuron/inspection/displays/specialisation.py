@@ -82,7 +82,12 @@ class SpecialisationDisplay(Display):
         return np.lexsort((strength, [str(label) for label in table["answers_to"]], silent))
 
     def plot(self, ax=None):
-        """Draw, on new axes if none are given.
+        """Draw what the neurons answer to, and how alike.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            For the levels (without y, the correlations) alone; None draws both in a new figure.
 
         Returns
         -------

@@ -131,6 +131,13 @@ class ContributionDisplay(Display):
     def plot(self, ax=None, *, max_features=12):
         """Draw the waterfall.
 
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            None makes a new figure.
+        max_features : int or None, default=12
+            The rest are drawn as one bar; None draws all.
+
         Returns
         -------
         display : ContributionDisplay

@@ -69,7 +69,7 @@ def describe_rows(subject: Subject, chosen: np.ndarray) -> tuple[dict, dict, dic
         "n": n_rows,
         "inputs": None,
         "values": as_list(values.ravel()),
-        "words": _check_words(subject, n_rows, values, X),
+        "words": _check_words(subject, n_rows, X),
     }
     return rows, checks, _rest(subject, seen, z)
 
@@ -180,7 +180,7 @@ def _sample_words(subject: Subject, n_rows: int) -> str:
     )
 
 
-def _check_words(subject: Subject, n_rows: int, values, X) -> str:
+def _check_words(subject: Subject, n_rows: int, X) -> str:
     words = (
         f"Computed here from Python's own {_method(subject)} for the {n_rows:,} rows in this file."
     )

@@ -121,13 +121,44 @@ def test_stays_readable(name, n_features):
     assert len(labels) <= 25
 
 
-@pytest.mark.parametrize("name", ["neuron", "path", "waterfall", "activation"])
+@pytest.mark.parametrize("name", ["neuron", "path", "waterfall", "activation", "coef"])
 def test_one_of_several_neurons(name, iris):
     model, X, y = iris
     display = MAKERS[name](model, X, y, output="virginica")
     assert len(display.frame())
     with pytest.raises(ValueError, match="tulip"):
         MAKERS[name](model, X, y, output="tulip")
+
+
+@pytest.mark.parametrize("output", [2, "virginica", "virginica - setosa"])
+def test_weights_are_of_the_class_that_was_asked_for(output, iris):
+    display = CoefDisplay.from_estimator(*iris, output=output)
+    assert set(display.frame()["neuron"]) == {"virginica - setosa"}
+
+
+def test_the_class_that_others_are_held_against_has_no_weights_of_its_own(iris):
+    with pytest.raises(ValueError, match="'setosa' is the class that the others are held against"):
+        CoefDisplay.from_estimator(*iris, output="setosa")
+    display = CoefDisplay.from_estimator(*iris, output="setosa", reference="virginica")
+    assert set(display.frame()["neuron"]) == {"setosa - virginica"}
+
+
+@pytest.mark.parametrize("name", ["neuron", "path", "waterfall", "activation", "coef"])
+def test_of_one_neuron_no_other_can_be_had(name):
+    X = RNG.standard_normal((50, 2))
+    neuron = NeuronRegressor().fit(X, X[:, 0])
+    MAKERS[name](neuron, X, X[:, 0], output=0)
+    with pytest.raises(ValueError, match="output=1 is no neuron of this estimator"):
+        MAKERS[name](neuron, X, X[:, 0], output=1)
+
+
+@pytest.mark.parametrize("output", [1, "neuron1"])
+def test_weights_are_of_the_target_that_was_asked_for(output):
+    X = RNG.standard_normal((50, 2))
+    display = CoefDisplay.from_estimator(
+        NeuronRegressor().fit(X, X @ [[1, 2], [3, 4]]), output=output
+    )
+    assert set(display.frame()["neuron"]) == {"neuron1"}
 
 
 @pytest.mark.parametrize("output", [1, 2, 3])

@@ -30,10 +30,10 @@ def read_arrays(estimator, X, y, sample_weight, validation) -> Inputs:
     weight = estimator._weight_classes(y, sample_weight, targets)
     validation = checked_validation(estimator, *validation)
     workers = Workers(n_threads(estimator.n_jobs, X))
-    source = ArraySource(X, targets.encode_compact(y), weight, workers=workers)
+    source = ArraySource(X, targets.encode_compact(y, weight), weight, workers=workers)
     if validation is not None:
         X_val, y_val, weight_val = validation
-        held_out = ArraySource(X_val, targets.encode(y_val, "y_val"), weight_val)
+        held_out = ArraySource(X_val, targets.encode(y_val, "y_val", weight_val), weight_val)
         return Inputs(source, targets, held_out)
     if estimator.early_stopping:
         rows, rows_apart = split(estimator, source, y)

@@ -160,7 +160,7 @@ class BaseNeuron(PictureMixin, CallbackSupportMixin, LevelsMixin, BaseEstimator,
             sample_weight = checked_weight(sample_weight, X, "sample_weight")
         targets = self._learn_targets(y, classes) if first else self._fitted_targets()
         weight = self._weight_classes(y, sample_weight, targets)
-        source = ArraySource(X, targets.encode(y), weight)
+        source = ArraySource(X, targets.encode(y, weight=weight), weight)
         name = self.solver if SOLVERS.get(self.solver, Solver).is_stochastic else "adam"
         state = self._optimizer_state(name)
         coordinates = None if state is None else self._coordinates_of(state)

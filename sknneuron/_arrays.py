@@ -8,6 +8,7 @@ from joblib import effective_n_jobs
 
 from ._held_out import checked_validation, split
 from ._inputs import Inputs, checked_weight, is_device_array, look_at_columns
+from ._odd import as_frame
 from ._plain import is_plain_training_set
 from ._validation import checked
 from .sources import ArraySource
@@ -21,6 +22,7 @@ SMALL = 1 << 19
 
 def read_arrays(estimator, X, y, sample_weight, validation) -> Inputs:
     """Check arrays in memory, or what becomes one by being looked at, and learn the targets."""
+    X = as_frame(X)
     look_at_columns(X)
     y = to_host(y) if is_device_array(y) else y
     X, y = validated(estimator, X, y)

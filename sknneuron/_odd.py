@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import reprlib
+import sys
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -12,6 +13,21 @@ from scipy import sparse
 
 # Letters of a value that an error shows.
 SHOWN = 60
+
+
+def is_arrow(X) -> bool:
+    """Whether X is a table or record batch of Arrow; pyarrow is not imported to find out."""
+    arrow = sys.modules.get("pyarrow")
+    return arrow is not None and isinstance(X, (arrow.Table, arrow.RecordBatch))
+
+
+def as_frame(X):
+    """A table of Arrow as a dataframe, and whatever else is given as it is.
+
+    numpy counts Arrow's dates in units of its own, and its `columns` are no names.
+    """
+    # What pandas noted in a table would make an index of a column; scikit-learn does not.
+    return X.to_pandas(ignore_metadata=True) if is_arrow(X) else X
 
 
 def refuse_no_table(X) -> None:

@@ -10,7 +10,7 @@ import pandas as pd
 from scipy import sparse
 from sklearn.utils.validation import validate_data
 
-from ._odd import first_odd, refuse_no_table, shortened
+from ._odd import as_frame, first_odd, refuse_no_table, shortened
 
 DTYPES = [np.float64, np.float32]
 # Values of a column of words that are looked at for numbers among them.
@@ -31,6 +31,7 @@ def checked(estimator, X, y="no_validation", **options):
         For values that are no numbers: the first one, its row and column. For X that is no table,
         and for sparse matrices whose parts do not fit together.
     """
+    X = as_frame(X)
     refuse_times(X)
     refuse_broken(X)
     X, y = with_gaps(X), with_gaps(y)

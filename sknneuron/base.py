@@ -20,6 +20,7 @@ from ._fit_warnings import column_names, warn_of_bad_fit
 from ._held_out import validation_objective
 from ._inputs import Inputs, checked_weight, look_at_columns
 from ._levels import LevelsMixin
+from ._odd import as_frame
 from ._parameters import PLAIN_TYPES, check_parameters
 from ._seeds import seed_of
 from ._sklearn_compat import CallbackSupportMixin, PictureMixin, parameter_names, with_callbacks
@@ -154,6 +155,7 @@ class BaseNeuron(PictureMixin, CallbackSupportMixin, LevelsMixin, BaseEstimator,
         refuse_balance_of_parts(self)
         first = not hasattr(self, "coef_")
         refuse_elsewhere(X)
+        X = as_frame(X)
         look_at_columns(X)
         X, y = validated(self, X, y, reset=first)
         if sample_weight is not None:

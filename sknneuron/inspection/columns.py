@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
+from .._odd import is_arrow
 from ..sources.device_array import to_host
 from .wires import is_missing
 
@@ -212,6 +213,9 @@ def raw_values(X, position: int, name: str = ""):
     ColumnTransformers take their columns by name, in any order and beside others: in a dataframe it
     is the one column of this name, where there is one, and else the one at the position.
     """
+    if is_arrow(X):
+        names = X.column_names
+        return X.column(names.index(name) if names.count(name) == 1 else position).to_numpy()
     if name in getattr(X, "columns", ()):
         named = X.columns.get_loc(name) if hasattr(X, "iloc") else X.columns.index(name)
         # Of several columns of one name it is a mask.

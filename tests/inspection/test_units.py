@@ -116,7 +116,7 @@ def test_a_bare_neuron_sees_its_columns_as_they_are():
     assert unfold(unnamed, X).input_names == ("a", "b")
 
 
-@pytest.mark.parametrize("kind", ["sparse", "list", "polars"])
+@pytest.mark.parametrize("kind", ["sparse", "list", "polars", "arrow"])
 def test_other_kinds_of_tables(kind):
     rng = np.random.default_rng(0)
     X = rng.standard_normal((30, 3))
@@ -128,10 +128,16 @@ def test_other_kinds_of_tables(kind):
     elif kind == "polars":
         given = pytest.importorskip("polars").DataFrame(X, schema=["a", "b", "c"])
         model.fit(given, X[:, 0])
+    elif kind == "arrow":
+        pa = pytest.importorskip("pyarrow")
+        given = pa.table(dict(zip("abc", X.T, strict=True)))
+        assert unfold(model, given).columns[1].name == "b"
+        model.fit(given, X[:, 0])
     else:
         given = X.tolist()
+    is_frame = kind in ("polars", "arrow")
     np.testing.assert_allclose(
-        unfold(model).pre_activation(given)[:, 0], model.predict(X if kind != "polars" else given)
+        unfold(model).pre_activation(given)[:, 0], model.predict(given if is_frame else X)
     )
 
 

@@ -230,6 +230,14 @@ def test_rows_that_cannot_be_shown_are_refused_in_words(planted):
         to_html(estimator, X.to_dict("list"))
 
 
+def test_tables_of_arrow_are_shown_as_dataframes_are():
+    pa = pytest.importorskip("pyarrow")
+    # Sums of these are exact, in whatever order of memory.
+    X = pd.DataFrame(np.random.default_rng(0).integers(4, size=(32, 2)) / 4, columns=["a", "b"])
+    model = NeuronRegressor().fit(X, X["a"])
+    assert to_html(model, pa.table(X), X["a"]) == to_html(model, X, X["a"])
+
+
 def test_rows_of_dask_are_shown(planted):
     dask = pytest.importorskip("dask.dataframe")
     X, y = (dask.from_pandas(v.reset_index(drop=True), npartitions=3) for v in planted[1:])

@@ -112,7 +112,11 @@ class Unfolded:
             validate_data(self.neuron, X, reset=False, skip_check_array=True)
         for step in self.steps:
             X = step.transform(X)
-        X = sparse.csr_array(X) if sparse.issparse(X) else to_numpy(X)
+        try:
+            X = sparse.csr_array(X) if sparse.issparse(X) else to_numpy(X)
+        except (TypeError, ValueError):
+            self.neuron.pre_activation(X)  # says which value is no number
+            raise
         n_inputs = self.coef.shape[1]
         if X.ndim != 2 or X.shape[1] != n_inputs:
             raise ValueError(

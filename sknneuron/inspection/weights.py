@@ -173,7 +173,7 @@ def _check_options(scale, level, cov_type, weights, information) -> None:
     ):
         if given not in allowed:
             raise ValueError(f"{name} must be one of {list(allowed)}; got {given!r}.")
-    if not 0 < level < 1:
+    if not isinstance(level, (float, np.floating)) or not 0 < level < 1:
         raise ValueError(f"level must lie in (0, 1); got {level!r}.")
 
 

@@ -204,6 +204,16 @@ def test_values_that_the_neuron_could_not_take_are_refused(value, word):
         contributions(neuron, X, baseline=bad[3:4])
 
 
+def test_words_before_a_neuron_are_named():
+    X, y = table(missing=False)
+    X = X[["sqft", "age"]].astype(float)
+    neuron = NeuronRegressor().fit(X, y)
+    with pytest.raises(ValueError, match="columns of words, not numbers: age"):
+        contributions(neuron, X.assign(age="old"))
+    with pytest.raises(ValueError, match="the string 'old' in row 0, column 1"):
+        contributions(neuron.fit(X.to_numpy(), y), [[1.0, "old"]])
+
+
 def test_a_row_against_the_mean_of_other_rows():
     X, y = table(missing=False)
     model = make_pipeline(clone(PIPELINES["standard, one-hot"]), NeuronRegressor()).fit(X, y)

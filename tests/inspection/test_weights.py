@@ -530,6 +530,7 @@ def test_options_are_checked():
         {"cov_type": "HC3"},
         {"weights": "w"},
         {"level": 95},
+        {"level": "95%"},
         {"information": "fisher"},
         {"reference": 1},
     ):

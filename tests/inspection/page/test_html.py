@@ -212,6 +212,10 @@ def test_max_rows_is_a_number_of_rows(planted, max_rows):
         to_html(*planted, max_rows=max_rows)
 
 
+def test_a_number_can_be_the_title(planted):
+    assert "<title>7</title>" in to_html(planted[0], title=7)
+
+
 def test_rows_and_targets_must_be_as_many(planted):
     estimator, X, y = planted
     with pytest.raises(ValueError, match="X has 60 rows and y has 59"):

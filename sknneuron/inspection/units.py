@@ -17,7 +17,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from .._odd import is_arrow, refuse_no_table
 from .columns import Column, Target, raw_values, to_numpy
-from .tracer import Tracer, steps_of
+from .tracer import Tracer, steps_of, thawed
 from .wires import NAN, SCALERS, UnfoldError, Wire, is_missing
 
 # They draw the line between the classes of another classifier elsewhere.
@@ -161,8 +161,9 @@ def unfold(estimator, X=None) -> Unfolded:
     ----------
     estimator : neuron, Pipeline or TransformedTargetRegressor
         A fitted neuron, a Pipeline that ends in one, a TransformedTargetRegressor around either, in
-        any nesting; a fitted search over them stands for its `best_estimator_`, and a
-        TunedThresholdClassifierCV or FixedThresholdClassifier for its `estimator_`.
+        any nesting; a fitted search over them stands for its `best_estimator_`, a
+        TunedThresholdClassifierCV or FixedThresholdClassifier for its `estimator_`, and a
+        FrozenEstimator for what it holds.
     X : DataFrame or array, default=None
         Only its column names are used, where the estimator has seen none.
 
@@ -250,6 +251,7 @@ def _take_apart(estimator):
     target = Target()
     inner = estimator
     while True:
+        inner = thawed(inner)
         if hasattr(inner, "best_estimator_"):
             inner = inner.best_estimator_
         elif isinstance(inner, THRESHOLDS) and hasattr(inner, "estimator_"):

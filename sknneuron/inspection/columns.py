@@ -207,6 +207,11 @@ def to_numpy(array) -> np.ndarray:
     return np.asarray(to_host(array), dtype=np.float64)
 
 
+def in_memory(rows):
+    """Return rows of a Dask collection, which can be looked at but not picked; others as given."""
+    return rows.compute() if hasattr(rows, "compute") else rows
+
+
 def raw_values(X, position: int, name: str = ""):
     """Return one raw column of a DataFrame, an array, a list of rows or a sparse matrix.
 

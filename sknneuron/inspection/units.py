@@ -16,7 +16,7 @@ from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from .._odd import is_arrow, refuse_no_table
-from .columns import Column, Target, raw_values, to_numpy
+from .columns import Column, Target, in_memory, raw_values, to_numpy
 from .tracer import Tracer, steps_of, thawed
 from .wires import NAN, SCALERS, UnfoldError, Wire, is_missing
 
@@ -147,6 +147,7 @@ class Unfolded:
         """
         if self.not_unfolded:
             raise ValueError("z cannot be had from the raw columns: " + " ".join(self.not_unfolded))
+        X = in_memory(X)
         z = np.tile(self.intercept, (len(raw_values(X, 0)) if self.columns else 0, 1))
         for column in self.columns:
             if column.position is not None and len(column.inputs):

@@ -13,6 +13,7 @@ from sklearn.compose import (
 from sklearn.datasets import load_breast_cancer, load_iris
 from sklearn.decomposition import PCA
 from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.impute import SimpleImputer
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
@@ -202,6 +203,21 @@ def test_values_that_the_neuron_could_not_take_are_refused(value, word):
         contributions(neuron, bad)
     with pytest.raises(ValueError, match=f"^The baseline {place} 0, input 'age'"):
         contributions(neuron, X, baseline=bad[3:4])
+
+
+def test_rows_of_dask():
+    dask = pytest.importorskip("dask.dataframe")
+    X, y = table()
+    X = X[["sqft", "age"]].astype(float)
+    model = make_pipeline(SimpleImputer(), NeuronRegressor()).fit(X, y)
+    rows = dask.from_pandas(X, npartitions=2)
+    expected = contributions(model, X, baseline=X)
+    assert expected.attrs["imputed"]
+    result = contributions(model, rows, baseline=rows)
+    np.testing.assert_array_equal(result, expected)
+    assert result.attrs == expected.attrs
+    z = unfold(model).pre_activation(X)
+    np.testing.assert_array_equal(unfold(model).pre_activation(rows), z)
 
 
 def test_words_before_a_neuron_are_named():

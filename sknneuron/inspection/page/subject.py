@@ -13,7 +13,7 @@ from sklearn.utils import indexable
 
 from ..._sklearn_compat import num_samples, safe_indexing
 from ...activations import ACTIVATIONS, Activation, get_activation
-from ..columns import Column
+from ..columns import Column, in_memory
 from ..networks import is_layer
 from ..units import THRESHOLDS, Unfolded, unfold
 from .features import Seen, movements
@@ -53,10 +53,7 @@ class Subject:
     def of(cls, estimator, X, y, sample_weight, budget: float) -> Subject:
         """Take an estimator apart and look at its rows."""
         unfolded = unfold(estimator, X)
-        # Rows of a Dask collection can be looked at, but not picked.
-        X, y, sample_weight = (
-            v.compute() if hasattr(v, "compute") else v for v in (X, y, sample_weight)
-        )
+        X, y, sample_weight = map(in_memory, (X, y, sample_weight))
         (X,) = indexable(_in_order(X, unfolded))
         n_neurons = len(unfolded.coef)
         if n_neurons > MAX_NEURONS:

@@ -12,7 +12,7 @@ from sklearn.impute import MissingIndicator, SimpleImputer
 from sklearn.pipeline import make_pipeline, make_union
 from sklearn.preprocessing import KBinsDiscretizer, MinMaxScaler, OneHotEncoder, StandardScaler
 
-from sknneuron import NeuronClassifier, NeuronRegressor
+from sknneuron import NeuronClassifier, NeuronLayer, NeuronRegressor
 from sknneuron.inspection import coef_table, unfold
 from sknneuron.losses import Huber, Quantile, Tweedie
 
@@ -521,6 +521,12 @@ def test_separated_classes():
     data, y = data[y < 2], y[y < 2]
     model = make_pipeline(StandardScaler(), NeuronClassifier()).fit(data, y)
     assert_refused(coef_table(model, data, y), "separated")
+
+
+def test_a_hidden_layer_has_no_standard_errors_and_says_why():
+    y = TARGETS["labels"]
+    layer = NeuronLayer(2, random_state=0).fit(X, y)
+    assert_refused(coef_table(layer, X, y), "no targets of their own")
 
 
 def test_options_are_checked():

@@ -77,7 +77,7 @@ def checked_weight(weight, X, name: str):
     try:
         weight = check_sample_weight(weight, X)
     except (TypeError, ValueError) as error:
-        refuse_weights(weight, name, error)
+        refuse_weights(weight, name, X.shape[0], error)
         raise
     if not weight.any():
         raise ValueError(

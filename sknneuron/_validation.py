@@ -119,8 +119,8 @@ def _where(values, name: str, is_missing: bool) -> str:
     return f"{_count(rows)}, the first in {place}"
 
 
-def refuse_weights(weight, name: str, error: Exception) -> None:
-    """Refuse weights of rows that are no numbers, missing, infinite or negative, if they are."""
+def refuse_weights(weight, name: str, n_rows: int, error: Exception) -> None:
+    """Refuse weights that are not one number a row, missing, infinite or negative, if they are."""
     try:
         weight = np.asarray(weight, dtype=np.float64)
     except (TypeError, ValueError):
@@ -131,6 +131,11 @@ def refuse_weights(weight, name: str, error: Exception) -> None:
         raise type(error)(
             f"{name} has to be a number for each row, and holds {shortened(odd[1])}. To give "
             "classes weights there is class_weight, in NeuronClassifier."
+        ) from None
+    if weight.shape != (n_rows,) and weight.ndim:
+        raise ValueError(
+            f"{name} has the shape {weight.shape}, but there are {n_rows} rows: give one number "
+            "for each, in a vector."
         ) from None
     kinds = {"NaN": np.isnan(weight), "infinity": np.isinf(weight), "negative values": weight < 0}
     for kind, is_bad in kinds.items():

@@ -193,7 +193,14 @@ CASES = [
         r"inconsistent numbers of samples: \[40, 39\]",
     ),
     ("weights too short", regressor(), fit(sample_weight=np.ones(39)), ValueError, "sample_weight"),
-    ("2-D weights", regressor(), fit(sample_weight=np.ones((40, 1))), ValueError, "1D array"),
+    ("2-D weights", regressor(), fit(sample_weight=np.ones((40, 1))), ValueError, "in a vector"),
+    (
+        "weights of too few validation rows",
+        regressor(),
+        fit(X_val=X, y_val=Z, sample_weight_val=np.ones(39)),
+        ValueError,
+        r"sample_weight_val has the shape \(39,\), but there are 40 rows",
+    ),
     (
         "negative weights",
         regressor(),

@@ -13,6 +13,10 @@ from scipy import sparse
 
 # Letters of a value that an error shows.
 SHOWN = 60
+# Columns that an error names.
+N_NAMED = 5
+# How the names of types of dates and times begin, in pandas and polars.
+TIMES = ("date", "time", "period", "duration")
 
 
 def is_arrow(X) -> bool:
@@ -58,3 +62,50 @@ def shortened(value) -> str:
     words.maxstring = words.maxother = words.maxlong = SHOWN
     # Arrays and frames write themselves in several lines.
     return " ".join(words.repr(value.item() if isinstance(value, np.generic) else value).split())
+
+
+def refuse_unlike_numbers(X) -> None:
+    """Refuse what numpy makes numbers of in silence.
+
+    Dates and durations it counts in units of its own, of complex numbers it drops the imaginary
+    part; pandas and polars may do so in columns beside numbers.
+    """
+    is_frame = hasattr(X, "columns") and hasattr(X, "dtypes")
+    kinds = {*X.dtypes} if is_frame else {getattr(X, "dtype", None)}
+    if any(getattr(kind, "kind", "") == "c" for kind in kinds):
+        raise ValueError("Complex data not supported: X has an imaginary part.")
+    if is_frame:
+        if any(_is_of_times(kind) for kind in kinds):
+            refuse_dates(X)
+        return
+    for kind in kinds:
+        if isinstance(kind, np.dtype) and kind.kind in "mM":
+            raise ValueError(
+                f"X holds dates or durations ({kind}), not numbers. Make numbers of them before "
+                "the neuron: days since a start, the month, the day of the week."
+            )
+
+
+def refuse_dates(X) -> None:
+    """Refuse columns of dates in a dataframe."""
+    dates = [name for name, dtype in dtypes_of(X) if _is_of_times(dtype)]
+    if dates:
+        raise ValueError(
+            f"X holds columns of dates, not numbers: {listed(dates)}. Make numbers of them before "
+            "the neuron: days since a start, the month, the day of the week."
+        )
+
+
+def _is_of_times(dtype) -> bool:
+    return str(dtype).lower().startswith(TIMES)
+
+
+def dtypes_of(X):
+    """Names and types of a dataframe's columns, in pairs."""
+    return zip(X.columns, X.dtypes, strict=True)
+
+
+def listed(names) -> str:
+    """The first of these names, and how many more there are."""
+    more = len(names) - N_NAMED
+    return ", ".join(map(str, names[:N_NAMED])) + (f" and {more} more" if more > 0 else "")

@@ -10,14 +10,20 @@ import pandas as pd
 from scipy import sparse
 from sklearn.utils.validation import validate_data
 
-from ._odd import as_frame, first_odd, refuse_no_table, shortened
+from ._odd import (
+    as_frame,
+    dtypes_of,
+    first_odd,
+    listed,
+    refuse_dates,
+    refuse_no_table,
+    refuse_unlike_numbers,
+    shortened,
+)
 
 DTYPES = [np.float64, np.float32]
 # Values of a column of words that are looked at for numbers among them.
 N_LOOKED_AT = 1000
-N_NAMED = 5
-# How the names of types of dates and times begin, in pandas and polars.
-TIMES = ("date", "time", "period", "duration")
 
 
 def checked(estimator, X, y="no_validation", **options):
@@ -32,7 +38,7 @@ def checked(estimator, X, y="no_validation", **options):
         and for sparse matrices whose parts do not fit together.
     """
     X = as_frame(X)
-    refuse_times(X)
+    refuse_unlike_numbers(X)
     refuse_broken(X)
     X, y = with_gaps(X), with_gaps(y)
     try:
@@ -182,21 +188,6 @@ def refuse_broken(X) -> None:
     )
 
 
-def refuse_times(X) -> None:
-    """Refuse nothing but dates or durations, which numpy would count in units of its own."""
-    dtype = getattr(X, "dtype", None)
-    if hasattr(X, "columns") and hasattr(X, "dtypes"):
-        # Dates beside numbers do not make an array.
-        if str(next(iter(X.dtypes), "")).lower().startswith(TIMES):
-            refuse_dates(X)
-        return
-    if isinstance(dtype, np.dtype) and dtype.kind in "mM":
-        raise ValueError(
-            f"X holds dates or durations ({dtype}), not numbers. Make numbers of them before the "
-            "neuron: days since a start, the month, the day of the week."
-        )
-
-
 def refuse_odd(X, estimator: str, error: Exception) -> None:
     """Refuse X that is no table, and values in it that are no numbers, if that is the error."""
     refuse_no_table(X)
@@ -220,7 +211,7 @@ def refuse_odd(X, estimator: str, error: Exception) -> None:
 
 def _first_odd_in_columns(X):
     """Words for where the first value is that is no number, and the value."""
-    for j, (name, dtype) in enumerate(_dtypes(X)):
+    for j, (name, dtype) in enumerate(dtypes_of(X)):
         if isinstance(dtype, np.dtype) and dtype.kind in "biuf":
             continue
         column = X.iloc[:, j] if hasattr(X, "iloc") else X[name]
@@ -247,9 +238,10 @@ def refuse_words_and_dates(X) -> list:
     refuse_dates(X)
     words: list = []
     numbers: list = []
-    for j, (name, dtype) in enumerate(_dtypes(X)):
+    for j, (name, dtype) in enumerate(dtypes_of(X)):
         categories = getattr(dtype, "categories", None)
-        if str(dtype) in ("str", "string", "String", "Categorical", "Enum"):
+        # Of polars' the categories follow in brackets.
+        if str(dtype).partition("(")[0] in ("str", "string", "String", "Categorical", "Enum"):
             words.append(name)
         elif isinstance(dtype, pd.CategoricalDtype):
             (numbers if pd.api.types.is_numeric_dtype(categories) else words).append(name)
@@ -258,16 +250,6 @@ def refuse_words_and_dates(X) -> list:
     if words:
         raise words_error(X, words)
     return numbers
-
-
-def refuse_dates(X) -> None:
-    """Refuse columns of dates in a dataframe."""
-    dates = [name for name, dtype in _dtypes(X) if str(dtype).lower().startswith(TIMES)]
-    if dates:
-        raise ValueError(
-            f"X holds columns of dates, not numbers: {_listed(dates)}. Make numbers of them before "
-            "the neuron: days since a start, the month, the day of the week."
-        )
 
 
 def words_error(X, names) -> ValueError:
@@ -287,22 +269,13 @@ def words_error(X, names) -> ValueError:
     said = []
     if others:
         said.append(
-            f"X holds columns of words, not numbers: {_listed(others)}. Encode them before the "
+            f"X holds columns of words, not numbers: {listed(others)}. Encode them before the "
             "neuron: OneHotEncoder in a ColumnTransformer."
         )
     if numbers:
         said.append(
-            f"X holds columns of numbers that are written as words: {_listed(numbers)}{odd}. "
+            f"X holds columns of numbers that are written as words: {listed(numbers)}{odd}. "
             "Convert them, with pandas.to_numeric; or, if they name categories as zip codes do, "
             "encode them."
         )
     return ValueError(" ".join(said))
-
-
-def _dtypes(X):
-    return zip(X.columns, X.dtypes, strict=True)
-
-
-def _listed(names) -> str:
-    more = len(names) - N_NAMED
-    return ", ".join(map(str, names[:N_NAMED])) + (f" and {more} more" if more > 0 else "")

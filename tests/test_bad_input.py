@@ -4,6 +4,7 @@ import re
 import warnings
 from datetime import date
 from fractions import Fraction
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -14,6 +15,7 @@ from sklearn.utils.fixes import parse_version
 
 from sknneuron import NeuronClassifier, NeuronRegressor, NeuronWarning
 from sknneuron.activations import Sigmoid
+from sknneuron.inspection import contributions
 from sknneuron.losses import Quantile
 
 RNG = np.random.default_rng(0)
@@ -1092,3 +1094,37 @@ def test_columns_that_share_a_name_are_named():
     frame = pd.DataFrame(X, columns=["sqft", "beds", "beds"])
     with pytest.raises(ValueError, match=r"several columns of one name: 'beds'\. Rename them"):
         NeuronRegressor().fit(frame, Z)
+
+
+def columns_beside(kind):
+    """A frame whose second column is what numpy would make numbers of, and what is said of it."""
+    days = pd.date_range("2020", periods=40)
+    if kind == "polars dates":
+        frame = pytest.importorskip("polars").from_pandas(FRAME)
+        return frame.with_columns(beds=days.to_numpy()), "columns of dates, not numbers: beds"
+    frame = FRAME.assign(sqft=FRAME["sqft"] > 0)
+    if kind == "complex":
+        return frame.assign(beds=Z + 1j), "Complex data not supported"
+    pytest.importorskip("pyarrow")
+    stamps = pd.Series(days).convert_dtypes(dtype_backend="pyarrow")
+    return frame.assign(beds=stamps), "columns of dates, not numbers: beds"
+
+
+@pytest.mark.parametrize("kind", ["polars dates", "arrow dates", "complex"])
+def test_nothing_is_made_a_number_of_in_silence(kind):
+    given, said = columns_beside(kind)
+    neuron = NeuronRegressor().fit(FRAME, Z)
+    for method in (
+        neuron.predict,
+        partial(contributions, neuron),
+        partial(NeuronRegressor().fit, y=Z),
+    ):
+        with pytest.raises(ValueError, match=said):
+            method(given)
+
+
+def test_columns_of_an_enum_of_polars_are_words():
+    polars = pytest.importorskip("polars")
+    words = polars.Series(["x", "y"] * 20).cast(polars.Enum(["x", "y"]))
+    with pytest.raises(ValueError, match="columns of words, not numbers: beds"):
+        NeuronRegressor().fit(polars.from_pandas(FRAME).with_columns(beds=words), Z)

@@ -15,7 +15,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from .._odd import is_arrow, refuse_no_table
+from .._odd import as_frame, is_arrow, refuse_no_table, refuse_unlike_numbers
 from .columns import Column, Target, in_memory, raw_values, to_numpy
 from .tracer import Tracer, steps_of, thawed
 from .wires import NAN, SCALERS, UnfoldError, Wire, is_missing
@@ -107,9 +107,12 @@ class Unfolded:
 
     def inputs(self, X):
         """Return X as the neuron sees it, (n_samples, n_inputs), dense float64 or CSR."""
-        if self.is_plain and hasattr(X, "columns") and hasattr(self.neuron, "feature_names_in_"):
-            # Steps look at names themselves: columns in another order are refused, as in `predict`.
-            validate_data(self.neuron, X, reset=False, skip_check_array=True)
+        if self.is_plain:
+            # Steps look at these themselves; columns in another order are refused, as in `predict`.
+            X = as_frame(X)
+            refuse_unlike_numbers(X)
+            if hasattr(X, "columns") and hasattr(self.neuron, "feature_names_in_"):
+                validate_data(self.neuron, X, reset=False, skip_check_array=True)
         for step in self.steps:
             X = step.transform(X)
         try:

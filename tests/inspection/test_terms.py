@@ -230,6 +230,15 @@ def test_words_before_a_neuron_are_named():
         contributions(neuron.fit(X.to_numpy(), y), [[1.0, "old"]])
 
 
+def test_dates_before_a_neuron_are_refused():
+    days = np.arange(8).astype("datetime64[D]").reshape(4, 2)
+    neuron = NeuronRegressor().fit(days.astype(float), [1.0, 2.0, 4.0, 3.0])
+    with pytest.raises(ValueError, match="dates or durations"):
+        contributions(neuron, days)
+    with pytest.raises(ValueError, match="columns of dates, not numbers: a, b"):
+        contributions(neuron, pd.DataFrame(days, columns=["a", "b"]))
+
+
 def test_a_row_against_the_mean_of_other_rows():
     X, y = table(missing=False)
     model = make_pipeline(clone(PIPELINES["standard, one-hot"]), NeuronRegressor()).fit(X, y)

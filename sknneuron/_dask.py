@@ -20,6 +20,7 @@ from sklearn.utils.validation import validate_data
 from ._class_weights import balanced, class_weighted
 from ._held_out import checked_validation
 from ._inputs import Inputs, is_dask
+from ._odd import refuse_dates_for_weights
 from ._targets import ClassEncoder, report_outside, specimen
 from .sources import ArraySource, Source
 from .sources.dask import DaskSource, Pack, compute, n_packs, on_packs, persisted, stacked
@@ -34,6 +35,8 @@ def read_dask(estimator, X, y, sample_weight, validation) -> Inputs:
         raise ValueError(f"{type(estimator).__name__} needs targets: pass y.")
     columns = Columns.of(estimator, X, reset=True)
     X_val, y_val, weight = validation
+    refuse_dates_for_weights(sample_weight, "sample_weight")
+    refuse_dates_for_weights(weight, "sample_weight_val")
     if not is_dask(X_val) or y_val is None:
         # Looks at rows in memory, and words what is missing of rows anywhere.
         validation = checked_validation(estimator, X_val, y_val, weight)

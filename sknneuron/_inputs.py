@@ -9,6 +9,7 @@ import array_api_compat
 import numpy as np
 from sklearn import get_config
 
+from ._odd import refuse_dates_for_weights
 from ._sklearn_compat import check_sample_weight
 from ._targets import ClassEncoder, ValueEncoder
 from ._validation import refuse_weights, refuse_words_and_dates, with_gaps
@@ -73,6 +74,7 @@ def look_at_columns(X) -> None:
 
 def checked_weight(weight, X, name: str):
     """Sample weights as float64, not negative and not all zero."""
+    refuse_dates_for_weights(weight, name)
     weight = with_gaps(weight)
     try:
         weight = check_sample_weight(weight, X)

@@ -86,13 +86,22 @@ def refuse_unlike_numbers(X) -> None:
             )
 
 
-def refuse_dates(X) -> None:
-    """Refuse columns of dates in a dataframe."""
-    dates = [name for name, dtype in dtypes_of(X) if _is_of_times(dtype)]
+def refuse_dates(frame, name: str = "X") -> None:
+    """Refuse columns of dates in a dataframe that is called `name`."""
+    dates = [column for column, dtype in dtypes_of(frame) if _is_of_times(dtype)]
     if dates:
         raise ValueError(
-            f"X holds columns of dates, not numbers: {listed(dates)}. Make numbers of them before "
-            "the neuron: days since a start, the month, the day of the week."
+            f"{name} holds columns of dates, not numbers: {listed(dates)}. Make numbers of them "
+            "before the neuron: days since a start, the month, the day of the week."
+        )
+
+
+def refuse_dates_for_weights(weight, name: str) -> None:
+    """Refuse dates and durations as weights of rows, which numpy would count in its own units."""
+    dtype = getattr(weight, "dtype", getattr(weight, "type", None))
+    if _is_of_times(dtype):
+        raise ValueError(
+            f"{name} holds dates or durations ({dtype}): give every row a number >= 0 for a weight."
         )
 
 

@@ -37,8 +37,10 @@ def checked(estimator, X, y="no_validation", **options):
         For values that are no numbers: the first one, its row and column. For X that is no table,
         and for sparse matrices whose parts do not fit together.
     """
-    X = as_frame(X)
+    X, y = as_frame(X), as_frame(y)
     refuse_unlike_numbers(X)
+    if hasattr(y, "dtypes") and len(getattr(y, "columns", ())) > 1:
+        refuse_dates(y, "y")
     refuse_broken(X)
     X, y = with_gaps(X), with_gaps(y)
     try:

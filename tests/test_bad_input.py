@@ -15,7 +15,7 @@ from sklearn.utils.fixes import parse_version
 
 from sknneuron import NeuronClassifier, NeuronRegressor, NeuronWarning
 from sknneuron.activations import Sigmoid
-from sknneuron.inspection import contributions
+from sknneuron.inspection import contributions, diagnose
 from sknneuron.losses import Quantile
 
 RNG = np.random.default_rng(0)
@@ -1128,3 +1128,30 @@ def test_columns_of_an_enum_of_polars_are_words():
     words = polars.Series(["x", "y"] * 20).cast(polars.Enum(["x", "y"]))
     with pytest.raises(ValueError, match="columns of words, not numbers: beds"):
         NeuronRegressor().fit(polars.from_pandas(FRAME).with_columns(beds=words), Z)
+
+
+@pytest.mark.parametrize("kind", [pd.Series, np.asarray, "polars", "arrow"])
+@pytest.mark.parametrize("values", [pd.date_range("2020", periods=40), pd.to_timedelta(range(40))])
+def test_dates_are_no_weights(kind, values):
+    if kind == "polars":
+        kind = pytest.importorskip("polars").Series
+    elif kind == "arrow":
+        kind = pytest.importorskip("pyarrow").array
+    neuron = NeuronRegressor().fit(X, Z)
+    said = "holds dates or durations .* give every row a number"
+    for method in neuron.fit, neuron.partial_fit, partial(diagnose, neuron):
+        with pytest.raises(ValueError, match=f"sample_weight {said}"):
+            method(X, Z, sample_weight=kind(values))
+    with pytest.raises(ValueError, match=f"sample_weight_val {said}"):
+        neuron.fit(X, Z, X_val=X, y_val=Z, sample_weight_val=kind(values))
+
+
+@pytest.mark.parametrize("library", ["pandas", "polars", "arrow"])
+def test_dates_beside_other_targets_are_named(library):
+    y = pd.DataFrame({"price": Z, "sold": pd.date_range("2020", periods=40)})
+    if library == "polars":
+        y = pytest.importorskip("polars").from_pandas(y)
+    elif library == "arrow":
+        y = pytest.importorskip("pyarrow").table(y)
+    with pytest.raises(ValueError, match="y holds columns of dates, not numbers: sold"):
+        NeuronRegressor().fit(X, y)

@@ -11,6 +11,7 @@ import pandas as pd
 from scipy import sparse
 from sklearn.utils.validation import check_array
 
+from .._odd import refuse_dates_for_weights
 from ..pairs import Pair
 from ..sources.device_array import to_host
 from .columns import to_numpy
@@ -132,6 +133,7 @@ def gather(inside: Unfolded, X, y=None, sample_weight=None) -> Evidence:
     refuse_gaps(inputs, inside)
     inputs = check_array(inputs, accept_sparse="csr", dtype=np.float64)
     n_rows = inputs.shape[0]
+    refuse_dates_for_weights(sample_weight, "sample_weight")
     weight = np.ones(n_rows) if sample_weight is None else to_numpy(sample_weight).ravel()
     if len(weight) != n_rows:
         raise ValueError(f"sample_weight has {len(weight)} values, but X has {n_rows} rows.")

@@ -9,10 +9,10 @@ import array_api_compat
 import numpy as np
 from sklearn import get_config
 
-from ._odd import refuse_dates_for_weights
+from ._odd import refuse_dates_for_weights, with_gaps
 from ._sklearn_compat import check_sample_weight
 from ._targets import ClassEncoder, ValueEncoder
-from ._validation import refuse_weights, refuse_words_and_dates, with_gaps
+from ._validation import refuse_weights, refuse_words_and_dates
 from .exceptions import warn
 from .sources import ParquetSource, Source
 from .sources.device_array import DeviceArray

@@ -34,6 +34,14 @@ def as_frame(X):
     return X.to_pandas(ignore_metadata=True) if is_arrow(X) else X
 
 
+def with_gaps(values):
+    """A masked array with NaN for what is masked: scikit-learn takes what lies beneath."""
+    if not isinstance(values, np.ma.MaskedArray) or not np.ma.is_masked(values):
+        return values
+    dtype = np.float64 if values.dtype.kind in "biuf" else object
+    return np.ma.filled(values.astype(dtype), np.nan)
+
+
 def refuse_no_table(X) -> None:
     """Refuse what is neither an array, nor becomes one, nor a list of rows."""
     is_list = isinstance(X, Sequence) and not isinstance(X, str)

@@ -19,6 +19,7 @@ from ._odd import (
     refuse_no_table,
     refuse_unlike_numbers,
     shortened,
+    with_gaps,
 )
 
 DTYPES = [np.float64, np.float32]
@@ -74,14 +75,6 @@ def checked(estimator, X, y="no_validation", **options):
                 "in a Pipeline, or leave those rows out."
             )
         raise ValueError(f"Input {name} contains {what}: {where}. {remedy}") from None
-
-
-def with_gaps(values):
-    """A masked array with NaN for what is masked: scikit-learn takes what lies beneath."""
-    if not isinstance(values, np.ma.MaskedArray) or not np.ma.is_masked(values):
-        return values
-    dtype = np.float64 if values.dtype.kind in "biuf" else object
-    return np.ma.filled(values.astype(dtype), np.nan)
 
 
 def _repeated(names) -> str:

@@ -11,7 +11,7 @@ import pandas as pd
 from scipy import sparse
 from sklearn.utils.validation import check_array
 
-from .._odd import refuse_dates_for_weights
+from .._odd import refuse_dates_for_weights, with_gaps
 from ..pairs import Pair
 from ..sources.device_array import to_host
 from .columns import to_numpy
@@ -134,7 +134,9 @@ def gather(inside: Unfolded, X, y=None, sample_weight=None) -> Evidence:
     inputs = check_array(inputs, accept_sparse="csr", dtype=np.float64)
     n_rows = inputs.shape[0]
     refuse_dates_for_weights(sample_weight, "sample_weight")
-    weight = np.ones(n_rows) if sample_weight is None else to_numpy(sample_weight).ravel()
+    weight = (
+        np.ones(n_rows) if sample_weight is None else to_numpy(with_gaps(sample_weight)).ravel()
+    )
     if len(weight) != n_rows:
         raise ValueError(f"sample_weight has {len(weight)} values, but X has {n_rows} rows.")
     if not (np.all(weight >= 0) and np.any(weight > 0)):
@@ -143,7 +145,7 @@ def gather(inside: Unfolded, X, y=None, sample_weight=None) -> Evidence:
     if is_layer(inside.neuron):
         y = None
     if y is not None:
-        y = np.asarray(to_host(y))
+        y = np.asarray(to_host(with_gaps(y)))
         y = y.ravel() if y.shape[1:] == (1,) else y
         if len(y) != n_rows:
             raise ValueError(f"y has {len(y)} values, but X has {n_rows} rows.")

@@ -220,6 +220,23 @@ def test_rows_of_dask():
     np.testing.assert_array_equal(unfold(model).pre_activation(rows), z)
 
 
+def test_what_a_mask_hides_is_missing():
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((30, 2))
+    y = X[:, 0] + rng.standard_normal(30)
+    neuron = NeuronRegressor().fit(X, y)
+    masked = np.ma.array(X, mask=np.zeros((30, 2), dtype=bool))
+    np.testing.assert_array_equal(contributions(neuron, masked), contributions(neuron, X))
+    masked[3, 1] = np.ma.masked
+    with pytest.raises(ValueError, match=r"X contains NaN .* first in row 3, input 'x1'"):
+        contributions(neuron, masked)
+    first = np.arange(30) == 0
+    with pytest.raises(ValueError, match="y contains missing values"):
+        coef_table(neuron, X, np.ma.array(y, mask=first))
+    with pytest.raises(ValueError, match="sample_weight must be >= 0"):
+        coef_table(neuron, X, y, np.ma.array(np.ones(30), mask=first))
+
+
 def test_words_before_a_neuron_are_named():
     X, y = table(missing=False)
     X = X[["sqft", "age"]].astype(float)

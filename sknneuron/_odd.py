@@ -19,6 +19,20 @@ N_NAMED = 5
 TIMES = ("date", "time", "period", "duration")
 
 
+def prepared(X):
+    """Rows as numpy may take them: tables of Arrow as dataframes, and NaN for what is masked.
+
+    Raises
+    ------
+    ValueError
+        For what numpy makes numbers of in silence, and for broken sparse matrices.
+    """
+    X = with_gaps(as_frame(X))
+    refuse_unlike_numbers(X)
+    refuse_broken(X)
+    return X
+
+
 def is_arrow(X) -> bool:
     """Whether X is a table or record batch of Arrow; pyarrow is not imported to find out."""
     arrow = sys.modules.get("pyarrow")
@@ -70,6 +84,31 @@ def shortened(value) -> str:
     words.maxstring = words.maxother = words.maxlong = SHOWN
     # Arrays and frames write themselves in several lines.
     return " ".join(words.repr(value.item() if isinstance(value, np.generic) else value).split())
+
+
+def refuse_broken(X) -> None:
+    """Refuse sparse rows with columns that are not there: products would read beyond the weights.
+
+    scipy looks at the columns' numbers only where it is asked to, as matrices are made of them.
+    """
+    if not sparse.issparse(X) or X.format not in ("csr", "csc"):
+        return
+    what, length = ("column", X.shape[1]) if X.format == "csr" else ("row", X.shape[0])
+    starts, numbers = X.indptr, X.indices
+    if np.any(starts[1:] < starts[:-1]) or starts[-1] > len(numbers):
+        raise ValueError(
+            "X is a broken sparse matrix: the starts of its rows (indptr) do not fit its entries. "
+            "Check how it was made; X.check_format() says more."
+        )
+    numbers = numbers[: starts[-1]]
+    if not len(numbers) or (numbers.min() >= 0 and numbers.max() < length):
+        return
+    odd = numbers[(numbers < 0) | (numbers >= length)]
+    raise ValueError(
+        f"X is a broken sparse matrix: it has the shape {X.shape}, and entries in {what} {odd[0]}. "
+        "Check how it was made: with a shape that holds all of its entries (shape=), or those that "
+        "the fit knows of."
+    )
 
 
 def refuse_unlike_numbers(X) -> None:

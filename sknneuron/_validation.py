@@ -15,9 +15,9 @@ from ._odd import (
     dtypes_of,
     first_odd,
     listed,
+    prepared,
     refuse_dates,
     refuse_no_table,
-    refuse_unlike_numbers,
     shortened,
     with_gaps,
 )
@@ -38,12 +38,9 @@ def checked(estimator, X, y="no_validation", **options):
         For values that are no numbers: the first one, its row and column. For X that is no table,
         and for sparse matrices whose parts do not fit together.
     """
-    X, y = as_frame(X), as_frame(y)
-    refuse_unlike_numbers(X)
+    X, y = prepared(X), with_gaps(as_frame(y))
     if hasattr(y, "dtypes") and len(getattr(y, "columns", ())) > 1:
         refuse_dates(y, "y")
-    refuse_broken(X)
-    X, y = with_gaps(X), with_gaps(y)
     try:
         with np.errstate(over="ignore", invalid="ignore"):
             return validate_data(estimator, X, y, accept_sparse="csr", dtype=DTYPES, **options)
@@ -156,31 +153,6 @@ def _bad(values, is_missing: bool):
     if is_missing:
         return np.asarray(pd.isna(values)).reshape(np.shape(values))
     return np.isinf(values)
-
-
-def refuse_broken(X) -> None:
-    """Refuse sparse rows with columns that are not there: products would read beyond the weights.
-
-    scipy looks at the columns' numbers only where it is asked to, as matrices are made of them.
-    """
-    if not sparse.issparse(X) or X.format not in ("csr", "csc"):
-        return
-    what, length = ("column", X.shape[1]) if X.format == "csr" else ("row", X.shape[0])
-    starts, numbers = X.indptr, X.indices
-    if np.any(starts[1:] < starts[:-1]) or starts[-1] > len(numbers):
-        raise ValueError(
-            "X is a broken sparse matrix: the starts of its rows (indptr) do not fit its entries. "
-            "Check how it was made; X.check_format() says more."
-        )
-    numbers = numbers[: starts[-1]]
-    if not len(numbers) or (numbers.min() >= 0 and numbers.max() < length):
-        return
-    odd = numbers[(numbers < 0) | (numbers >= length)]
-    raise ValueError(
-        f"X is a broken sparse matrix: it has the shape {X.shape}, and entries in {what} {odd[0]}. "
-        "Check how it was made: with a shape that holds all of its entries (shape=), or those that "
-        "the fit knows of."
-    )
 
 
 def refuse_odd(X, estimator: str, error: Exception) -> None:

@@ -15,7 +15,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from .._odd import as_frame, is_arrow, refuse_no_table, refuse_unlike_numbers, with_gaps
+from .._odd import is_arrow, prepared, refuse_no_table
 from .columns import Column, Target, in_memory, raw_values, to_numpy
 from .tracer import Tracer, steps_of, thawed
 from .wires import NAN, SCALERS, UnfoldError, Wire, is_missing
@@ -109,8 +109,7 @@ class Unfolded:
         """Return X as the neuron sees it, (n_samples, n_inputs), dense float64 or CSR."""
         if self.is_plain:
             # Steps look at these themselves; columns in another order are refused, as in `predict`.
-            X = with_gaps(as_frame(X))
-            refuse_unlike_numbers(X)
+            X = prepared(X)
             if hasattr(X, "columns") and hasattr(self.neuron, "feature_names_in_"):
                 validate_data(self.neuron, X, reset=False, skip_check_array=True)
         for step in self.steps:

@@ -220,6 +220,15 @@ def test_rows_of_dask():
     np.testing.assert_array_equal(unfold(model).pre_activation(rows), z)
 
 
+def test_broken_sparse_rows_are_refused():
+    X = np.eye(4)
+    neuron = NeuronRegressor().fit(X, [1.0, 2.0, 4.0, 3.0])
+    broken = sparse.csr_array(X)
+    broken.indices[1] = 9
+    with pytest.raises(ValueError, match="entries in column 9"):
+        contributions(neuron, broken)
+
+
 def test_what_a_mask_hides_is_missing():
     rng = np.random.default_rng(0)
     X = rng.standard_normal((30, 2))

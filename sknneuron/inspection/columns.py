@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from .._odd import is_arrow
+from .._odd import is_arrow, with_gaps
 from ..sources.device_array import to_host
 from .wires import is_missing
 
@@ -205,6 +205,11 @@ class Target:
 def to_numpy(array) -> np.ndarray:
     """Return an array of any kind or device as numpy float64."""
     return np.asarray(to_host(array), dtype=np.float64)
+
+
+def host_targets(y) -> np.ndarray:
+    """Return targets of any kind and device as they are, dense, with NaN for what is masked."""
+    return y.toarray() if sparse.issparse(y) else np.asarray(to_host(with_gaps(y)))
 
 
 def in_memory(rows):

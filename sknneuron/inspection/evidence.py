@@ -13,8 +13,7 @@ from sklearn.utils.validation import check_array
 
 from .._odd import refuse_dates_for_weights, with_gaps
 from ..pairs import Pair
-from ..sources.device_array import to_host
-from .columns import to_numpy
+from .columns import host_targets, to_numpy
 from .networks import hidden_pair, is_layer
 from .units import Unfolded
 
@@ -145,7 +144,7 @@ def gather(inside: Unfolded, X, y=None, sample_weight=None) -> Evidence:
     if is_layer(inside.neuron):
         y = None
     if y is not None:
-        y = np.asarray(to_host(with_gaps(y)))
+        y = host_targets(y)
         y = y.ravel() if y.shape[1:] == (1,) else y
         if len(y) != n_rows:
             raise ValueError(f"y has {len(y)} values, but X has {n_rows} rows.")

@@ -13,7 +13,7 @@ from sklearn.pipeline import make_pipeline, make_union
 from sklearn.preprocessing import KBinsDiscretizer, MinMaxScaler, OneHotEncoder, StandardScaler
 
 from sknneuron import NeuronClassifier, NeuronLayer, NeuronRegressor
-from sknneuron.inspection import coef_table, unfold
+from sknneuron.inspection import coef_table, diagnose, to_html, unfold
 from sknneuron.losses import Huber, Quantile, Tweedie
 
 from .pipelines import PIPELINES, table
@@ -521,6 +521,16 @@ def test_separated_classes():
     data, y = data[y < 2], y[y < 2]
     model = make_pipeline(StandardScaler(), NeuronClassifier()).fit(data, y)
     assert_refused(coef_table(model, data, y), "separated")
+
+
+@pytest.mark.parametrize("kind", [sparse.csr_array, sparse.coo_matrix])
+def test_targets_in_a_sparse_matrix_are_looked_at(kind):
+    Y = np.column_stack([TARGETS["labels"], TARGETS["labels"][::-1]])
+    model = NeuronClassifier(alpha=0.0).fit(X, Y)
+    given = kind(Y)
+    pd.testing.assert_frame_equal(coef_table(model, X, given), coef_table(model, X, Y))
+    assert str(diagnose(model, X, given)) == str(diagnose(model, X, Y))
+    assert to_html(model, X, given) == to_html(model, X, Y)
 
 
 def test_a_hidden_layer_has_no_standard_errors_and_says_why():

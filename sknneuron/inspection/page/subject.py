@@ -55,6 +55,7 @@ class Subject:
         unfolded = unfold(estimator, X)
         X, y, sample_weight = map(in_memory, (X, y, sample_weight))
         (X,) = indexable(_in_order(X, unfolded))
+        (y,) = indexable(y)
         n_neurons = len(unfolded.coef)
         if n_neurons > MAX_NEURONS:
             raise ValueError(

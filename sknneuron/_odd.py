@@ -39,10 +39,15 @@ def is_arrow(X) -> bool:
     return arrow is not None and isinstance(X, (arrow.Table, arrow.RecordBatch))
 
 
+def names_of_columns(table):
+    """Names of a table's columns; None of what names none. Arrow's `columns` are their values."""
+    return table.column_names if is_arrow(table) else getattr(table, "columns", None)
+
+
 def as_frame(X):
     """A table of Arrow as a dataframe, and whatever else is given as it is.
 
-    numpy counts Arrow's dates in units of its own, and its `columns` are no names.
+    numpy counts Arrow's dates in units of its own.
     """
     # What pandas noted in a table would make an index of a column; scikit-learn does not.
     return X.to_pandas(ignore_metadata=True) if is_arrow(X) else X

@@ -15,7 +15,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from .._odd import is_arrow, prepared, refuse_no_table
+from .._odd import names_of_columns, prepared, refuse_no_table
 from .columns import Column, Target, in_memory, raw_values, to_numpy
 from .tracer import Tracer, steps_of, thawed
 from .wires import NAN, SCALERS, UnfoldError, Wire, is_missing
@@ -321,7 +321,7 @@ def _raw_columns(first, X) -> tuple[int, list[str]]:
         return 0, []
     names = getattr(first, "feature_names_in_", None)
     if names is None:
-        given = X.column_names if is_arrow(X) else getattr(X, "columns", None)
+        given = names_of_columns(X)
         if given is not None and len(given) == n_raw:
             names = given
     return n_raw, [f"x{j}" for j in range(n_raw)] if names is None else [str(n) for n in names]

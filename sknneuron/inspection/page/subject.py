@@ -11,6 +11,7 @@ import pandas as pd
 from scipy import sparse
 from sklearn.utils import indexable
 
+from ..._odd import names_of_columns
 from ..._sklearn_compat import num_samples, safe_indexing
 from ...activations import ACTIVATIONS, Activation, get_activation
 from ..columns import Column, in_memory
@@ -131,7 +132,7 @@ class Subject:
         """Names of the classes, or of the targets."""
         if self.is_layer:
             return list(self.unfolded.neuron_names)
-        names = getattr(self.y, "columns", None)
+        names = names_of_columns(self.y)
         if names is not None and len(names) == self.n_neurons:
             return [str(name) for name in names]
         if hasattr(self.neuron, "classes_"):

@@ -240,6 +240,8 @@ def test_tables_of_arrow_are_shown_as_dataframes_are():
     X = pd.DataFrame(np.random.default_rng(0).integers(4, size=(32, 2)) / 4, columns=["a", "b"])
     model = NeuronRegressor().fit(X, X["a"])
     assert to_html(model, pa.table(X), X["a"]) == to_html(model, X, X["a"])
+    model.fit(X, X)
+    assert to_html(model, X, pa.table(X)) == to_html(model, X, X)
 
 
 def test_rows_of_dask_are_shown(planted):

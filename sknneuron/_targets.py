@@ -300,11 +300,14 @@ def warn_of_one_hot(y) -> None:
 
 
 def _refuse_odd_labels(y, name: str = "y") -> None:
-    """Refuse objects that are no words, or among which some are missing."""
-    if getattr(getattr(y, "dtype", None), "kind", "") != "O":
+    """Refuse objects that are no words, and words or dates among which some are missing."""
+    kind = getattr(getattr(y, "dtype", None), "kind", "-")
+    if kind not in "OmM":
         return
     gone = pd.isna(y)
     if not gone.any():
+        if kind != "O":
+            return
         labels = {isinstance(label, str): label for label in np.ravel(y)}
         if len(labels) == 2:
             raise ValueError(

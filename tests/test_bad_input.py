@@ -480,6 +480,13 @@ CASES = [
         r"not numbers, datetime.date\(2020, 1, 1\) for one\. Make numbers of dates and durations",
     ),
     (
+        "a missing date among labels",
+        classifier(),
+        fit_labels(y=np.array(["2020", "NaT"] * 20, dtype="datetime64[D]")),
+        ValueError,
+        "y contains NaN: 20 labels are missing, the first in row 1",
+    ),
+    (
         "durations for targets",
         regressor(),
         fit(y=pd.Series(pd.to_timedelta(np.arange(40), unit="h"))),

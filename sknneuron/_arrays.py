@@ -8,6 +8,7 @@ from joblib import effective_n_jobs
 
 from ._held_out import checked_validation, split
 from ._inputs import Inputs, checked_weight, is_device_array, look_at_columns
+from ._odd import as_frame
 from ._plain import is_plain_training_set
 from ._validation import checked
 from .sources import ArraySource
@@ -21,6 +22,7 @@ SMALL = 1 << 19
 
 def read_arrays(estimator, X, y, sample_weight, validation) -> Inputs:
     """Check arrays in memory, or what becomes one by being looked at, and learn the targets."""
+    X = as_frame(X)
     look_at_columns(X)
     y = to_host(y) if is_device_array(y) else y
     X, y = validated(estimator, X, y)
@@ -30,10 +32,10 @@ def read_arrays(estimator, X, y, sample_weight, validation) -> Inputs:
     weight = estimator._weight_classes(y, sample_weight, targets)
     validation = checked_validation(estimator, *validation)
     workers = Workers(n_threads(estimator.n_jobs, X))
-    source = ArraySource(X, targets.encode_compact(y), weight, workers=workers)
+    source = ArraySource(X, targets.encode_compact(y, weight), weight, workers=workers)
     if validation is not None:
         X_val, y_val, weight_val = validation
-        held_out = ArraySource(X_val, targets.encode(y_val, "y_val"), weight_val)
+        held_out = ArraySource(X_val, targets.encode(y_val, "y_val", weight_val), weight_val)
         return Inputs(source, targets, held_out)
     if estimator.early_stopping:
         rows, rows_apart = split(estimator, source, y)

@@ -21,6 +21,7 @@ from ._class_weights import balanced, class_weighted
 from ._held_out import checked_validation
 from ._inputs import Inputs, is_dask
 from ._labels import ClassEncoder, specimen
+from ._odd import refuse_dates_for_weights
 from ._values import report_outside
 from .sources import ArraySource, Source
 from .sources.dask import DaskSource, Pack, compute, n_packs, on_packs, persisted, stacked
@@ -35,6 +36,8 @@ def read_dask(estimator, X, y, sample_weight, validation) -> Inputs:
         raise ValueError(f"{type(estimator).__name__} needs targets: pass y.")
     columns = Columns.of(estimator, X, reset=True)
     X_val, y_val, weight = validation
+    refuse_dates_for_weights(sample_weight, "sample_weight")
+    refuse_dates_for_weights(weight, "sample_weight_val")
     if not is_dask(X_val) or y_val is None:
         # Looks at rows in memory, and words what is missing of rows anywhere.
         validation = checked_validation(estimator, X_val, y_val, weight)
@@ -50,7 +53,7 @@ def read_dask(estimator, X, y, sample_weight, validation) -> Inputs:
         held_out = encoded(packs, targets, None, columns, "sample_weight_val")
     elif validation is not None:
         X_val, y_val, weight = validation
-        held_out = ArraySource(X_val, targets.encode(y_val, "y_val"), weight)
+        held_out = ArraySource(X_val, targets.encode(y_val, "y_val", weight), weight)
     elif estimator.early_stopping:
         source, held_out = split(source, estimator.validation_fraction, estimator._seed())
     return Inputs(source, targets, held_out)
@@ -298,7 +301,7 @@ def encoded(packs: list, targets, by_class, columns: Columns, name: str) -> Dask
     encode = dask.delayed(encode_pack, pure=False)
     packs = persisted([encode(pack, targets, by_class, name) for pack in packs])
     facts = on_packs(partial(facts_of, targets=targets), packs)
-    lengths, weights, outside, worst, is_sparse = zip(*facts, strict=True)
+    lengths, weights, counted, outside, worst, is_sparse = zip(*facts, strict=True)
     if len(set(is_sparse)) > 1:
         raise ValueError(
             "Some partitions of X are sparse and others dense: make them alike, with "
@@ -311,7 +314,7 @@ def encoded(packs: list, targets, by_class, columns: Columns, name: str) -> Dask
         )
     if not isinstance(targets, ClassEncoder) and sum(outside):
         value = next(w for w in worst if w is not None)
-        report_outside(sum(outside), sum(lengths) * targets.n_neurons, value, targets.pair)
+        report_outside(sum(outside), sum(counted) * targets.n_neurons, value, targets.pair)
     return DaskSource(packs, lengths, columns.n_features, columns.dtype, total, is_sparse[0])
 
 
@@ -335,11 +338,16 @@ def encode_pack(pack: Pack, targets, by_class, name: str) -> Pack:
 
 
 def facts_of(pack: Pack, targets) -> tuple:
-    """(rows, sum of weights, targets outside the activation's range, one of them, is sparse)."""
-    weight = _total_weight(pack)
-    outside = targets.outside(pack.y)
-    worst = float(pack.y[outside][0]) if outside.any() else None
-    return pack.n_rows, weight, int(np.count_nonzero(outside)), worst, sparse.issparse(pack.X)
+    """(rows, their weight, how many count, targets out of reach, one of them, is sparse)."""
+    outside = targets.outside(pack.y, pack.weight)
+    return (
+        pack.n_rows,
+        _total_weight(pack),
+        pack.n_rows if pack.weight is None else int(np.count_nonzero(pack.weight)),
+        int(np.count_nonzero(outside)),
+        float(pack.y[outside][0]) if outside.any() else None,
+        sparse.issparse(pack.X),
+    )
 
 
 def split(source: DaskSource, fraction: float, seed: int) -> tuple[DaskSource, DaskSource]:

@@ -81,8 +81,10 @@ def _device_source(estimator, X, y, weight, targets, name) -> DeviceSource:
     if name == "sample_weight":
         by_class = getattr(estimator, "class_weight", None) is not None
         weight = estimator._weight_classes(np.asarray(y) if by_class else y, weight, targets)
-    arrays = targets.encode(y, "y" if name == "sample_weight" else "y_val"), weight
-    return DeviceSource(X, *(_beside(X, a) for a in arrays))
+    there = _beside(X, weight)
+    beside_y = there if isinstance(y, DeviceArray) else weight
+    y = targets.encode(y, "y" if name == "sample_weight" else "y_val", beside_y)
+    return DeviceSource(X, _beside(X, y), there)
 
 
 def _beside(X: DeviceArray, values):

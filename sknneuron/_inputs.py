@@ -10,8 +10,9 @@ import numpy as np
 from sklearn import get_config
 
 from ._labels import ClassEncoder
+from ._odd import refuse_dates_for_weights, with_gaps
 from ._sklearn_compat import check_sample_weight
-from ._validation import refuse_weights, refuse_words_and_dates, with_gaps
+from ._validation import refuse_weights, refuse_words_and_dates
 from ._values import ValueEncoder
 from .exceptions import warn
 from .sources import ParquetSource, Source
@@ -74,11 +75,12 @@ def look_at_columns(X) -> None:
 
 def checked_weight(weight, X, name: str):
     """Sample weights as float64, not negative and not all zero."""
+    refuse_dates_for_weights(weight, name)
     weight = with_gaps(weight)
     try:
         weight = check_sample_weight(weight, X)
     except (TypeError, ValueError) as error:
-        refuse_weights(weight, name, error)
+        refuse_weights(weight, name, X.shape[0], error)
         raise
     if not weight.any():
         raise ValueError(

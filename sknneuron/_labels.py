@@ -47,10 +47,10 @@ class ClassEncoder:
         """Fitted attributes that say what was learnt of y."""
         return {"classes_": self.classes, "multilabel_": self.is_multilabel}
 
-    def encode(self, y, name="y"):
+    def encode(self, y, name="y", weight=None):
         """Return (n_samples, n_neurons) floats; (n_samples,) class codes for a softmax layer.
 
-        In errors y is called `name`.
+        In errors y is called `name`; labels are in reach, whatever their rows count for.
 
         Raises
         ------
@@ -69,7 +69,7 @@ class ClassEncoder:
                 indicator = (codes[:, None] == np.arange(len(self.classes))).astype(np.float64)
         return 2 * indicator - 1 if self.pair.loss.margin else indicator
 
-    def encode_compact(self, y):
+    def encode_compact(self, y, weight=None):
         """`encode` in bytes, which sources of rows hand out as floats and codes; few rows as ever.
 
         Of a row of X with 50 numbers a float would be 2%.
@@ -96,7 +96,7 @@ class ClassEncoder:
         """What the two kinds of labels are encoded as."""
         return (-1.0, 1.0) if self.pair.loss.margin else (0.0, 1.0)
 
-    def outside(self, encoded):
+    def outside(self, encoded, weight=None):
         """Mask of the targets out of reach: none."""
         return np.zeros(len(encoded), dtype=bool)
 
@@ -214,11 +214,14 @@ def warn_of_one_hot(y) -> None:
 
 
 def _refuse_odd_labels(y, name: str = "y") -> None:
-    """Refuse objects that are no words, or among which some are missing."""
-    if getattr(getattr(y, "dtype", None), "kind", "") != "O":
+    """Refuse objects that are no words, and words or dates among which some are missing."""
+    kind = getattr(getattr(y, "dtype", None), "kind", "-")
+    if kind not in "OmM":
         return
     gone = pd.isna(y)
     if not gone.any():
+        if kind != "O":
+            return
         labels = {isinstance(label, str): label for label in np.ravel(y)}
         if len(labels) == 2:
             raise ValueError(

@@ -10,14 +10,21 @@ import pandas as pd
 from scipy import sparse
 from sklearn.utils.validation import validate_data
 
-from ._odd import first_odd, refuse_no_table, shortened
+from ._odd import (
+    as_frame,
+    dtypes_of,
+    first_odd,
+    listed,
+    prepared,
+    refuse_dates,
+    refuse_no_table,
+    shortened,
+    with_gaps,
+)
 
 DTYPES = [np.float64, np.float32]
 # Values of a column of words that are looked at for numbers among them.
 N_LOOKED_AT = 1000
-N_NAMED = 5
-# How the names of types of dates and times begin, in pandas and polars.
-TIMES = ("date", "time", "period", "duration")
 
 
 def checked(estimator, X, y="no_validation", **options):
@@ -31,9 +38,9 @@ def checked(estimator, X, y="no_validation", **options):
         For values that are no numbers: the first one, its row and column. For X that is no table,
         and for sparse matrices whose parts do not fit together.
     """
-    refuse_times(X)
-    refuse_broken(X)
-    X, y = with_gaps(X), with_gaps(y)
+    X, y = prepared(X), with_gaps(as_frame(y))
+    if hasattr(y, "dtypes") and len(getattr(y, "columns", ())) > 1:
+        refuse_dates(y, "y")
     try:
         with np.errstate(over="ignore", invalid="ignore"):
             return validate_data(estimator, X, y, accept_sparse="csr", dtype=DTYPES, **options)
@@ -65,14 +72,6 @@ def checked(estimator, X, y="no_validation", **options):
                 "in a Pipeline, or leave those rows out."
             )
         raise ValueError(f"Input {name} contains {what}: {where}. {remedy}") from None
-
-
-def with_gaps(values):
-    """A masked array with NaN for what is masked: scikit-learn takes what lies beneath."""
-    if not isinstance(values, np.ma.MaskedArray) or not np.ma.is_masked(values):
-        return values
-    dtype = np.float64 if values.dtype.kind in "biuf" else object
-    return np.ma.filled(values.astype(dtype), np.nan)
 
 
 def _repeated(names) -> str:
@@ -118,8 +117,8 @@ def _where(values, name: str, is_missing: bool) -> str:
     return f"{_count(rows)}, the first in {place}"
 
 
-def refuse_weights(weight, name: str, error: Exception) -> None:
-    """Refuse weights of rows that are no numbers, missing, infinite or negative, if they are."""
+def refuse_weights(weight, name: str, n_rows: int, error: Exception) -> None:
+    """Refuse weights that are not one number a row, missing, infinite or negative, if they are."""
     try:
         weight = np.asarray(weight, dtype=np.float64)
     except (TypeError, ValueError):
@@ -130,6 +129,11 @@ def refuse_weights(weight, name: str, error: Exception) -> None:
         raise type(error)(
             f"{name} has to be a number for each row, and holds {shortened(odd[1])}. To give "
             "classes weights there is class_weight, in NeuronClassifier."
+        ) from None
+    if weight.shape != (n_rows,) and weight.ndim:
+        raise ValueError(
+            f"{name} has the shape {weight.shape}, but there are {n_rows} rows: give one number "
+            "for each, in a vector."
         ) from None
     kinds = {"NaN": np.isnan(weight), "infinity": np.isinf(weight), "negative values": weight < 0}
     for kind, is_bad in kinds.items():
@@ -149,46 +153,6 @@ def _bad(values, is_missing: bool):
     if is_missing:
         return np.asarray(pd.isna(values)).reshape(np.shape(values))
     return np.isinf(values)
-
-
-def refuse_broken(X) -> None:
-    """Refuse sparse rows with columns that are not there: products would read beyond the weights.
-
-    scipy looks at the columns' numbers only where it is asked to, as matrices are made of them.
-    """
-    if not sparse.issparse(X) or X.format not in ("csr", "csc"):
-        return
-    what, length = ("column", X.shape[1]) if X.format == "csr" else ("row", X.shape[0])
-    starts, numbers = X.indptr, X.indices
-    if np.any(starts[1:] < starts[:-1]) or starts[-1] > len(numbers):
-        raise ValueError(
-            "X is a broken sparse matrix: the starts of its rows (indptr) do not fit its entries. "
-            "Check how it was made; X.check_format() says more."
-        )
-    numbers = numbers[: starts[-1]]
-    if not len(numbers) or (numbers.min() >= 0 and numbers.max() < length):
-        return
-    odd = numbers[(numbers < 0) | (numbers >= length)]
-    raise ValueError(
-        f"X is a broken sparse matrix: it has the shape {X.shape}, and entries in {what} {odd[0]}. "
-        "Check how it was made: with a shape that holds all of its entries (shape=), or those that "
-        "the fit knows of."
-    )
-
-
-def refuse_times(X) -> None:
-    """Refuse nothing but dates or durations, which numpy would count in units of its own."""
-    dtype = getattr(X, "dtype", None)
-    if hasattr(X, "columns") and hasattr(X, "dtypes"):
-        # Dates beside numbers do not make an array.
-        if str(next(iter(X.dtypes), "")).lower().startswith(TIMES):
-            refuse_dates(X)
-        return
-    if isinstance(dtype, np.dtype) and dtype.kind in "mM":
-        raise ValueError(
-            f"X holds dates or durations ({dtype}), not numbers. Make numbers of them before the "
-            "neuron: days since a start, the month, the day of the week."
-        )
 
 
 def refuse_odd(X, estimator: str, error: Exception) -> None:
@@ -214,7 +178,7 @@ def refuse_odd(X, estimator: str, error: Exception) -> None:
 
 def _first_odd_in_columns(X):
     """Words for where the first value is that is no number, and the value."""
-    for j, (name, dtype) in enumerate(_dtypes(X)):
+    for j, (name, dtype) in enumerate(dtypes_of(X)):
         if isinstance(dtype, np.dtype) and dtype.kind in "biuf":
             continue
         column = X.iloc[:, j] if hasattr(X, "iloc") else X[name]
@@ -241,9 +205,10 @@ def refuse_words_and_dates(X) -> list:
     refuse_dates(X)
     words: list = []
     numbers: list = []
-    for j, (name, dtype) in enumerate(_dtypes(X)):
+    for j, (name, dtype) in enumerate(dtypes_of(X)):
         categories = getattr(dtype, "categories", None)
-        if str(dtype) in ("str", "string", "String", "Categorical", "Enum"):
+        # Of polars' the categories follow in brackets.
+        if str(dtype).partition("(")[0] in ("str", "string", "String", "Categorical", "Enum"):
             words.append(name)
         elif isinstance(dtype, pd.CategoricalDtype):
             (numbers if pd.api.types.is_numeric_dtype(categories) else words).append(name)
@@ -252,16 +217,6 @@ def refuse_words_and_dates(X) -> list:
     if words:
         raise words_error(X, words)
     return numbers
-
-
-def refuse_dates(X) -> None:
-    """Refuse columns of dates in a dataframe."""
-    dates = [name for name, dtype in _dtypes(X) if str(dtype).lower().startswith(TIMES)]
-    if dates:
-        raise ValueError(
-            f"X holds columns of dates, not numbers: {_listed(dates)}. Make numbers of them before "
-            "the neuron: days since a start, the month, the day of the week."
-        )
 
 
 def words_error(X, names) -> ValueError:
@@ -281,22 +236,13 @@ def words_error(X, names) -> ValueError:
     said = []
     if others:
         said.append(
-            f"X holds columns of words, not numbers: {_listed(others)}. Encode them before the "
+            f"X holds columns of words, not numbers: {listed(others)}. Encode them before the "
             "neuron: OneHotEncoder in a ColumnTransformer."
         )
     if numbers:
         said.append(
-            f"X holds columns of numbers that are written as words: {_listed(numbers)}{odd}. "
+            f"X holds columns of numbers that are written as words: {listed(numbers)}{odd}. "
             "Convert them, with pandas.to_numeric; or, if they name categories as zip codes do, "
             "encode them."
         )
     return ValueError(" ".join(said))
-
-
-def _dtypes(X):
-    return zip(X.columns, X.dtypes, strict=True)
-
-
-def _listed(names) -> str:
-    more = len(names) - N_NAMED
-    return ", ".join(map(str, names[:N_NAMED])) + (f" and {more} more" if more > 0 else "")

@@ -39,8 +39,15 @@ class ValueEncoder:
         """Fitted attributes that say what was learnt of y."""
         return {}
 
-    def encode(self, y, name="y"):
+    def encode(self, y, name="y", weight=None):
         """Return y, called `name` in errors, as (n_samples, n_neurons) floats.
+
+        Parameters
+        ----------
+        y : array of shape (n_samples,) or (n_samples, n_neurons)
+        name : str
+        weight : ndarray of shape (n_samples,), default=None
+            What the rows count for: targets of those that do not may be out of reach.
 
         Raises
         ------
@@ -51,15 +58,16 @@ class ValueEncoder:
         encoded = self.encode_unchecked(y, name)
         if self.pair.activation.range == (-np.inf, np.inf):
             return encoded
-        outside = self.outside(encoded)
+        outside = self.outside(encoded, weight)
         if outside.any():
-            worst = encoded[outside][0]
-            report_outside(int(outside.sum()), encoded.size, worst, self.pair, name)
+            n_rows = len(encoded) if weight is None else int((weight > 0).sum())
+            n_targets = n_rows * self.n_neurons
+            report_outside(int(outside.sum()), n_targets, encoded[outside][0], self.pair, name)
         return encoded
 
-    def encode_compact(self, y):
+    def encode_compact(self, y, weight=None):
         """`encode`: numbers are used as they are given."""
-        return self.encode(y)
+        return self.encode(y, weight=weight)
 
     def encode_unchecked(self, y, name: str = "y"):
         """`encode`, whatever the activation's range."""
@@ -78,11 +86,12 @@ class ValueEncoder:
         """The least and the largest level."""
         return self.pair.activation.range
 
-    def outside(self, encoded):
-        """Mask of the targets that the activation cannot reach."""
+    def outside(self, encoded, weight=None):
+        """Mask of the targets that the activation cannot reach, of rows that count."""
         low, high = self.pair.activation.range
         slack = _rounding(low, high)
-        return (encoded < low - slack) | (encoded > high + slack)
+        outside = (encoded < low - slack) | (encoded > high + slack)
+        return outside if weight is None else outside & (weight > 0)[:, None]
 
     def shape_weights(self, coef, intercept):
         """Weights and biases in scikit-learn's shapes."""

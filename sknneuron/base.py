@@ -21,6 +21,7 @@ from ._held_out import validation_objective
 from ._inputs import Inputs, checked_weight, look_at_columns
 from ._labels import ClassEncoder
 from ._levels import LevelsMixin
+from ._odd import as_frame
 from ._parameters import PLAIN_TYPES, check_parameters
 from ._seeds import seed_of
 from ._sklearn_compat import CallbackSupportMixin, PictureMixin, parameter_names, with_callbacks
@@ -157,13 +158,14 @@ class BaseNeuron(PictureMixin, CallbackSupportMixin, LevelsMixin, BaseEstimator,
         refuse_balance_of_parts(self)
         first = not hasattr(self, "coef_")
         refuse_elsewhere(X)
+        X = as_frame(X)
         look_at_columns(X)
         X, y = validated(self, X, y, reset=first)
         if sample_weight is not None:
             sample_weight = checked_weight(sample_weight, X, "sample_weight")
         targets = self._learn_targets(y, classes) if first else self._fitted_targets()
         weight = self._weight_classes(y, sample_weight, targets)
-        source = ArraySource(X, targets.encode(y), weight)
+        source = ArraySource(X, targets.encode(y, weight=weight), weight)
         name = self.solver if SOLVERS.get(self.solver, Solver).is_stochastic else "adam"
         state = self._optimizer_state(name)
         coordinates = None if state is None else self._coordinates_of(state)

@@ -4,6 +4,7 @@ import re
 import warnings
 from datetime import date
 from fractions import Fraction
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -14,6 +15,7 @@ from sklearn.utils.fixes import parse_version
 
 from sknneuron import NeuronClassifier, NeuronRegressor, NeuronWarning
 from sknneuron.activations import Sigmoid
+from sknneuron.inspection import contributions, diagnose
 from sknneuron.losses import Quantile
 
 RNG = np.random.default_rng(0)
@@ -193,7 +195,14 @@ CASES = [
         r"inconsistent numbers of samples: \[40, 39\]",
     ),
     ("weights too short", regressor(), fit(sample_weight=np.ones(39)), ValueError, "sample_weight"),
-    ("2-D weights", regressor(), fit(sample_weight=np.ones((40, 1))), ValueError, "1D array"),
+    ("2-D weights", regressor(), fit(sample_weight=np.ones((40, 1))), ValueError, "in a vector"),
+    (
+        "weights of too few validation rows",
+        regressor(),
+        fit(X_val=X, y_val=Z, sample_weight_val=np.ones(39)),
+        ValueError,
+        r"sample_weight_val has the shape \(39,\), but there are 40 rows",
+    ),
     (
         "negative weights",
         regressor(),
@@ -469,6 +478,13 @@ CASES = [
         fit(y=np.datetime64("2020-01-01") + np.arange(40)),
         ValueError,
         r"not numbers, datetime.date\(2020, 1, 1\) for one\. Make numbers of dates and durations",
+    ),
+    (
+        "a missing date among labels",
+        classifier(),
+        fit_labels(y=np.array(["2020", "NaT"] * 20, dtype="datetime64[D]")),
+        ValueError,
+        "y contains NaN: 20 labels are missing, the first in row 1",
     ),
     (
         "durations for targets",
@@ -1085,3 +1101,64 @@ def test_columns_that_share_a_name_are_named():
     frame = pd.DataFrame(X, columns=["sqft", "beds", "beds"])
     with pytest.raises(ValueError, match=r"several columns of one name: 'beds'\. Rename them"):
         NeuronRegressor().fit(frame, Z)
+
+
+def columns_beside(kind):
+    """A frame whose second column is what numpy would make numbers of, and what is said of it."""
+    days = pd.date_range("2020", periods=40)
+    if kind == "polars dates":
+        frame = pytest.importorskip("polars").from_pandas(FRAME)
+        return frame.with_columns(beds=days.to_numpy()), "columns of dates, not numbers: beds"
+    frame = FRAME.assign(sqft=FRAME["sqft"] > 0)
+    if kind == "complex":
+        return frame.assign(beds=Z + 1j), "Complex data not supported"
+    pytest.importorskip("pyarrow")
+    stamps = pd.Series(days).convert_dtypes(dtype_backend="pyarrow")
+    return frame.assign(beds=stamps), "columns of dates, not numbers: beds"
+
+
+@pytest.mark.parametrize("kind", ["polars dates", "arrow dates", "complex"])
+def test_nothing_is_made_a_number_of_in_silence(kind):
+    given, said = columns_beside(kind)
+    neuron = NeuronRegressor().fit(FRAME, Z)
+    for method in (
+        neuron.predict,
+        partial(contributions, neuron),
+        partial(NeuronRegressor().fit, y=Z),
+    ):
+        with pytest.raises(ValueError, match=said):
+            method(given)
+
+
+def test_columns_of_an_enum_of_polars_are_words():
+    polars = pytest.importorskip("polars")
+    words = polars.Series(["x", "y"] * 20).cast(polars.Enum(["x", "y"]))
+    with pytest.raises(ValueError, match="columns of words, not numbers: beds"):
+        NeuronRegressor().fit(polars.from_pandas(FRAME).with_columns(beds=words), Z)
+
+
+@pytest.mark.parametrize("kind", [pd.Series, np.asarray, "polars", "arrow"])
+@pytest.mark.parametrize("values", [pd.date_range("2020", periods=40), pd.to_timedelta(range(40))])
+def test_dates_are_no_weights(kind, values):
+    if kind == "polars":
+        kind = pytest.importorskip("polars").Series
+    elif kind == "arrow":
+        kind = pytest.importorskip("pyarrow").array
+    neuron = NeuronRegressor().fit(X, Z)
+    said = "holds dates or durations .* give every row a number"
+    for method in neuron.fit, neuron.partial_fit, partial(diagnose, neuron):
+        with pytest.raises(ValueError, match=f"sample_weight {said}"):
+            method(X, Z, sample_weight=kind(values))
+    with pytest.raises(ValueError, match=f"sample_weight_val {said}"):
+        neuron.fit(X, Z, X_val=X, y_val=Z, sample_weight_val=kind(values))
+
+
+@pytest.mark.parametrize("library", ["pandas", "polars", "arrow"])
+def test_dates_beside_other_targets_are_named(library):
+    y = pd.DataFrame({"price": Z, "sold": pd.date_range("2020", periods=40)})
+    if library == "polars":
+        y = pytest.importorskip("polars").from_pandas(y)
+    elif library == "arrow":
+        y = pytest.importorskip("pyarrow").table(y)
+    with pytest.raises(ValueError, match="y holds columns of dates, not numbers: sold"):
+        NeuronRegressor().fit(X, y)

@@ -304,6 +304,16 @@ def test_bad_input_is_refused_in_words(name, rows):
     assert neuron.coef_ is before
 
 
+def test_dates_are_no_weights(rows):
+    _, z, _ = rows
+    dates = dd.from_pandas(
+        pd.Series(pd.date_range("2020", periods=len(z), freq="h")), npartitions=1
+    )
+    given = dd.from_pandas(frame(rows), npartitions=1)[FEATURES], dd.from_pandas(pd.Series(z))
+    with pytest.raises(ValueError, match="sample_weight holds dates"):
+        NeuronRegressor().fit(*given, dates)
+
+
 def test_targets_of_the_wrong_kind(rows):
     X, z, _ = rows
     with pytest.raises(ValueError, match=r"Partitions .*needs targets in"):
@@ -312,6 +322,9 @@ def test_targets_of_the_wrong_kind(rows):
         NeuronRegressor("tanh").fit(cut(X, 10), cut(z**2 + 2, 10))
     with pytest.warns(NeuronWarning, match="of the targets are outside"):
         NeuronRegressor("tanh", random_state=0).fit(cut(X, 10), cut(np.tanh(z) * 1.01, 10))
+    in_reach = np.abs(np.tanh(z) * 1.01) <= 1
+    given = (cut(a, 10) for a in (X, np.tanh(z) * 1.01, in_reach.astype(float)))
+    NeuronRegressor("tanh", random_state=0).fit(*given)  # rows that do not count are no news
 
 
 def test_partial_fit_pulls_nothing_into_memory(rows):

@@ -268,6 +268,25 @@ def test_polars_frames_are_taken():
     np.testing.assert_array_equal(neuron.coef_, NeuronRegressor().fit(X, Z).coef_)
 
 
+def test_tables_of_arrow_are_taken():
+    pa = pytest.importorskip("pyarrow")
+    table = pa.table({f"c{j}": X[:, j] for j in range(4)})
+    neuron = NeuronRegressor().fit(table, Z, X_val=table, y_val=Z)
+    assert list(neuron.feature_names_in_) == ["c0", "c1", "c2", "c3"]
+    np.testing.assert_allclose(neuron.predict(table), NeuronRegressor().fit(X, Z).predict(X))
+    np.testing.assert_array_equal(
+        neuron.predict(table.to_batches()[0]),
+        neuron.partial_fit(table, Z).fit(table, Z).predict(table),
+    )
+    days = pa.table({"day": np.arange(3).astype("datetime64[ns]"), "n": [1.0, 2.0, 4.0]})
+    for method in NeuronRegressor().fit, NeuronRegressor().partial_fit:
+        with pytest.raises(ValueError, match="columns of dates, not numbers: day"):
+            method(days, [1.0, 2.0, 3.0])
+    gap = pa.table({"c": [1.0, None, 4.0]})
+    with pytest.raises(ValueError, match="1 value, the first in row 1, column 'c'"):
+        NeuronRegressor().fit(gap, [1.0, 2.0, 3.0])
+
+
 def test_levels_feed_a_next_neuron():
     rows, y = load_wine(return_X_y=True)
     stack = make_pipeline(StandardScaler(), NeuronClassifier(), NeuronClassifier()).fit(rows, y)

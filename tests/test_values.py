@@ -28,3 +28,15 @@ def test_targets_that_scaling_has_rounded_past_the_range_are_within_it(loss):
 def test_targets_past_the_range_of_the_loss_by_more_than_rounding_are_refused():
     with pytest.raises(ValueError, match=r"targets in \[0, 1\]; y contains 1.0001"):
         NeuronRegressor("sigmoid", "log_loss").fit(X, np.where(Z > 0, 1.0001, 0.0))
+
+
+def test_targets_of_rows_that_do_not_count_may_be_out_of_reach():
+    y = np.where(np.arange(len(Z)) < 5, 3.0, np.tanh(Z))
+    weight = (y < 1).astype(float)
+    neuron = NeuronRegressor("tanh", random_state=0)
+    coef = neuron.fit(X, y, weight).coef_  # a warning is an error
+    np.testing.assert_allclose(coef, neuron.fit(X[5:], y[5:]).coef_, rtol=1e-5)
+    neuron.fit(X, np.tanh(Z), X_val=X, y_val=y, sample_weight_val=weight)
+    neuron.partial_fit(X, y, weight)
+    with pytest.raises(ValueError, match="every target is outside"):
+        neuron.fit(X, y, 1 - weight)

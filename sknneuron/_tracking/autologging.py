@@ -165,12 +165,11 @@ def _followed_fit(patched):
             guard.tag_sample(run_id, X, why)
         with guard.without_datasets(fit_in_run) if why is not None else nullcontext():
             try:
-                result = fit_in_run(original, self, *args, **kwargs)
-            except KeyboardInterrupt:
+                return fit_in_run(original, self, *args, **kwargs)
+            finally:
+                # What was learnt is written as well where the fit was interrupted, or where
+                # MLflow ended in an error behind it.
                 record_fit(notes, run_id)
-                raise
-        record_fit(notes, run_id)
-        return result
 
     return functools.partial(patched.func, fit_and_follow, *rest)
 

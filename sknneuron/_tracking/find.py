@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from sklearn.pipeline import Pipeline
 
+from .._odd import names_of_columns
 from ..sources.device_array import to_host
 from .hook import CLASSES
 from .keys import safe_keys
@@ -162,7 +163,7 @@ def _output_names(neuron, n_neurons: int, y) -> list[str]:
     if n_neurons == 1:
         return []
     classes = getattr(neuron, "classes_", None)
-    names = classes if classes is not None else getattr(y, "columns", None)
+    names = classes if classes is not None else names_of_columns(y)
     if names is None or len(names) != n_neurons:
         names = range(n_neurons)
     return [str(name) for name in names]

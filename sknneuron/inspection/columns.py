@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
+from .._odd import is_arrow, with_gaps
 from ..sources.device_array import to_host
 from .wires import is_missing
 
@@ -206,12 +207,25 @@ def to_numpy(array) -> np.ndarray:
     return np.asarray(to_host(array), dtype=np.float64)
 
 
+def host_targets(y) -> np.ndarray:
+    """Return targets of any kind and device as they are, dense, with NaN for what is masked."""
+    return y.toarray() if sparse.issparse(y) else np.asarray(to_host(with_gaps(y)))
+
+
+def in_memory(rows):
+    """Return rows of a Dask collection, which can be looked at but not picked; others as given."""
+    return rows.compute() if hasattr(rows, "compute") else rows
+
+
 def raw_values(X, position: int, name: str = ""):
     """Return one raw column of a DataFrame, an array, a list of rows or a sparse matrix.
 
     ColumnTransformers take their columns by name, in any order and beside others: in a dataframe it
     is the one column of this name, where there is one, and else the one at the position.
     """
+    if is_arrow(X):
+        names = X.column_names
+        return X.column(names.index(name) if names.count(name) == 1 else position).to_numpy()
     if name in getattr(X, "columns", ()):
         named = X.columns.get_loc(name) if hasattr(X, "iloc") else X.columns.index(name)
         # Of several columns of one name it is a mask.

@@ -11,9 +11,9 @@ import pandas as pd
 from scipy import sparse
 from sklearn.utils.validation import check_array
 
+from .._odd import refuse_dates_for_weights, with_gaps
 from ..pairs import Pair
-from ..sources.device_array import to_host
-from .columns import to_numpy
+from .columns import host_targets, to_numpy
 from .networks import hidden_pair, is_layer
 from .units import Unfolded
 
@@ -132,7 +132,10 @@ def gather(inside: Unfolded, X, y=None, sample_weight=None) -> Evidence:
     refuse_gaps(inputs, inside)
     inputs = check_array(inputs, accept_sparse="csr", dtype=np.float64)
     n_rows = inputs.shape[0]
-    weight = np.ones(n_rows) if sample_weight is None else to_numpy(sample_weight).ravel()
+    refuse_dates_for_weights(sample_weight, "sample_weight")
+    weight = (
+        np.ones(n_rows) if sample_weight is None else to_numpy(with_gaps(sample_weight)).ravel()
+    )
     if len(weight) != n_rows:
         raise ValueError(f"sample_weight has {len(weight)} values, but X has {n_rows} rows.")
     if not (np.all(weight >= 0) and np.any(weight > 0)):
@@ -141,7 +144,7 @@ def gather(inside: Unfolded, X, y=None, sample_weight=None) -> Evidence:
     if is_layer(inside.neuron):
         y = None
     if y is not None:
-        y = np.asarray(to_host(y))
+        y = host_targets(y)
         y = y.ravel() if y.shape[1:] == (1,) else y
         if len(y) != n_rows:
             raise ValueError(f"y has {len(y)} values, but X has {n_rows} rows.")

@@ -9,7 +9,7 @@ from sklearn.pipeline import Pipeline
 
 from ..losses import SquaredError
 from ..pairs import ChainRule, Pair
-from .tracer import steps_of
+from .tracer import steps_of, thawed
 
 
 def is_layer(estimator) -> bool:
@@ -46,7 +46,7 @@ def layers_before(steps) -> Iterator[tuple[Any, tuple]]:
 
 
 def _unrolled(steps) -> Iterator[Any]:
-    for step in steps:
+    for step in map(thawed, steps):
         if isinstance(step, Pipeline):
             yield from _unrolled(steps_of(step))
         else:

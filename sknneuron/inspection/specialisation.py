@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from sklearn.utils.multiclass import type_of_target
 
-from ..sources.device_array import to_host
+from .columns import host_targets
 from .evidence import gather, pair_of
 from .networks import layers_before
 from .units import Unfolded, unfold, unfold_layer
@@ -186,7 +186,7 @@ def _answers(levels: Levels, y, neuron) -> dict[str, Any]:
     """Columns that say how the levels go with y."""
     if y is None:
         return {}
-    y = np.asarray(to_host(y))
+    y = host_targets(y)
     y = y.ravel() if y.ndim == 2 and y.shape[1] == 1 else y
     if y.ndim != 1 or len(y) != len(levels.level):
         raise ValueError(

@@ -9,6 +9,7 @@ import pandas as pd
 from scipy import sparse
 
 from ..exceptions import warn
+from .columns import in_memory
 from .evidence import pair_of, refuse_gaps
 from .units import Unfolded, unfold
 
@@ -81,6 +82,7 @@ def contributions(estimator, X, *, output=None, baseline=None) -> pd.DataFrame:
     """
     inside = unfold(estimator, X)
     chosen = neuron_numbers(inside, output)
+    X, baseline = in_memory(X), in_memory(baseline)
     inputs = inside.inputs(X)
     refuse_gaps(inputs, inside)
     bias, reference = _baseline(inside, X, inputs, baseline)

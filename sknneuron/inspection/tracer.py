@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from sklearn.compose import ColumnTransformer
 from sklearn.feature_selection import SelectorMixin
+from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import FeatureUnion, Pipeline
 from sklearn.preprocessing import TargetEncoder
 
@@ -53,6 +54,7 @@ class Tracer:
 
     def through(self, step, wires: list[Wire], n_out: int | None = None) -> list[Wire]:
         """Return the wires behind a fitted step, which gives `n_out` columns if that is known."""
+        step = thawed(step)
         if step is None or (isinstance(step, str) and step == "passthrough"):
             return wires
         self.cross_fits |= isinstance(step, TargetEncoder)
@@ -106,6 +108,13 @@ class Tracer:
 def steps_of(pipeline: Pipeline) -> list:
     """Return the steps of a pipeline that do something."""
     return [step for _, step in pipeline.steps if step is not None and not isinstance(step, str)]
+
+
+def thawed(estimator):
+    """Return what a FrozenEstimator keeps from being fitted again, and another one as it is."""
+    while isinstance(estimator, FrozenEstimator):
+        estimator = estimator.estimator
+    return estimator
 
 
 def _times_weight(step, name: str, wires: list[Wire]) -> list[Wire]:

@@ -15,9 +15,9 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from .._odd import refuse_no_table
-from .columns import Column, Target, raw_values, to_numpy
-from .tracer import Tracer, steps_of
+from .._odd import names_of_columns, prepared, refuse_no_table
+from .columns import Column, Target, in_memory, raw_values, to_numpy
+from .tracer import Tracer, steps_of, thawed
 from .wires import NAN, SCALERS, UnfoldError, Wire, is_missing
 
 # They draw the line between the classes of another classifier elsewhere.
@@ -107,12 +107,18 @@ class Unfolded:
 
     def inputs(self, X):
         """Return X as the neuron sees it, (n_samples, n_inputs), dense float64 or CSR."""
-        if self.is_plain and hasattr(X, "columns") and hasattr(self.neuron, "feature_names_in_"):
-            # Steps look at names themselves: columns in another order are refused, as in `predict`.
-            validate_data(self.neuron, X, reset=False, skip_check_array=True)
+        if self.is_plain:
+            # Steps look at these themselves; columns in another order are refused, as in `predict`.
+            X = prepared(X)
+            if hasattr(X, "columns") and hasattr(self.neuron, "feature_names_in_"):
+                validate_data(self.neuron, X, reset=False, skip_check_array=True)
         for step in self.steps:
             X = step.transform(X)
-        X = sparse.csr_array(X) if sparse.issparse(X) else to_numpy(X)
+        try:
+            X = sparse.csr_array(X) if sparse.issparse(X) else to_numpy(X)
+        except (TypeError, ValueError):
+            self.neuron.pre_activation(X)  # says which value is no number
+            raise
         n_inputs = self.coef.shape[1]
         if X.ndim != 2 or X.shape[1] != n_inputs:
             raise ValueError(
@@ -143,6 +149,7 @@ class Unfolded:
         """
         if self.not_unfolded:
             raise ValueError("z cannot be had from the raw columns: " + " ".join(self.not_unfolded))
+        X = in_memory(X)
         z = np.tile(self.intercept, (len(raw_values(X, 0)) if self.columns else 0, 1))
         for column in self.columns:
             if column.position is not None and len(column.inputs):
@@ -157,8 +164,9 @@ def unfold(estimator, X=None) -> Unfolded:
     ----------
     estimator : neuron, Pipeline or TransformedTargetRegressor
         A fitted neuron, a Pipeline that ends in one, a TransformedTargetRegressor around either, in
-        any nesting; a fitted search over them stands for its `best_estimator_`, and a
-        TunedThresholdClassifierCV or FixedThresholdClassifier for its `estimator_`.
+        any nesting; a fitted search over them stands for its `best_estimator_`, a
+        TunedThresholdClassifierCV or FixedThresholdClassifier for its `estimator_`, and a
+        FrozenEstimator for what it holds.
     X : DataFrame or array, default=None
         Only its column names are used, where the estimator has seen none.
 
@@ -246,6 +254,7 @@ def _take_apart(estimator):
     target = Target()
     inner = estimator
     while True:
+        inner = thawed(inner)
         if hasattr(inner, "best_estimator_"):
             inner = inner.best_estimator_
         elif isinstance(inner, THRESHOLDS) and hasattr(inner, "estimator_"):
@@ -312,7 +321,7 @@ def _raw_columns(first, X) -> tuple[int, list[str]]:
         return 0, []
     names = getattr(first, "feature_names_in_", None)
     if names is None:
-        given = getattr(X, "columns", None)
+        given = names_of_columns(X)
         if given is not None and len(given) == n_raw:
             names = given
     return n_raw, [f"x{j}" for j in range(n_raw)] if names is None else [str(n) for n in names]

@@ -18,6 +18,7 @@ from .functions import (
     raw_functions,
     std_functions,
 )
+from .networks import is_layer
 from .units import Unfolded, unfold
 from .words import collinear_notes, effect_notes
 
@@ -173,7 +174,7 @@ def _check_options(scale, level, cov_type, weights, information) -> None:
     ):
         if given not in allowed:
             raise ValueError(f"{name} must be one of {list(allowed)}; got {given!r}.")
-    if not 0 < level < 1:
+    if not isinstance(level, (float, np.floating)) or not 0 < level < 1:
         raise ValueError(f"level must lie in (0, 1); got {level!r}.")
 
 
@@ -230,6 +231,8 @@ def _stacked(functions: Sequence[Function], n_members: int, labels, inside: Unfo
 
 def _refusal(inside: Unfolded, evidence, cov_type: str, n_members: int) -> tuple[str, str]:
     """Return why there can be no errors, or "", and the kind of covariance that is right."""
+    if is_layer(inside.neuron):
+        return "neurons of a hidden layer have no targets of their own", cov_type
     pair = pair_of(inside.neuron)
     if evidence is None or evidence.y is None:
         return "standard errors need X and y", cov_type

@@ -324,6 +324,17 @@ def test_a_cross_fitted_encoder_is_not_taken_for_other_rows():
     assert "TargetEncoder coded these rows otherwise" in coef_table(model, X, y).attrs["reason"]
 
 
+def test_a_row_of_next_to_no_weight_decides_no_column():
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((300, 2))
+    X[7, 0] = 300
+    y, weight = X @ [1.0, -1.0] + rng.standard_normal(300), np.ones(300)
+    y[7] = 1.0
+    assert diagnose(NeuronRegressor().fit(X, y), X, y).codes == ["OUTLIERS"]
+    weight[7] = 1e-6
+    assert not diagnose(NeuronRegressor().fit(X, y, weight), X, y, weight).codes
+
+
 def test_rows_without_weight_are_not_looked_at():
     X, y = made(300)
     weight = np.ones(300)

@@ -13,6 +13,7 @@ from sklearn.compose import (
 from sklearn.datasets import load_breast_cancer, load_iris
 from sklearn.decomposition import PCA
 from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.impute import SimpleImputer
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
@@ -202,6 +203,66 @@ def test_values_that_the_neuron_could_not_take_are_refused(value, word):
         contributions(neuron, bad)
     with pytest.raises(ValueError, match=f"^The baseline {place} 0, input 'age'"):
         contributions(neuron, X, baseline=bad[3:4])
+
+
+def test_rows_of_dask():
+    dask = pytest.importorskip("dask.dataframe")
+    X, y = table()
+    X = X[["sqft", "age"]].astype(float)
+    model = make_pipeline(SimpleImputer(), NeuronRegressor()).fit(X, y)
+    rows = dask.from_pandas(X, npartitions=2)
+    expected = contributions(model, X, baseline=X)
+    assert expected.attrs["imputed"]
+    result = contributions(model, rows, baseline=rows)
+    np.testing.assert_array_equal(result, expected)
+    assert result.attrs == expected.attrs
+    z = unfold(model).pre_activation(X)
+    np.testing.assert_array_equal(unfold(model).pre_activation(rows), z)
+
+
+def test_broken_sparse_rows_are_refused():
+    X = np.eye(4)
+    neuron = NeuronRegressor().fit(X, [1.0, 2.0, 4.0, 3.0])
+    broken = sparse.csr_array(X)
+    broken.indices[1] = 9
+    with pytest.raises(ValueError, match="entries in column 9"):
+        contributions(neuron, broken)
+
+
+def test_what_a_mask_hides_is_missing():
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((30, 2))
+    y = X[:, 0] + rng.standard_normal(30)
+    neuron = NeuronRegressor().fit(X, y)
+    masked = np.ma.array(X, mask=np.zeros((30, 2), dtype=bool))
+    np.testing.assert_array_equal(contributions(neuron, masked), contributions(neuron, X))
+    masked[3, 1] = np.ma.masked
+    with pytest.raises(ValueError, match=r"X contains NaN .* first in row 3, input 'x1'"):
+        contributions(neuron, masked)
+    first = np.arange(30) == 0
+    with pytest.raises(ValueError, match="y contains missing values"):
+        coef_table(neuron, X, np.ma.array(y, mask=first))
+    with pytest.raises(ValueError, match="sample_weight must be >= 0"):
+        coef_table(neuron, X, y, np.ma.array(np.ones(30), mask=first))
+
+
+def test_words_before_a_neuron_are_named():
+    X, y = table(missing=False)
+    X = X[["sqft", "age"]].astype(float)
+    neuron = NeuronRegressor().fit(X, y)
+    with pytest.raises(ValueError, match="columns of words, not numbers: age"):
+        contributions(neuron, X.assign(age="old"))
+    with pytest.raises(ValueError, match="the string 'old' in row 0, column 1"):
+        contributions(neuron.fit(X.to_numpy(), y), [[1.0, "old"]])
+
+
+def test_dates_before_a_neuron_are_refused():
+    days = np.arange(8).astype("datetime64[D]").reshape(4, 2)
+    neuron = NeuronRegressor().fit(days.astype(float), [1.0, 2.0, 4.0, 3.0])
+    with pytest.raises(ValueError, match="dates or durations"):
+        contributions(neuron, days)
+    with pytest.raises(ValueError, match="columns of dates, not numbers: a, b"):
+        contributions(neuron, pd.DataFrame(days, columns=["a", "b"]))
 
 
 def test_a_row_against_the_mean_of_other_rows():

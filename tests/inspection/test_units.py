@@ -12,6 +12,7 @@ from sklearn.compose import ColumnTransformer, TransformedTargetRegressor
 from sklearn.decomposition import PCA
 from sklearn.exceptions import NotFittedError
 from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.frozen import FrozenEstimator
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import Ridge
 from sklearn.model_selection import (
@@ -29,7 +30,7 @@ from sklearn.preprocessing import (
     StandardScaler,
 )
 
-from sknneuron import NeuronClassifier, NeuronRegressor
+from sknneuron import NeuronClassifier, NeuronLayer, NeuronRegressor
 from sknneuron.inspection import coef_table, diagnose, to_html, unfold
 
 from .pipelines import PIPELINES, table
@@ -116,7 +117,7 @@ def test_a_bare_neuron_sees_its_columns_as_they_are():
     assert unfold(unnamed, X).input_names == ("a", "b")
 
 
-@pytest.mark.parametrize("kind", ["sparse", "list", "polars"])
+@pytest.mark.parametrize("kind", ["sparse", "list", "polars", "arrow"])
 def test_other_kinds_of_tables(kind):
     rng = np.random.default_rng(0)
     X = rng.standard_normal((30, 3))
@@ -128,10 +129,16 @@ def test_other_kinds_of_tables(kind):
     elif kind == "polars":
         given = pytest.importorskip("polars").DataFrame(X, schema=["a", "b", "c"])
         model.fit(given, X[:, 0])
+    elif kind == "arrow":
+        pa = pytest.importorskip("pyarrow")
+        given = pa.table(dict(zip("abc", X.T, strict=True)))
+        assert unfold(model, given).columns[1].name == "b"
+        model.fit(given, X[:, 0])
     else:
         given = X.tolist()
+    is_frame = kind in ("polars", "arrow")
     np.testing.assert_allclose(
-        unfold(model).pre_activation(given)[:, 0], model.predict(X if kind != "polars" else given)
+        unfold(model).pre_activation(given)[:, 0], model.predict(given if is_frame else X)
     )
 
 
@@ -293,6 +300,30 @@ def test_a_threshold_classifier_stands_for_the_one_that_it_is_around(around):
     )
     assert "has a threshold of its own" in to_html(model, X, y)
     assert "has a threshold of its own" not in to_html(model.estimator_, X, y)
+
+
+def test_frozen_estimators_stand_for_what_they_hold():
+    X, y = table(missing=False)
+    X, y = X[["sqft", "age"]], y > np.median(y)
+    scaler = StandardScaler().fit(X)
+    step = make_pipeline(FrozenEstimator(scaler), NeuronClassifier()).fit(X, y)
+    frozen = FrozenEstimator(step)
+    tuned = TunedThresholdClassifierCV(frozen, cv="prefit", refit=False).fit(X, y)
+    for model in (step, frozen, tuned):
+        inside = unfold(model)
+        assert inside.neuron is step[-1]
+        assert [column.kind for column in inside.columns] == ["number", "number"]
+        np.testing.assert_allclose(inside.pre_activation(X)[:, 0], step.decision_function(X))
+
+
+def test_a_frozen_layer_is_found():
+    X, y = table(missing=False)
+    X, y = X[["sqft", "age"]], y > np.median(y)
+    layer = make_pipeline(StandardScaler(), NeuronLayer(3, random_state=0)).fit(X, y)
+    model = make_pipeline(FrozenEstimator(layer), NeuronClassifier(alpha=0.01)).fit(X, y)
+    plain = Pipeline([*layer.steps, model.steps[-1]])
+    assert diagnose(model, X, y).codes == diagnose(plain, X, y).codes
+    assert diagnose(model, X, y).subject == "network"
 
 
 def test_names_of_several_neurons():

@@ -12,8 +12,8 @@ from sklearn.impute import MissingIndicator, SimpleImputer
 from sklearn.pipeline import make_pipeline, make_union
 from sklearn.preprocessing import KBinsDiscretizer, MinMaxScaler, OneHotEncoder, StandardScaler
 
-from sknneuron import NeuronClassifier, NeuronRegressor
-from sknneuron.inspection import coef_table, unfold
+from sknneuron import NeuronClassifier, NeuronLayer, NeuronRegressor
+from sknneuron.inspection import coef_table, diagnose, to_html, unfold
 from sknneuron.losses import Huber, Quantile, Tweedie
 
 from .pipelines import PIPELINES, table
@@ -523,6 +523,22 @@ def test_separated_classes():
     assert_refused(coef_table(model, data, y), "separated")
 
 
+@pytest.mark.parametrize("kind", [sparse.csr_array, sparse.coo_matrix])
+def test_targets_in_a_sparse_matrix_are_looked_at(kind):
+    Y = np.column_stack([TARGETS["labels"], TARGETS["labels"][::-1]])
+    model = NeuronClassifier(alpha=0.0).fit(X, Y)
+    given = kind(Y)
+    pd.testing.assert_frame_equal(coef_table(model, X, given), coef_table(model, X, Y))
+    assert str(diagnose(model, X, given)) == str(diagnose(model, X, Y))
+    assert to_html(model, X, given) == to_html(model, X, Y)
+
+
+def test_a_hidden_layer_has_no_standard_errors_and_says_why():
+    y = TARGETS["labels"]
+    layer = NeuronLayer(2, random_state=0).fit(X, y)
+    assert_refused(coef_table(layer, X, y), "no targets of their own")
+
+
 def test_options_are_checked():
     model = neuron_of("logit").fit(X, TARGETS["labels"])
     for kwargs in (
@@ -530,6 +546,7 @@ def test_options_are_checked():
         {"cov_type": "HC3"},
         {"weights": "w"},
         {"level": 95},
+        {"level": "95%"},
         {"information": "fisher"},
         {"reference": 1},
     ):

@@ -83,3 +83,11 @@ def test_targets_of_a_regressor_give_their_names(tracked, cancer):
     mlflow.sklearn.autolog(log_models=False)
     NeuronRegressor().fit(X.iloc[:, :2], X.iloc[:, 2:4])
     assert f"train/bias/{X.columns[3]}" in evolution_of(tracked.run())
+
+
+def test_targets_in_a_table_of_arrow_give_their_names_and_no_values(tracked, cancer):
+    arrow = pytest.importorskip("pyarrow")
+    X, _ = cancer
+    mlflow.sklearn.autolog(log_models=False)
+    NeuronRegressor().fit(X.iloc[:, :2], arrow.table({"size": X.iloc[:, 2], "age": X.iloc[:, 3]}))
+    assert {"train/bias/size", "train/bias/age"} <= set(evolution_of(tracked.run()))

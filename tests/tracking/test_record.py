@@ -319,6 +319,26 @@ def test_an_interrupted_fit_shows_how_far_it_came(tracked, cancer):
     assert tracked.steps(run, "train/loss")[1] == list(neuron.history_["loss"])
 
 
+def test_an_error_of_mlflow_behind_the_fit_costs_none_of_the_evolution(tracked, cancer):
+    """Such as that of frames that it cannot show an example of."""
+    polars = pytest.importorskip("polars")
+    X, y = cancer
+    mlflow.sklearn.autolog(log_models=True, log_input_examples=True)
+    neuron = NeuronClassifier().fit(polars.from_pandas(X), y)
+    assert tracked.steps(tracked.run(), "train/loss")[1] == list(neuron.history_["loss"])
+
+
+def test_a_fit_that_fails_writes_nothing(tracked, cancer):
+    X, y = cancer
+    mlflow.sklearn.autolog(log_models=False)
+    neuron = NeuronClassifier().fit(X, y)
+    with pytest.raises(ValueError, match="alpha"):
+        neuron.set_params(alpha=-1).fit(X, y)
+    first, second = tracked.runs()
+    assert first.data.metrics
+    assert not second.data.metrics
+
+
 def test_a_dead_server_costs_a_warning_and_the_fit_completes(cancer, store, monkeypatch):
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "2")
     mlflow.set_tracking_uri("http://127.0.0.1:9")

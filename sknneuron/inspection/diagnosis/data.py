@@ -216,11 +216,11 @@ class Outliers(Check):
             yield from self._in_gradient(subject)
 
     def _in_columns(self, subject) -> Iterator[Finding]:
-        X = subject.evidence.X
+        X, weight = subject.evidence.X, subject.evidence.weight
         if sparse.issparse(X) or len(X) < 20:
             return
         for j in np.flatnonzero((subject.scale > 0) & ~subject.is_two_valued):
-            parts = (X[:, j] - np.median(X[:, j])) ** 2
+            parts = weight * (X[:, j] - np.median(X[:, j])) ** 2
             row = int(parts.argmax())
             share = parts[row] / parts.sum()
             # A column that is zero but for a few rows has no row that is out of the ordinary.

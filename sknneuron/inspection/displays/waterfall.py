@@ -9,6 +9,7 @@ import pandas as pd
 from sklearn.utils import indexable
 
 from ..._sklearn_compat import num_samples
+from ..columns import in_memory
 from ..diagram import MINUS, n_shown
 from ..terms import contributions, neuron_numbers
 from ..units import unfold
@@ -84,9 +85,9 @@ class ContributionDisplay(Display):
         -------
         display : ContributionDisplay
         """
-        (X,) = indexable(X)
-        alone = _take(X, row)
         inside = unfold(estimator, X)
+        (X,) = indexable(in_memory(X))
+        alone = _take(X, row)
         k = neuron_numbers(inside, output)[0]
         rows = X if isinstance(baseline, str) else alone
         # By name: a number could be that of another class.

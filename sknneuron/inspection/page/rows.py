@@ -8,8 +8,7 @@ from sklearn import config_context
 
 from ..._odd import first_odd, shortened
 from ..._sklearn_compat import safe_indexing
-from ...sources.device_array import to_host
-from ..columns import to_numpy
+from ..columns import host_targets, to_numpy
 from .features import Seen, as_list, dense
 from .subject import Subject
 
@@ -125,7 +124,7 @@ def _targets(subject: Subject, chosen: np.ndarray) -> list | None:
     # Targets are those of the output neurons; hidden ones have none.
     if subject.y is None or subject.is_layer:
         return None
-    y = np.asarray(to_host(safe_indexing(subject.y, chosen)))
+    y = host_targets(safe_indexing(subject.y, chosen))
     neuron = subject.neuron
     if not hasattr(neuron, "classes_"):
         if y.dtype.kind not in "biuf" and (odd := first_odd(y.ravel())):

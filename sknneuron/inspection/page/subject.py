@@ -11,9 +11,10 @@ import pandas as pd
 from scipy import sparse
 from sklearn.utils import indexable
 
+from ..._odd import names_of_columns
 from ..._sklearn_compat import num_samples, safe_indexing
 from ...activations import ACTIVATIONS, Activation, get_activation
-from ..columns import Column
+from ..columns import Column, in_memory
 from ..networks import is_layer
 from ..units import THRESHOLDS, Unfolded, unfold
 from .features import Seen, movements
@@ -53,11 +54,9 @@ class Subject:
     def of(cls, estimator, X, y, sample_weight, budget: float) -> Subject:
         """Take an estimator apart and look at its rows."""
         unfolded = unfold(estimator, X)
-        # Rows of a Dask collection can be looked at, but not picked.
-        X, y, sample_weight = (
-            v.compute() if hasattr(v, "compute") else v for v in (X, y, sample_weight)
-        )
+        X, y, sample_weight = map(in_memory, (X, y, sample_weight))
         (X,) = indexable(_in_order(X, unfolded))
+        (y,) = indexable(y)
         n_neurons = len(unfolded.coef)
         if n_neurons > MAX_NEURONS:
             raise ValueError(
@@ -133,7 +132,7 @@ class Subject:
         """Names of the classes, or of the targets."""
         if self.is_layer:
             return list(self.unfolded.neuron_names)
-        names = getattr(self.y, "columns", None)
+        names = names_of_columns(self.y)
         if names is not None and len(names) == self.n_neurons:
             return [str(name) for name in names]
         if hasattr(self.neuron, "classes_"):

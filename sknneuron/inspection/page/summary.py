@@ -54,7 +54,7 @@ def summarize(
     means = _means(subject)
     labels = subject.labels
     return {
-        "title": title if title is not None else words.title(subject),
+        "title": words.title(subject) if title is None else str(title),
         "lead": words.lead(subject),
         **_behind_the_sum(subject),
         "target_name": words.target_name(subject),

@@ -224,6 +224,15 @@ def test_waterfall_of_rows_in_other_forms():
             ContributionDisplay.from_estimator(neuron, given, row=20)
 
 
+def test_waterfall_of_rows_of_dask():
+    dask = pytest.importorskip("dask.dataframe")
+    X = pd.DataFrame(RNG.standard_normal((20, 3)), columns=["a", "b", "c"])
+    neuron = NeuronRegressor().fit(X, X["a"])
+    expected = ContributionDisplay.from_estimator(neuron, X, row=2).frame()
+    found = ContributionDisplay.from_estimator(neuron, dask.from_pandas(X, npartitions=2), row=2)
+    pd.testing.assert_frame_equal(found.frame(), expected)
+
+
 def test_waterfall_against_a_baseline(iris):
     model, X, _ = iris
     display = ContributionDisplay.from_estimator(model, X, row=7, baseline="mean", output="setosa")

@@ -212,6 +212,10 @@ def test_max_rows_is_a_number_of_rows(planted, max_rows):
         to_html(*planted, max_rows=max_rows)
 
 
+def test_a_number_can_be_the_title(planted):
+    assert "<title>7</title>" in to_html(planted[0], title=7)
+
+
 def test_rows_and_targets_must_be_as_many(planted):
     estimator, X, y = planted
     with pytest.raises(ValueError, match="X has 60 rows and y has 59"):
@@ -228,6 +232,16 @@ def test_rows_that_cannot_be_shown_are_refused_in_words(planted):
         to_html(estimator, "neuron.html")
     with pytest.raises(TypeError, match=r"X must be a table.*a dict"):
         to_html(estimator, X.to_dict("list"))
+
+
+def test_tables_of_arrow_are_shown_as_dataframes_are():
+    pa = pytest.importorskip("pyarrow")
+    # Sums of these are exact, in whatever order of memory.
+    X = pd.DataFrame(np.random.default_rng(0).integers(4, size=(32, 2)) / 4, columns=["a", "b"])
+    model = NeuronRegressor().fit(X, X["a"])
+    assert to_html(model, pa.table(X), X["a"]) == to_html(model, X, X["a"])
+    model.fit(X, X)
+    assert to_html(model, X, pa.table(X)) == to_html(model, X, X)
 
 
 def test_rows_of_dask_are_shown(planted):

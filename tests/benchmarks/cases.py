@@ -66,7 +66,7 @@ class Case:
 
     @property
     def has_classes(self) -> bool:
-        return self.loss in ("log_loss", "hinge")
+        return self.loss in ("log_loss", "hinge", "squared_hinge")
 
     def ours(self, X, y, level=0):
         """Our fit, asked for just the target."""
@@ -483,6 +483,44 @@ def _kinked_cases():
     )
 
 
+def _wide_cases():
+    """More features than rows."""
+    X = data.correlated(200, 5_000)
+    z = data.weighted_sum(X)
+    svm = {"LinearSVC": support_vectors(LinearSVC, "squared_hinge")}
+    poisson = {name: glm(PoissonRegressor, name) for name in ("lbfgs", "newton-cholesky")}
+    logistics = {name: logistic(name) for name in ("lbfgs", "newton-cg")}
+    for work, y, activation, loss, peers in (
+        ("logistic", data.two_classes(z), "sigmoid", "log_loss", logistics),
+        ("softmax, 4 classes,", data.classes(X, 4), "softmax", "log_loss", logistics),
+        ("squared hinge", data.two_classes(z), "identity", "squared_hinge", svm),
+        ("poisson", data.counts(z), "exp", "poisson", poisson),
+    ):
+        yield Case(
+            f"{work} 200 x 5k, correlated, to 1e-6",
+            lambda y=y: (X, y),
+            activation,
+            loss,
+            1e-2,
+            1e-6,
+            peers,
+            1.0,
+            0.5,
+            quick=loss == "squared_hinge",
+        )
+    yield Case(
+        "hinge CSR 5k x 20k, words, to 1e-4",
+        lambda: data.text_like(5_000, 20_000),
+        "identity",
+        "hinge",
+        1e-3,
+        1e-4,
+        {"LinearSVC": support_vectors(LinearSVC, "hinge")},
+        1.0,
+        0.5,
+    )
+
+
 def _real_cases():
     yield Case(
         "digits, softmax, to 1e-8",
@@ -589,4 +627,5 @@ CASES = [
     *_other_cases(),
     *_sparse_penalty_cases(),
     *_kinked_cases(),
+    *_wide_cases(),
 ]

@@ -174,7 +174,7 @@ class Starts:
         theta *= (size / spread)[:, :, None]
         if sample.size > sample.n_features:
             theta[..., -1] = size * rng.standard_normal(size.shape)
-        if self.is_open:
+        if self.is_open and n > 1:
             theta[: n // 2] = self._beyond_planes(z, n // 2)
         return theta
 

@@ -11,6 +11,7 @@ from sknneuron.losses import Tweedie
 from sknneuron.objective import Objective
 from sknneuron.pairing import make_pair
 from sknneuron.penalties import ElasticNet
+from sknneuron.solvers import search
 from sknneuron.solvers.base import Goal
 from sknneuron.solvers.kinks import (
     KinkedDescent,
@@ -302,6 +303,16 @@ def test_many_weights_have_as_many_rows_each():
     searches = searches_of(make_objective(X, y, "tanh"))
     assert [found.sample.n_rows for found in searches] == [820, 95 * 41]
     assert len(searches[0].ends[0]) <= 6
+
+
+@pytest.mark.parametrize("budget", [0, 3e5, 5e5, 1e6, 2e6])
+@pytest.mark.parametrize("activation", ["tanh", "relu", "gelu"])
+def test_there_may_be_none_at_random(activation, budget, monkeypatch):
+    """As of hundreds of columns, with which a descent takes its time."""
+    X, y = teacher_data(activation, n=100)
+    monkeypatch.setattr(search, "BUDGET", budget)
+    (found,) = searches_of(make_objective(X, y, activation))
+    assert 5 <= len(found.ends[0]) <= 30
 
 
 @pytest.mark.parametrize("activation", ["tanh", "relu"])

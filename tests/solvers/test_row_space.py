@@ -110,6 +110,7 @@ def test_peers_come_to_the_same(alpha):
         assert_allclose(neuron.coef_.ravel(), peer.coef_.ravel(), rtol=rtol, atol=rtol * 0.1)
 
 
+@pytest.mark.filterwarnings("ignore:The columns separate")
 @pytest.mark.parametrize("alpha", [ALPHA, 0.0])
 def test_history_is_in_the_units_of_x(alpha):
     neuron = NeuronClassifier(alpha=alpha, tol=1e-6).fit(X, LABELS)

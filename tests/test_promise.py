@@ -102,6 +102,18 @@ def test_no_step_into_a_tail_ends_a_fit(seed):
     assert value(neuron) - value(best) <= 1.5 * tol * gain
 
 
+@pytest.mark.parametrize("seed", range(20))
+def test_no_old_factor_ends_a_fit_in_a_tail(seed):
+    """A factor from before the last step overrates what curvature a tail has left."""
+    rng = np.random.default_rng([seed, 13])
+    n = int(rng.choice([5, 15, 40]))
+    X = rng.standard_normal((n, 5 * n)) + rng.choice([0.0, 3.0]) * rng.standard_normal((n, 1))
+    y = X[:, :5].sum(axis=1)
+    y = (np.median(y) < y).astype(int)
+    neuron = NeuronClassifier(alpha=10 ** rng.uniform(-7, -5), tol=1e-4)
+    assert left_of(neuron, X, y, None, lambda z: np.logaddexp(0, (1 - 2 * y) * z)) <= 1
+
+
 def left_of(neuron, X, y, sample_weight, loss):
     """Share of the distance that the neuron's tol allows; `loss` takes the z of all rows."""
     fits = neuron, clone(neuron).set_params(tol=1e-13)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import partial
 
 import numpy as np
@@ -66,6 +67,8 @@ def make_solver(name: str, objective: Objective, **options) -> Solver:
         return cls(**{key: options[key] for key in cls.options if key in options})
     if cls in IN_ROW_SPACE and RowSpace.serves(objective):
         plain = SOLVERS[_best_on_features(objective)] if is_auto else cls
+        if plain in IN_ROW_SPACE and _hessian_bytes(objective) > MAX_HESSIAN_BYTES:
+            plain = LBFGS
         return RowSpace(cls.name, partial(_on_features, cls), _on_features(plain, objective))
     return _on_features(cls, objective)
 
@@ -136,12 +139,19 @@ def _refusal(cls: type[Solver], objective: Objective) -> str | None:
             "solves activation='identity' with loss='squared_error' only; got "
             f"activation='{pair.activation.name}' with loss='{pair.loss.name}'. Use solver='auto'."
         )
-    if cls in IN_ROW_SPACE and not RowSpace.serves(objective):
-        n_groups, size = objective.shape
-        needed = 8 * n_groups * size**2
+    if cls in IN_ROW_SPACE:
+        needed = _hessian_bytes(objective, in_row_space=RowSpace.serves(objective))
         if needed > MAX_HESSIAN_BYTES:
+            size = math.isqrt(needed // (8 * objective.shape[0]))
             return (
                 f"needs a Hessian of {size} x {size} per neuron, {needed / 2**30:.0f} GiB in all. "
                 "Use solver='lbfgs' or 'auto'."
             )
     return None
+
+
+def _hessian_bytes(objective: Objective, *, in_row_space: bool = False) -> int:
+    n_groups, source = objective.shape[0], objective.source
+    n_weights = source.n_rows if in_row_space else source.n_features
+    size = objective.n_neurons // n_groups * (n_weights + objective.fit_intercept)
+    return 8 * n_groups * size**2

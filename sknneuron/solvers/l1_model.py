@@ -26,6 +26,8 @@ MAX_ROUNDS = 100
 INEXACT = 1e-3
 # Squared pivots of the scaled matrix below this are rounding, and a ridge takes their place.
 LEAST_PIVOT = 1e-11
+# Share of the weights awake below which directions that curve are few: there are fewer rows.
+FEW_CURVED = 0.5
 # Share of the L1 norm's slope past which that of a weight of zero is more than rounding.
 WAKES = 1e-10
 
@@ -70,6 +72,8 @@ class L1Model:
         self.at = at / self.scale
         self.gradient_at = gradient * self.scale
         self.ridge = np.nan
+        # Whether far more weights were once awake than there are directions that curve.
+        self._is_flat = False
 
     def minimise(self, tol: float):
         """Return the minimiser, exact zeros included.
@@ -80,9 +84,15 @@ class L1Model:
         u = self.at.copy()
         slope = self.gradient_at.copy()
         for _ in range(MAX_ROUNDS):
-            if self._descend(u, slope, tol):
-                break
-            u, slope = self._exact_step(u)
+            to, slope_there = u.copy(), slope.copy()
+            if self._is_flat:
+                self._wake_one(to, slope_there)
+            elif self._descend(to, slope_there, tol):
+                return to * self.scale
+            step = self._exact_step(to)
+            if step is None:
+                continue
+            u, slope = step
             # One weight alone may have little to gain and much with others that it resembles.
             if self._left(u, slope) <= tol and not self._wakes_any(u, slope):
                 break
@@ -147,15 +157,30 @@ class L1Model:
                 daxpy(rows[j], slope, size, new - old)
                 u[j] = new
 
+    def _wake_one(self, u, slope) -> None:
+        """Move the weight of zero that wants it most, in place."""
+        asleep = np.flatnonzero(u == 0)
+        if len(asleep):
+            j = asleep[np.argmax(np.abs(slope[asleep]) - self.l1[asleep])]
+            u[j] = soft_threshold(-slope[j], self.l1[j])
+            slope += u[j] * self._rows[j]
+
     def _exact_step(self, u):
-        """Go to the minimum for the signs at hand, as far as they hold."""
+        """Go to the minimum for the signs at hand, as far as they hold.
+
+        None where a factor first tells that sweeps woke far more weights than there are directions
+        that curve: most would fall asleep again, at a factor each. One at a time, hardly any does.
+        """
         while True:
             slope = self._slope(u)
             free = np.flatnonzero((u != 0) | (self.l1 == 0))
             if not len(free):
                 return u, slope
             signs = np.sign(u[free])
+            was_flat = self._is_flat
             target = u[free] - self._solve(free, slope[free] + signs * self.l1[free])
+            if self._is_flat and not was_flat:
+                return None
             crossed = (target * signs < 0) & (self.l1[free] > 0)
             if not crossed.any():
                 u = u.copy()
@@ -176,6 +201,8 @@ class L1Model:
         self.ridge = ridge
         if ridge == 0:
             return lapack.dpotrs(factor, right, lower=1)[0]
+        n_curved = np.count_nonzero(factor.diagonal() ** 2 > 100 * ridge)
+        self._is_flat = self._is_flat or bool(n_curved < FEW_CURVED * len(free))
         np.fill_diagonal(H, 1.0)
         return solve_without_ridge(H, factor, right)
 

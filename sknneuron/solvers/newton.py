@@ -299,14 +299,14 @@ class NewtonDescent:
         if step.is_end or (step.total <= step.target and self.confirmed):
             # Where curvature jumps, rows ahead may have none yet: one such step has been tried.
             return 2 * step.total
-        most = self.excess * step.total
+        most = self._most(step)
         if not most <= step.target or self.pair.quadratic_pieces or self.blind:
             return np.nan
         return trusted_gap(self.pair, self._shift(step), most, self.ratio)
 
     def _left(self, step: Step) -> float:
         """What the step leaves."""
-        left = self.excess * step.total
+        left = self._most(step)
         if self.hessian is not None:
             exact = self.solve.is_exact(self.gradient)
             left *= expected_contraction(self.pair, self.ratio, exact)
@@ -315,6 +315,14 @@ class NewtonDescent:
         if step.gap <= step.target:
             return step.gap
         return max(left, step.total * unforeseen(self.pair, self._shift(step), step.bent))
+
+    def _most(self, step: Step) -> float:
+        """The decrement, by an old factor as much more as that may overrate the curvature."""
+        if self.excess == 1:
+            return step.total
+        # Of a tail, which falls like an exponential, Newton's step leaves as much as it promises.
+        tail = min(self.excess * self._shift(step), 1.0)
+        return self.excess * step.total * (1 + tail)
 
     def _foresees(self, step: Step) -> bool:
         """Whether nobody has to look at the step's end."""

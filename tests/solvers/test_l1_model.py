@@ -51,3 +51,27 @@ def test_next_to_no_curvature_is_a_number(size):
     u = model.minimise(0.0)
     assert np.array_equal(u[:2], [0.0, 0.0])
     assert -np.inf < u[2] < -1e20
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_few_directions_that_curve_take_few_factors(seed, monkeypatch):
+    """As of a loss made of pieces, with fewer rows on curved ones than weights want to move."""
+    rng = np.random.default_rng(seed)
+    A = rng.standard_normal((12, 250))
+    gradient, hessian = A.T @ rng.standard_normal(12), A.T @ A
+    l1 = np.full(250, 0.02 * np.abs(gradient).max())
+    model, sizes = L1Model(gradient, hessian, l1, np.zeros(250)), []
+    solve = L1Model._solve
+
+    def counted(self, free, right):
+        sizes.append(len(free))
+        return solve(self, free, right)
+
+    monkeypatch.setattr(L1Model, "_solve", counted)
+    u = model.minimise(1e-14)
+    slope = gradient + hessian @ u
+    assert np.all(np.abs(slope) <= l1 * (1 + 1e-9))
+    assert np.allclose(slope[u != 0], -(l1 * np.sign(u))[u != 0], rtol=1e-9)
+    # The first found out; then hardly any is of more than there are directions.
+    assert np.mean(np.array(sizes[1:]) > 13) < 0.1
+    assert len(sizes) < 100

@@ -110,6 +110,7 @@ def test_peers_come_to_the_same(alpha):
         assert_allclose(neuron.coef_.ravel(), peer.coef_.ravel(), rtol=rtol, atol=rtol * 0.1)
 
 
+@pytest.mark.filterwarnings("ignore:The columns separate")
 @pytest.mark.parametrize("alpha", [ALPHA, 0.0])
 def test_history_is_in_the_units_of_x(alpha):
     neuron = NeuronClassifier(alpha=alpha, tol=1e-6).fit(X, LABELS)
@@ -228,6 +229,32 @@ def test_many_rows_of_a_bounded_curvature_go_by_their_features():
     y = (rows[:, :1] > 0).astype(float)
     assert make_solver("auto", objective_of(rows, y)).name == "lbfgs"
     assert isinstance(make_solver("newton", objective_of(rows, y)), RowSpace)
+
+
+def few_in_many(n_rows, n_features):
+    """Rows that have a number each, and next to nothing to hold in memory."""
+    entries = np.ones(n_rows), (np.arange(n_rows), np.arange(n_rows))
+    return sparse.csr_array(entries, shape=(n_rows, n_features))
+
+
+@pytest.mark.parametrize("solver", ["newton", "levenberg_marquardt"])
+def test_more_unknowns_than_memory_has_room_for_are_refused(solver):
+    objective = objective_of(few_in_many(30_000, 60_000), np.arange(30_000.0)[:, None] % 2)
+    assert RowSpace.serves(objective)
+    with pytest.raises(ValueError, match="Hessian of 30001 x 30001 per neuron, 7 GiB"):
+        make_solver(solver, objective)
+
+
+@pytest.mark.filterwarnings("ignore::sknneuron.exceptions.NeuronWarning")
+@pytest.mark.parametrize("activation", ["sigmoid", "tanh"])
+def test_where_their_dimensions_are_in_doubt_features_have_to_fit_into_memory(activation):
+    rng = np.random.default_rng(1)
+    U = np.linalg.qr(rng.standard_normal((10, 10)))[0]
+    Vt = np.linalg.qr(rng.standard_normal((30_000, 10)))[0].T
+    rows = U * np.where(np.arange(10) < 5, 100, 3e-4) @ Vt
+    assert Space.of(objective_of(rows, LABELS[:10, None])) is None
+    neuron = NeuronRegressor(activation, alpha=1e-3, solver="levenberg_marquardt", tol=1e-4)
+    assert neuron.fit(rows, 0.9 * LABELS[:10]).converged_
 
 
 @pytest.mark.parametrize("rows", ROWS)

@@ -21,6 +21,8 @@ from .centred_rows import CentredRows
 
 # Features of each row from which on the rows' products cost less than what they save.
 LEAST_FEATURES = 1.25
+# Bytes of rows looked up in others, as those of early stopping are, that may be copied.
+MAX_COPIED = 1 << 27
 # Shares of the largest square of a row up to which a direction has none, and from which on its
 # square is known so well that it can be divided by.
 NOTHING, SOMETHING = 1e-12, 1e-10
@@ -67,8 +69,8 @@ class RowSpace(Solver):
         return (
             source.n_features >= LEAST_FEATURES * source.n_rows
             and objective.penalty.l1 == 0
-            and source.in_memory
             and source.is_numpy
+            and (source.in_memory or (source.is_near and _bytes(source) <= MAX_COPIED))
             and CentredRows.keep_digits(objective)
         )
 
@@ -93,6 +95,10 @@ class RowSpace(Solver):
                     yield from self.plain.resume(objective, theta, goal, rng)
                     return
             yield found
+
+
+def _bytes(source) -> int:
+    return source.dtype.itemsize * source.n_rows * source.n_features
 
 
 class Space:

@@ -224,6 +224,22 @@ def test_who_is_served(rows, penalty, serves):
     assert isinstance(make_solver("auto", objective), RowSpace) == serves
 
 
+def test_rows_that_are_looked_up_are_copied_unless_they_are_large(monkeypatch):
+    rows = RNG.standard_normal((400, 1500))
+    objective = objective_of(rows, (rows[:, :1] > 0).astype(float))
+    part = objective.over(objective.source.subset(np.arange(350)))
+    assert not part.source.in_memory
+    assert RowSpace.serves(part)
+    solver = make_solver("auto", part)
+    goal = Goal(1e-8, part.null_value, part)
+    *_, last = solver.iterate(part, part.null(), goal, None)
+    assert last.value == pytest.approx(part.total(last.theta), rel=1e-13)
+    assert last.gap <= goal.target(last.value)
+    monkeypatch.setattr(row_space, "MAX_COPIED", 1 << 20)
+    assert not RowSpace.serves(part)
+    assert RowSpace.serves(objective)
+
+
 def test_many_rows_of_a_bounded_curvature_go_by_their_features():
     rows = RNG.standard_normal((450, 1100))
     y = (rows[:, :1] > 0).astype(float)

@@ -488,13 +488,11 @@ def _wide_cases():
     X = data.correlated(200, 5_000)
     z = data.weighted_sum(X)
     svm = {"LinearSVC": support_vectors(LinearSVC, "squared_hinge")}
-    poisson = {name: glm(PoissonRegressor, name) for name in ("lbfgs", "newton-cholesky")}
     logistics = {name: logistic(name) for name in ("lbfgs", "newton-cg")}
     for work, y, activation, loss, peers in (
         ("logistic", data.two_classes(z), "sigmoid", "log_loss", logistics),
         ("softmax, 4 classes,", data.classes(X, 4), "softmax", "log_loss", logistics),
         ("squared hinge", data.two_classes(z), "identity", "squared_hinge", svm),
-        ("poisson", data.counts(z), "exp", "poisson", poisson),
     ):
         yield Case(
             f"{work} 200 x 5k, correlated, to 1e-6",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from typing import Any
 
 import numpy as np
@@ -89,10 +88,6 @@ class ArraySource(Source):
             return self.X[start:stop], y, weight
         return rows_of(self.X, start, stop), y, weight
 
-    def _passing_block(self, start: int, stop: int) -> Block:
-        """A block that the same thread overwrites when it asks for the next one."""
-        return self.block(start, stop)
-
     def map_sum(self, kernel: Kernel, *params) -> tuple:
         if self.n_blocks == 1:
             return kernel(*self.block(0, self.n_rows), *params)
@@ -105,7 +100,7 @@ class ArraySource(Source):
             total: Any = None
             for i in range(bounds[lane], bounds[lane + 1]):
                 start = i * self.block_rows
-                rows = self._passing_block(start, min(start + self.block_rows, self.n_rows))
+                rows = self.block(start, min(start + self.block_rows, self.n_rows))
                 part = kernel(*rows, *params)
                 total = part if total is None else add(total, part)
             return total
@@ -192,7 +187,6 @@ class Gathered(ArraySource):
         n_rows = max(MIN_BLOCK_ROWS, n_rows, 2 * self.n_features)
         self.block_rows = min(n_rows, source.block_rows)
         self.n_blocks = -(-self.n_rows // self.block_rows)
-        self._held = threading.local()
 
     @property
     def dtype(self):
@@ -219,19 +213,6 @@ class Gathered(ArraySource):
     def block(self, start: int, stop: int) -> Block:
         rows, weight = self.rows[start:stop], self.weight_of(slice(start, stop))
         return _rows_of(self.source.X, rows), as_numbers(_rows_of(self.source.y, rows)), weight
-
-    def _passing_block(self, start: int, stop: int) -> Block:
-        X, rows = self.source.X, self.rows[start:stop]
-        if not _goes_by_rows(X):
-            return self.block(start, stop)
-        # New memory for each block would take as long to get as the rows to copy.
-        if not hasattr(self._held, "X"):
-            self._held.X = np.empty((self.block_rows, self.n_features), X.dtype)
-        held = self._held.X if len(rows) == self.block_rows else self._held.X[: len(rows)]
-        # All are there, but only then numpy does without a copy in between.
-        X.take(rows, axis=0, out=held, mode="clip")
-        weight = self.weight_of(slice(start, stop))
-        return held, as_numbers(_rows_of(self.source.y, rows)), weight
 
     def take(self, rows, sample_weight=None) -> ArraySource:
         if sample_weight is None:
@@ -260,9 +241,7 @@ def as_numbers(y):
 
 
 def _rows_of(array, rows):
-    return array.take(rows, axis=0) if _goes_by_rows(array) else array[rows]
-
-
-def _goes_by_rows(array) -> bool:
-    """Whether `take` copies whole rows at a time; of another layout it would copy all first."""
-    return type(array) is np.ndarray and array.flags.c_contiguous
+    if type(array) is np.ndarray and array.flags.c_contiguous:
+        # Whole rows at a time. Of another layout it would copy the array first.
+        return array.take(rows, axis=0)
+    return array[rows]

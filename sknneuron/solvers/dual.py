@@ -18,7 +18,7 @@ ZERO_EIGENVALUE = 1e-14
 N_REFINEMENTS = 2
 
 
-class CentredRows:
+class WeightedRows:
     """Rows ``sqrt(s) (x - mean)``, which are never formed: products with them and among them.
 
     Parameters
@@ -100,7 +100,7 @@ class CentredRows:
 
 def solve_dual(objective: Objective, frame: Frame) -> LinearFit:
     """Solve through the products of the rows; the weights of least norm without a penalty."""
-    rows = CentredRows(objective, frame)
+    rows = WeightedRows(objective, frame)
     y = rows.y - frame.target_center
     targets = rows.targets(y)
     l2 = objective.source.total_weight * objective.penalty.l2
@@ -123,7 +123,7 @@ def solve_dual(objective: Objective, frame: Frame) -> LinearFit:
     return LinearFit(coef.T, bias, gap)
 
 
-def _inverse(rows: CentredRows, l2: float):
+def _inverse(rows: WeightedRows, l2: float):
     """The inverse of products and penalty as a function; None if it needs more digits."""
     K = rows.products()
     n = len(K)
@@ -144,7 +144,7 @@ def _inverse(rows: CentredRows, l2: float):
     return lambda v: vectors @ ((vectors.T @ v) / values[:, None])
 
 
-def _by_singular_values(rows: CentredRows, targets):
+def _by_singular_values(rows: WeightedRows, targets):
     """Weights of least norm and what they leave of the targets that they could explain."""
     A = rows.dense()
     U, values, Vt = np.linalg.svd(A, full_matrices=False)

@@ -84,10 +84,10 @@ class L1Model:
         u = self.at.copy()
         slope = self.gradient_at.copy()
         for _ in range(MAX_ROUNDS):
-            to, slope_there = u.copy(), slope.copy()
+            to = u.copy()
             if self._is_flat:
-                self._wake_one(to, slope_there)
-            elif self._descend(to, slope_there, tol):
+                self._wake_one(to, slope)
+            elif self._descend(to, slope.copy(), tol):
                 return to * self.scale
             step = self._exact_step(to)
             if step is None:
@@ -158,12 +158,11 @@ class L1Model:
                 u[j] = new
 
     def _wake_one(self, u, slope) -> None:
-        """Move the weight of zero that wants it most, in place."""
+        """Move the weight of zero that wants it most."""
         asleep = np.flatnonzero(u == 0)
         if len(asleep):
             j = asleep[np.argmax(np.abs(slope[asleep]) - self.l1[asleep])]
             u[j] = soft_threshold(-slope[j], self.l1[j])
-            slope += u[j] * self._rows[j]
 
     def _exact_step(self, u):
         """Go to the minimum for the signs at hand, as far as they hold.

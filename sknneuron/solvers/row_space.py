@@ -17,7 +17,7 @@ from ..objective import Objective
 from ..products import product
 from ..sources import ArraySource
 from .base import Goal, Iterate, Solver
-from .centred_rows import CentredRows
+from .long_rows import LongRows
 
 # Features of each row from which on the rows' products cost less than what they save.
 LEAST_FEATURES = 1.25
@@ -71,7 +71,7 @@ class RowSpace(Solver):
             and objective.penalty.l1 == 0
             and source.is_numpy
             and (source.in_memory or (source.is_near and _bytes(source) <= MAX_COPIED))
-            and CentredRows.keep_digits(objective)
+            and LongRows.keep_digits(objective)
         )
 
     def iterate(self, objective, start, goal, rng):
@@ -107,7 +107,7 @@ class Space:
     Parameters
     ----------
     objective : Objective
-    rows : CentredRows
+    rows : LongRows
         Those of the objective.
     factor : ndarray of shape (n_rows, rank)
         L, with ``A @ A.T = L @ L.T``.
@@ -120,7 +120,7 @@ class Space:
         The same objective as a function of v.
     """
 
-    def __init__(self, objective: Objective, rows: CentredRows, factor, pivots):
+    def __init__(self, objective: Objective, rows: LongRows, factor, pivots):
         self.objective = objective
         self.rows = rows
         self.pivots = pivots
@@ -138,7 +138,7 @@ class Space:
     @classmethod
     def of(cls, objective: Objective) -> Space | None:
         """The space; None where rounding does not tell how many dimensions it has."""
-        rows = CentredRows(objective)
+        rows = LongRows(objective)
         products = rows.products()
         largest = float(products.diagonal().max())
         if not 0 < largest < np.inf:

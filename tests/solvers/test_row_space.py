@@ -13,7 +13,7 @@ from sknneuron.objective import Objective
 from sknneuron.pairing import make_pair
 from sknneuron.penalties import ElasticNet
 from sknneuron.solvers import Goal, make_solver, row_space
-from sknneuron.solvers.centred_rows import CentredRows
+from sknneuron.solvers.long_rows import LongRows
 from sknneuron.solvers.row_space import RowSpace, Space
 from sknneuron.sources import ArraySource
 
@@ -274,9 +274,9 @@ def test_where_their_dimensions_are_in_doubt_features_have_to_fit_into_memory(ac
 
 
 @pytest.mark.parametrize("rows", ROWS)
-def test_centred_rows_multiply_as_if_they_were_centred(rows):
+def test_long_rows_multiply_as_if_they_were_centred(rows):
     objective = objective_of(ROWS[rows], alpha=ALPHA)
-    centred, whole = CentredRows(objective), ROWS[rows]
+    centred, whole = LongRows(objective), ROWS[rows]
     whole = whole.toarray() if sparse.issparse(whole) else whole.astype(float)
     A = whole - whole.mean(axis=0)
     A[:, np.ptp(whole, axis=0) == 0] = 0.0

@@ -15,7 +15,7 @@ NEAR = 10
 CHUNK = 1 << 19
 
 
-class CentredRows:
+class LongRows:
     """The rows A of an objective, about the centre of its coordinates.
 
     Parameters

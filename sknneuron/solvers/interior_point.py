@@ -102,12 +102,11 @@ def _iterate_all(
     """Iterate with all rows at hand; the last step is as exact as can be if it `polishes`."""
     pieces = all_pieces(objective, start)
     paths = [CentralPath(*of) for of in zip(pieces, start, strict=True)]
-    step_size, unknown = np.nan, ROUNDINGS * objective.rounding / len(paths)
+    step_size, unknown = np.nan, ROUNDINGS * objective.rounding
     while not any(path.is_stuck for path in paths):
         theta, values, gaps = _ends(paths)
-        gaps = np.maximum(gaps - unknown, 0.0)
         allowed = target(values.sum(), theta)
-        is_end = bool(gaps.sum() <= allowed)
+        is_end = bool(gaps.sum() <= allowed + unknown)
         if is_end and polishes:
             for path in paths:
                 path.polish()
@@ -116,7 +115,8 @@ def _iterate_all(
                 theta, values, gaps = polished
         residual = np.array([path.residual for path in paths])
         value = float(values.sum()) - objective.total_l1(theta)
-        yield Iterate(theta, value, residual, objective, step_size, float(gaps.sum()))
+        gap = max(float(gaps.sum()) - unknown, 0.0)
+        yield Iterate(theta, value, residual, objective, step_size, gap)
         if is_end:
             return theta, True
         left = np.flatnonzero(~(gaps <= 0.5 * allowed / len(gaps)))

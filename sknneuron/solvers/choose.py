@@ -13,6 +13,7 @@ from .interior_point import InteriorPoint
 from .lbfgs import LBFGS
 from .least_squares import LeastSquares, is_least_squares
 from .levenberg_marquardt import LevenbergMarquardt
+from .multipliers import Multipliers
 from .newton import Newton
 from .proximal_newton import ProximalNewton
 from .row_space import RowSpace
@@ -78,6 +79,8 @@ def _on_features(cls: type[Solver], objective: Objective) -> Solver:
     smoothed = Smoothed(FOR_SMOOTHED.get(cls, cls)())
     if cls in FOR_SMOOTHED and InteriorPoint.serves(objective):
         return InteriorPoint(smoothed)
+    if cls is LBFGS and Multipliers.serves(objective):
+        return Multipliers(smoothed)
     if not objective.pair.smooth or is_nearly_kinked(objective):
         return smoothed
     if cls in FOR_SMOOTHED and objective.pair.smoothed(1.0) is not objective.pair:

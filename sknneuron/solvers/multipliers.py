@@ -8,6 +8,7 @@ its kink. They are found by Newton's method, in as many unknowns as there are ro
 from __future__ import annotations
 
 import numpy as np
+from scipy import linalg
 
 from ..objective import Objective
 from ..products import as_float64
@@ -27,6 +28,8 @@ MAX_STAGES, PATIENCE, FALLS = 150, 30, 0.9
 INNER, INNER_ALLOWED, MAX_STEPS = 0.01, 0.1, 30
 # Share of the residual that conjugate gradients leave, and of what may be left in a stage.
 RESIDUAL, LEFT, MAX_CG = 0.01, 0.01, 3000
+# Rows up to which their matrix is factored where conjugate gradients get lost in rounding.
+MAX_FACTORED, MAX_REFINEMENTS = 2500, 10
 # A step may end where this share of the slope along it is left.
 FLAT, MAX_CUTS = 0.2, 12
 # What is left is a difference of two sums, each with that many roundings of the objective.
@@ -132,14 +135,16 @@ class HeldSlopes:
         How far the objective is above its least value, at most: weak duality.
     """
 
+    gap: float
+    t: np.ndarray
+
     def __init__(self, X, kink, below, above, l2, coef, bias):
         self.X, self.kink, self.below, self.above, self.l2 = X, kink, below, above, l2
         self.coef, self.has_bias, self.bias = coef, bias is not None, bias or 0.0
-        self.t = X @ coef + self.bias - kink
         # What the penalty holds each row's slope by.
         self.stiffness = np.asarray(X.multiply(X).sum(axis=1)).ravel() / l2
         self.hold = HOLD * np.maximum(self.stiffness, SHORT * self.stiffness.mean())
-        self.held = 0.5 * (below + above)
+        self.held = np.clip(0.0, below, above)
         self.n_slow = 0
         self._measure(self.held)
 
@@ -186,43 +191,64 @@ class HeldSlopes:
         return -(gradient + A.T @ change) / self.l2, bias_step
 
     def _slope_changes(self, A, near, right, excess, enough):
-        """Changes of the slopes that are free, and the bias's: by conjugate gradients.
+        """Changes of the slopes that are free, and the bias's.
 
         They solve ``(T + A A^T / l2) change - bias = right`` and ``sum(change) = -excess``, T being
         the holds. Rows of many features differ from each other, and so this takes few steps.
         """
-        hold = self.hold[near]
+        hold, n_rows = self.hold[near], len(near)
         inverse = 1 / (hold + self.stiffness[near])
-        total = inverse.sum()
-
-        def product(v):
-            return hold * v + A @ (A.T @ v) / self.l2
-
-        def preconditioned(r):
-            v = inverse * r
-            return v - inverse * (v.sum() / total) if self.has_bias else v
-
-        change = -excess / total * inverse
-        left = right - product(change)
-        v = preconditioned(left)
-        direction, size = v, left @ v
-        small = RESIDUAL**2 * size
         # What a residual of one in each row is worth: the slopes are off by it over their hold.
-        worth = 0.5 * self.stiffness[near] / (inverse * hold) ** 2
-        for _ in range(MAX_CG):
-            if not size > 0:
-                break
-            curved = product(direction)
+        worth = 0.5 * self.stiffness[near] / hold**2
+        start, wanted = -excess / inverse.sum() * inverse, (right, worth, enough)
+        change, bias, is_end = self._conjugate_gradients(
+            A, hold, lambda r: inverse * r, start, *wanted, min(n_rows, MAX_CG)
+        )
+        if not is_end and n_rows <= MAX_FACTORED:
+            # But for rounding, so many steps lead to the end.
+            solve = self._factored(A, hold)
+            if solve is not None:
+                change, bias, _ = self._conjugate_gradients(
+                    A, hold, solve, change, *wanted, MAX_REFINEMENTS
+                )
+        return change, bias
+
+    def _conjugate_gradients(self, A, hold, solve, change, right, worth, enough, most):
+        """Improve changes of the slopes; returns them, the bias's, and whether they are the end.
+
+        `solve` preconditions, and no step changes the sum.
+        """
+        left = right - self._product(A, hold, change)
+        ones = solve(np.ones(len(hold)))
+        bias, small, before, direction = 0.0, None, 1.0, np.zeros(len(hold))
+        for _ in range(most):
+            v = solve(left)
+            if self.has_bias:
+                bias = -float(v.sum() / ones.sum())
+                v = v + bias * ones
+            size = float(left @ v)
+            small = RESIDUAL**2 * size if small is None else small
+            if not size > 0 or (size <= small and worth @ (left + bias) ** 2 <= enough):
+                return change, bias, True
+            direction = v + size / before * direction
+            before, curved = size, self._product(A, hold, direction)
             length = size / (direction @ curved)
             change = change + length * direction
             left = left - length * curved
-            v = preconditioned(left)
-            before, size = size, left @ v
-            if size <= small and worth @ (v * v) <= enough:
-                break
-            direction = v + size / before * direction
-        bias_step = -float(inverse @ left) / total if self.has_bias else 0.0
-        return change, bias_step
+        return change, bias, False
+
+    def _product(self, A, hold, v):
+        return hold * v + A @ (A.T @ v) / self.l2
+
+    def _factored(self, A, hold):
+        """A function that solves with the matrix itself; None if rounding makes it singular."""
+        K = (A @ A.T).toarray() / self.l2
+        K[np.diag_indices_from(K)] += hold
+        try:
+            factor = linalg.cho_factor(K, overwrite_a=True, check_finite=False)
+        except linalg.LinAlgError:
+            return None
+        return lambda r: linalg.cho_solve(factor, r, check_finite=False)
 
     def _length(self, step, change, steepness: float) -> float:
         """Share of a step after which next to no slope is left along it, by regula falsi."""
@@ -250,6 +276,8 @@ class HeldSlopes:
 
     def _measure(self, slope) -> None:
         """Take the gap: what the objective is above its dual at these slopes, balanced."""
+        # Anew: from step to step rounding adds up.
+        self.t = self.X @ self.coef + self.bias - self.kink
         if self.has_bias:
             excess = slope.sum()
             room = slope - self.below if excess > 0 else self.above - slope

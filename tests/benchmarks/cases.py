@@ -506,17 +506,18 @@ def _wide_cases():
             0.5,
             quick=loss == "squared_hinge",
         )
-    yield Case(
-        "hinge CSR 5k x 20k, words, to 1e-4",
-        lambda: data.text_like(5_000, 20_000),
-        "identity",
-        "hinge",
-        1e-3,
-        1e-4,
-        {"LinearSVC": support_vectors(LinearSVC, "hinge")},
-        1.0,
-        0.5,
-    )
+    for n, p, tol in (5_000, 20_000, 1e-4), (20_000, 50_000, 1e-6):
+        yield Case(
+            f"hinge CSR {n // 1000}k x {p // 1000}k, words, to {tol:.0e}",
+            lambda n=n, p=p: data.text_like(n, p),
+            "identity",
+            "hinge",
+            1e-3,
+            tol,
+            {"LinearSVC": support_vectors(LinearSVC, "hinge")},
+            1.0,
+            0.5,
+        )
 
 
 def _real_cases():

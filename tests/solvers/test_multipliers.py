@@ -7,7 +7,7 @@ from scipy import sparse
 from sknneuron import NeuronClassifier, NeuronRegressor
 from sknneuron.losses import Quantile
 from sknneuron.solvers import multipliers
-from sknneuron.solvers.multipliers import Multipliers
+from sknneuron.solvers.multipliers import HeldSlopes, Multipliers
 from sknneuron.solvers.smoothing import Smoothed
 
 # Of words in one row the penalty holds down the weights: that is what it is for here.
@@ -107,6 +107,27 @@ def test_serves_whatever_rows_there_are(name, options):
     assert fit.converged_
     gain = exact.history_["objective"][0] - exact.objective_
     assert fit.objective_ - exact.objective_ <= 2e-8 * gain
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_columns_of_all_sizes(name, monkeypatch):
+    """Rounding stops conjugate gradients there, so a matrix is factored."""
+    factored, factor = [], HeldSlopes._factored
+
+    def noted(*args):
+        factored.append(factor(*args))
+        return factored[-1]
+
+    monkeypatch.setattr(HeldSlopes, "_factored", noted)
+    X = words(150, 60) @ sparse.diags_array(np.geomspace(1e-3, 1e3, 60))
+    y = targets(name, X)
+    fit = SETTINGS[name](alpha=1e-4, solver="lbfgs", tol=1e-7)
+    fit_alone(fit, X, y)
+    exact = SETTINGS[name](alpha=1e-4, solver="newton", tol=1e-10).fit(X.toarray(), y)
+    assert factored
+    gain = exact.history_["objective"][0] - exact.objective_
+    assert fit.converged_
+    assert fit.objective_ - exact.objective_ <= 2e-7 * gain
 
 
 @pytest.mark.parametrize("shape", SHAPES)

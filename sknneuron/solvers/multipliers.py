@@ -87,7 +87,8 @@ class Multipliers(Solver):
             share = allowed / len(neurons)
             left = [neuron for neuron in neurons if not neuron.gap <= 0.5 * share]
             step_size = min(neuron.advance(share) for neuron in left)
-        yield from self.smoothed.iterate(objective, current.theta, goal, rng)
+        theta = current.theta if np.isfinite(current.gap) else start
+        yield from self.smoothed.iterate(objective, theta, goal, rng)
 
 
 def _neurons(objective: Objective, start) -> list[HeldSlopes]:
@@ -143,7 +144,8 @@ class HeldSlopes:
         self.coef, self.has_bias, self.bias = coef, bias is not None, bias or 0.0
         # What the penalty holds each row's slope by.
         self.stiffness = np.asarray(X.multiply(X).sum(axis=1)).ravel() / l2
-        self.hold = HOLD * np.maximum(self.stiffness, SHORT * self.stiffness.mean())
+        typical = self.stiffness.mean() or 1.0
+        self.hold = HOLD * np.maximum(self.stiffness, SHORT * typical)
         self.held = np.clip(0.0, below, above)
         self.n_slow = 0
         self._measure(self.held)
@@ -278,10 +280,11 @@ class HeldSlopes:
         """Take the gap: what the objective is above its dual at these slopes, balanced."""
         # Anew: from step to step rounding adds up.
         self.t = self.X @ self.coef + self.bias - self.kink
-        if self.has_bias:
-            excess = slope.sum()
+        excess = slope.sum()
+        if self.has_bias and excess:
+            # Zero is among each row's slopes, so there is room for that.
             room = slope - self.below if excess > 0 else self.above - slope
-            slope = slope - excess / max(room.sum(), np.abs(excess)) * room
+            slope = slope - excess / room.sum() * room
         best = self.X.T @ slope / self.l2
         loss = np.maximum(self.below * self.t, self.above * self.t).sum()
         value = loss + 0.5 * self.l2 * (self.coef @ self.coef)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from sknneuron import NeuronClassifier, NeuronRegressor
+from sknneuron import NeuronClassifier, NeuronRegressor, NeuronWarning
 from sknneuron.losses import Quantile
 from sknneuron.solvers import multipliers
 from sknneuron.solvers.multipliers import HeldSlopes, Multipliers
@@ -149,6 +149,19 @@ def test_gap_is_a_bound_from_the_first_stage_on(name, shape, monkeypatch):
     values, gaps = np.array(found).T
     assert np.all(values - exact.objective_ <= gaps + 1e-12)
     assert gaps[-1] < 1e-6 * gaps[0]
+
+
+def test_rows_and_labels_that_tell_nothing():
+    """Empty rows leave the bias; a label that all rows have, or none, needs no weights."""
+    X, y = words(60, 300), np.tile([[0, 0, 1], [1, 0, 1]], (30, 1))
+    nothing = NeuronRegressor(loss="absolute_error", solver="lbfgs", alpha=0.1)
+    with pytest.warns(NeuronWarning):
+        nothing.fit(0 * X, np.arange(60.0))
+    assert nothing.predict(X[:1])[0] == pytest.approx(29.5, abs=0.6)
+    labels = NeuronClassifier("identity", "hinge", solver="lbfgs", alpha=0.1)
+    fit_alone(labels, X, y)
+    np.testing.assert_allclose(labels.coef_[1:], 0, atol=1e-6)
+    np.testing.assert_array_equal(labels.predict(X)[:, 1:], y[:, 1:])
 
 
 def test_auto_takes_it_for_many_words_alone(monkeypatch):

@@ -506,14 +506,14 @@ def _wide_cases():
             0.5,
             quick=loss == "squared_hinge",
         )
-    for n, p, tol in (5_000, 20_000, 1e-4), (20_000, 50_000, 1e-6):
+    for n, p, tol in (5_000, 20_000, "1e-4"), (20_000, 50_000, "1e-6"):
         yield Case(
-            f"hinge CSR {n // 1000}k x {p // 1000}k, words, to {tol:.0e}",
+            f"hinge CSR {n // 1000}k x {p // 1000}k, words, to {tol}",
             lambda n=n, p=p: data.text_like(n, p),
             "identity",
             "hinge",
             1e-3,
-            tol,
+            float(tol),
             {"LinearSVC": support_vectors(LinearSVC, "hinge")},
             1.0,
             0.5,

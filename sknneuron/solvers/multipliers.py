@@ -13,6 +13,7 @@ from scipy import linalg
 from ..objective import Objective
 from ..products import as_float64
 from .base import Solver
+from .interior_point import ROUNDINGS
 from .smoothing import Smoothed, measured
 
 # How much slopes are held to those at hand, as a share of what the penalty holds them by; of a row
@@ -32,8 +33,6 @@ RESIDUAL, LEFT, MAX_CG = 0.01, 0.01, 3000
 MAX_FACTORED, MAX_REFINEMENTS = 2500, 10
 # A step may end where this share of the slope along it is left.
 FLAT, MAX_CUTS = 0.2, 12
-# What is left is a difference of two sums, each with that many roundings of the objective.
-ROUNDINGS = 4
 
 
 class Multipliers(Solver):
@@ -178,12 +177,16 @@ class HeldSlopes:
                 self.hold, self.n_slow = LESS * self.hold, 0
         return shortest
 
+    def _wanted(self, t):
+        """Slopes that rows at these distances would have, were there no ends to them."""
+        return self.held + t / self.hold
+
     def _slope(self, t):
-        return np.clip(self.held + t / self.hold, self.below, self.above)
+        return np.clip(self._wanted(t), self.below, self.above)
 
     def _step(self, gradient, excess, enough):
         """Newton's step in weights and bias, with an error that leaves `enough` of the gap."""
-        wanted = self.held + self.t / self.hold
+        wanted = self._wanted(self.t)
         near = np.flatnonzero((wanted > self.below) & (wanted < self.above))
         if not len(near):
             # Nothing curves but the penalty.

@@ -8,7 +8,7 @@ from ..objective import Objective
 from .base import Iterate, Solver
 from .descent import Descent
 from .line_search import backtrack
-from .linear_algebra import dot
+from .linear_algebra import TINY, dot
 from .memory import Memory
 from .newton import Newton
 from .staged import StagedStart, hessian_cost, stages_pay
@@ -74,18 +74,19 @@ class LBFGS(Solver):
         """
         theta = start
         value, gradient = objective.value_and_gradient(theta)
-        precondition = diagonal_preconditioner(objective, theta)
+        diagonal = Diagonal(objective, theta)
         memory = Memory()
         step_size = np.nan
         decrements: list[float] = []
         failed, can_factor = False, is_affordable(objective)
         while True:
-            step = -memory.inverse_hessian_product(gradient, precondition)
+            step = -memory.inverse_hessian_product(gradient, diagonal.precondition)
             decrement = 0.5 * -dot(gradient, step)
             decrements.append(float(decrement.sum()))
-            gap = remaining(decrements)
+            gap, most = remaining(decrements), diagonal.most_left(gradient)
             is_end = decrements[-1] <= 1e-3 * objective.rounding
-            if can_factor and (is_end or gap <= goal.target(float(value.sum()), theta)):
+            target = goal.target(float(value.sum()), theta)
+            if can_factor and not most <= target and (is_end or gap <= target):
                 yield from self._descend(Descent(objective, stop_at(goal)), theta, goal)
                 return
             current = Iterate(
@@ -94,12 +95,12 @@ class LBFGS(Solver):
                 objective.weight_gradient_norm(gradient),
                 objective,
                 step_size,
-                gap,
+                float(np.fmin(gap, most)),
             )
             current.last = is_end
             yield current
             if not failed and len(decrements) % REFRESH == 0:
-                precondition = diagonal_preconditioner(objective, theta)
+                diagonal = Diagonal(objective, theta)
             found = backtrack(objective, theta, step, value, decrement, order=1)
             if found is None:
                 if failed and can_factor:
@@ -115,7 +116,7 @@ class LBFGS(Solver):
                 # What was remembered may mislead: forget it, once, and look down the slope.
                 failed = True
                 memory = Memory()
-                precondition = diagonal_preconditioner(objective, theta)
+                diagonal = Diagonal(objective, theta)
                 continue
             failed = False
             new_theta, value, new_gradient, _, taken = found
@@ -135,12 +136,44 @@ def is_affordable(objective: Objective) -> bool:
     return objective.pair.convex and n_groups * size**2 <= MAX_FACTORED
 
 
-def diagonal_preconditioner(objective: Objective, theta):
-    """Divide by the Hessian's diagonal."""
-    diagonal = objective.curvature_diagonal(theta)
-    largest = np.maximum(diagonal.max(axis=1, keepdims=True), np.finfo(float).tiny)
-    inverse = 1 / np.maximum(diagonal, 1e-12 * largest)
-    return lambda g: objective.balanced(g * inverse)
+class Diagonal:
+    """The Hessian's diagonal: what to divide by, and what an L2 penalty makes of a gradient.
+
+    Parameters
+    ----------
+    objective : Objective
+    theta : ndarray of shape (n_groups, size)
+        Where it is taken.
+    """
+
+    def __init__(self, objective: Objective, theta):
+        self.objective = objective
+        self._of_loss = objective.curvature_diagonal(theta) - objective.l2
+        diagonal = self._of_loss + objective.l2
+        largest = np.maximum(diagonal.max(axis=1, keepdims=True), TINY)
+        self._inverse = 1 / np.maximum(diagonal, 1e-12 * largest)
+
+    def precondition(self, gradient):
+        """Divide by the diagonal."""
+        return self.objective.balanced(gradient * self._inverse)
+
+    def most_left(self, gradient) -> float:
+        """A bound on what is left, by the curvature that the penalty alone gives; nan without one.
+
+        That is l2 for each weight. Biases have none of it: of theirs d, weights that move along
+        leave no less than ``d / (1 + k)``, where the loss bends the weights at most k times as much
+        as the penalty does. The half of l2 that this takes is missing from the weights.
+        """
+        l2, is_bias = self.objective.l2, self.objective.l2 == 0
+        if self.objective.penalty.l2 == 0 or not self.objective.convex:
+            return np.nan
+        weights, biases = gradient[:, ~is_bias], gradient[:, is_bias]
+        stiffer = 2 * np.add.reduce(self._of_loss[:, ~is_bias] / l2[~is_bias], axis=1)
+        left = np.add.reduce(weights**2 / l2[~is_bias], axis=1)
+        of_bias = np.maximum(self._of_loss[:, is_bias], TINY)
+        # Twice the half of it, as a bias' curvature may be less where the descent ends.
+        left += (1 + stiffer) * np.add.reduce(biases**2 / of_bias, axis=1)
+        return float(np.add.reduce(left))
 
 
 def remaining(decrements: list[float]) -> float:

@@ -72,6 +72,17 @@ def test_a_penalty_on_small_units_is_said_once_and_no_column_is_blamed():
     assert "StandardScaler" in message
 
 
+@pytest.mark.parametrize("share", [0.2, 1.0])
+def test_entries_of_few_sparse_rows_are_small_by_rights(share):
+    """As those of words are; what all rows have is in small units."""
+    rng = np.random.default_rng(0)
+    has_entry = rng.permutation(1000) < 1000 * share
+    X = sparse.csr_array((1e-3 * rng.random(1000) * has_entry)[:, None])
+    y = np.asarray(X.todense()).ravel() > 5e-4
+    messages = said(NeuronClassifier(alpha=1e-4), X, y)
+    assert any("StandardScaler" in message for message in messages) == (share == 1)
+
+
 def test_a_divergence_is_said_once():
     X, z = some_rows()
     neuron = NeuronRegressor(solver="sgd", learning_rate_init=10, random_state=0)

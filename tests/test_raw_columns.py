@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from scipy import sparse
 from sklearn import datasets, linear_model
+from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.preprocessing import StandardScaler
 
@@ -192,6 +193,18 @@ def test_is_silent_without_penalty():
 def test_is_silent_where_the_penalty_does_not_bite():
     X, price = sacramento()
     assert NeuronClassifier(alpha=1e-9).fit(X, price > np.median(price)).converged_
+
+
+@pytest.mark.parametrize(
+    "neuron", [NeuronClassifier("identity", "hinge"), NeuronRegressor(loss="absolute_error")]
+)
+def test_a_loss_without_curvature_is_no_excuse_to_blame_the_penalty(neuron):
+    """Freed, the weight of the latitude would win 2% of the gain at first, and nothing later."""
+    X, price = sacramento()
+    y = price > np.median(price) if neuron.loss == "hinge" else price / price.std()
+    with pytest.warns(NeuronWarning, match="half of the curvature of column 'latitude'"):
+        clone(neuron).set_params(alpha=0.1).fit(X, y)
+    assert clone(neuron).set_params(alpha=1e-4).fit(X, y).converged_
 
 
 # -- sgd and adam ----------------------------------------------------------------------------------

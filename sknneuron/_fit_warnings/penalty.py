@@ -11,8 +11,6 @@ from .names import column_names
 
 # A column is in small units, rather than rare, if no row is this far from its mean.
 SMALL_UNITS = 0.5
-# Sparse columns in which small units are looked for, at most: they are made dense.
-MANY_COLUMNS = 10_000
 # A penalty that holds a weight down is worth a word if freeing it would win this share of the gain.
 WORTH_SAYING = 5e-3
 # The penalty's share of the curvature past which next to nothing of the data is in the weights.
@@ -28,8 +26,10 @@ def penalty_on_small_units(estimator, objective: Objective, outcome: Outcome):
     if objective.penalty.l2 == 0 or not len(suspects):
         return "", None
     rows = objective.watched
-    if rows.is_sparse and len(suspects) > MANY_COLUMNS:
-        return "", None
+    if rows.is_sparse:
+        # An entry of few rows, a word's share of a text say, is small by rights.
+        n_stored = np.bincount(rows.X.indices, minlength=objective.n_features)
+        suspects = suspects[n_stored[suspects] > rows.n_rows / 2]
     X = rows.X[:, suspects].toarray() if rows.is_sparse else rows.X[:, suspects]
     low, high, center = X.min(axis=0), X.max(axis=0), objective.coordinates.center[suspects]
     near = np.maximum(high - center, center - low) < SMALL_UNITS
@@ -81,6 +81,11 @@ def overpenalised(estimator, objective: Objective, outcome: Outcome):
 def bite(objective: Objective, outcome: Outcome):
     """Share of each column's curvature that is the penalty's, and what its absence would win."""
     theta = objective.from_weights(outcome.coef, outcome.intercept)
+    if not objective.pair.loss.smooth:
+        # Straight pieces have no curvature; that of their envelope, as wide as losses are, will do.
+        penalty = float(objective.l2_value(theta).sum()) + objective.total_l1(theta)
+        width = max((outcome.objective - penalty) / objective.n_outputs, objective.rounding)
+        objective = objective.with_pair(objective.pair.smoothed(width))
     curvature = objective.curvature_diagonal(theta).reshape(objective.n_neurons, -1)
     # From the solver's coordinates back to the column's own unit.
     curvature = curvature[:, : objective.n_features] * objective.coordinates.scale**2

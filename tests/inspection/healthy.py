@@ -8,11 +8,13 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 from sklearn import datasets
+from sklearn.base import clone
 from sklearn.compose import (
     TransformedTargetRegressor,
     make_column_selector,
     make_column_transformer,
 )
+from sklearn.feature_extraction.text import TfidfTransformer
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MaxAbsScaler, MinMaxScaler, OneHotEncoder, StandardScaler
@@ -44,6 +46,30 @@ def _bundled():
 
 def scaled(neuron):
     return make_pipeline(StandardScaler(), neuron)
+
+
+def texts(n_classes, n=1500, n_words=3000):
+    """Shares of words of a long tail: more columns than rows, and all entries small."""
+    rng = np.random.default_rng(n_classes)
+    y = rng.integers(n_classes, size=n)
+    words = (n_words ** rng.random((n, 60))).astype(int) - 1
+    # Some words are those of a subject.
+    words[:, :4] = n_words // 2 + 20 * y[:, None] + rng.integers(20, size=(n, 4))
+    counts = sparse.csr_array((np.ones(words.size), words.ravel(), np.arange(0, 60 * n + 1, 60)))
+    return TfidfTransformer().fit_transform(counts), y
+
+
+def _on_texts():
+    for n_classes in (2, 5):
+        for name, neuron in {
+            "auto": NeuronClassifier(),
+            "hinge": NeuronClassifier("identity", "hinge"),
+            "strong penalty": NeuronClassifier("identity", "hinge", alpha=2e-3),
+        }.items():
+            yield (
+                f"texts, {n_classes} classes, {name}",
+                Fit(lambda neuron=neuron: clone(neuron), lambda k=n_classes: texts(k)),
+            )
 
 
 def _on_bundled():
@@ -220,6 +246,6 @@ def _others():
 
 HEALTHY = {
     name: fit
-    for source in (_on_bundled, _on_drawn_targets, _housing, _others)
+    for source in (_on_bundled, _on_drawn_targets, _housing, _others, _on_texts)
     for name, fit in source()
 }

@@ -22,7 +22,7 @@ from sklearn.preprocessing import (
 from sknneuron import NeuronClassifier, NeuronRegressor
 from sknneuron.losses import Quantile
 
-from .healthy import ames, sacramento, scaled
+from .healthy import ames, sacramento, scaled, texts
 
 
 def refit(model, X, y, **fit_params):
@@ -345,6 +345,16 @@ def overpenalised():
         "median": (NeuronRegressor(alpha=1e3, l1_ratio=1, loss="absolute_error"), diabetes),
     }.items():
         yield name, Sick("OVERPENALISED", lambda neuron=neuron: scaled(neuron), data, change_params)
+    for n_classes in (2, 5):
+        yield (
+            f"texts, {n_classes}",
+            Sick(
+                "OVERPENALISED",
+                lambda: NeuronClassifier(alpha=0.1),
+                lambda k=n_classes: texts(k),
+                change_params,
+            ),
+        )
     for loss in ("absolute_error", Quantile(0.9)):
         yield (
             f"prices, {getattr(loss, 'name', loss)}",

@@ -19,6 +19,8 @@ MANY_ROWS = 100
 FEW_ROWS = 10
 # Part of the gain that a penalty may cost before it is called too strong.
 COSTS = 0.25
+# The same where larger weights always win: of classes, and of rows that are few for the columns.
+COSTS_NEARLY_ALL = 0.9
 # Per-column share of that, and of the curvature, past which a column in small units is named.
 COLUMN_COSTS = 5e-3
 BITTEN = 0.5
@@ -151,9 +153,10 @@ class Overpenalised(Check):
     def __call__(self, subject) -> Iterator[Finding]:
         if subject.neuron.alpha == 0:
             return
-        grows_linearly = subject.pair.loss.in_units_of_y
-        if grows_linearly or not subject.has_curvature:
-            yield from self._by_larger_weights(subject, grows_linearly)
+        n_rows, n_inputs = subject.evidence.X.shape
+        is_wide = n_rows <= 2 * n_inputs
+        if subject.pair.loss.in_units_of_y or not subject.has_curvature or is_wide:
+            yield from self._by_larger_weights(subject, is_wide or subject.is_classifier)
             return
         # What a step would win knows nothing of an L1 penalty, for which convergence has to do.
         is_optimum = subject.evidence.penalty[0] > 0 and subject.neuron.converged_
@@ -164,25 +167,23 @@ class Overpenalised(Check):
         if total <= 0 or lost < COSTS * total:
             return
         # Freed weights always win something: it should be more than they would from noise alone.
-        n_weights = subject.evidence.X.shape[1] * subject.n_neurons
+        n_weights = n_inputs * subject.n_neurons
         units = 2 * subject.evidence.total_weight * lost / max(self._noise(subject, lost), 1e-300)
-        if units > 3 * n_weights and subject.evidence.n_rows > 2 * subject.evidence.X.shape[1]:
+        if units > 3 * n_weights:
             yield self._finding(subject, lost / total)
 
-    def _by_larger_weights(self, subject, grows_linearly: bool) -> Iterator[Finding]:
+    def _by_larger_weights(self, subject, always_win: bool):
         """Where there is no curvature to go by: whether the same weights, only larger, win."""
         if not np.any(subject.evidence.inside.coef):
             yield self._finding(subject, 1.0)
             return
-        n_rows, n_inputs = subject.evidence.X.shape
-        # Classes that can be told apart always gain by larger weights.
-        if not grows_linearly or subject.is_classifier or n_rows <= 2 * n_inputs:
-            return
         if not subject.neuron.converged_:
             return  # The training may be why.
+        if always_win and subject.pair.loss.margin:
+            return  # Which side of its margin a row is on may be right all the same.
         lost = subject.gain_of_larger_weights
         total = lost + max(subject.gain, 0.0)
-        if total > 0 and lost >= COSTS * total:
+        if total > 0 and lost >= (COSTS_NEARLY_ALL if always_win else COSTS) * total:
             yield self._finding(subject, lost / total)
 
     @staticmethod

@@ -33,6 +33,8 @@ class Loss(Parametrized):
         Whether the loss has a derivative everywhere.
     quadratic_pieces : bool
         Whether its second derivative jumps, as Huber's does.
+    softness : float
+        Of a loss that has `pieces`: the distance from the kink over which its slope changes by one.
     fixed_dispersion : bool
         Whether `dispersion` is 1 whatever the levels.
     nonnegative : bool
@@ -54,6 +56,7 @@ class Loss(Parametrized):
     name: ClassVar[str]
     smooth: ClassVar[bool] = True
     quadratic_pieces: ClassVar[bool] = False
+    softness: ClassVar[float] = 0.0
     fixed_dispersion: ClassVar[bool] = False
     nonnegative: ClassVar[bool] = False
     margin: ClassVar[bool] = False
@@ -107,7 +110,8 @@ class Loss(Parametrized):
     def pieces(self, y):
         """Return (kink, slope below, slope above) of a loss of two straight pieces; None of others.
 
-        The kink is the level at which the pieces meet, and the loss is zero.
+        The kink is the level at which the pieces meet, and the loss is zero. Where `softness` is
+        not zero a parabola lies between them, which may have no end.
         """
         return None
 
@@ -247,6 +251,7 @@ class Huber(Loss):
     in_units_of_y = True
     nonnegative = True
     quadratic_pieces = True
+    softness = 1.0
     mean_decides = False
 
     def __init__(self, delta: float = 1.35):
@@ -283,6 +288,10 @@ class Huber(Loss):
         Where hardly a residual is within `delta` there is hardly any curvature to go by.
         """
         return _WideHuber(self._checked_delta(), width)
+
+    def pieces(self, y):
+        delta = self._checked_delta()
+        return y, np.full(y.shape, -delta), np.full(y.shape, delta)
 
 
 class _WideHuber(Huber):
@@ -507,6 +516,7 @@ class SquaredHinge(Loss):
     nonnegative = True
     fixed_dispersion = True
     quadratic_pieces = True
+    softness = 0.5
     margin = True
 
     @property
@@ -525,6 +535,9 @@ class SquaredHinge(Loss):
     def optimal_level(self, y, sample_weight=None):
         # Within [-1, 1] it is a squared error of y = -1 and 1.
         return _weighted_mean(y, sample_weight)
+
+    def pieces(self, y):
+        return 1 / y, np.where(y > 0, -INF, 0.0), np.where(y > 0, 0.0, INF)
 
 
 class _SmoothedKink(Loss):

@@ -1,8 +1,9 @@
 """One neuron whose loss on each row is two straight pieces: a primal-dual interior-point method.
 
 Such a loss is the largest of ``d (z - k)`` over slopes d from that of one piece to that of the
-other. So the objective has a dual, a quadratic program with a box for each row's slope, and any
-slopes in their boxes say how much is left at most.
+other, less a multiple of ``d^2`` where a parabola lies between them. So the objective has a dual,
+a quadratic program with a box for each row's slope, and any slopes in their boxes say how much is
+left at most.
 
 References
 ----------
@@ -13,6 +14,7 @@ Portnoy and Koenker, The Gaussian hare and the Laplacian tortoise, Statist. Sci.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -29,8 +31,9 @@ CUT_SHORT, CENTRING = 0.1, 0.8
 # Share of the way to where a slope comes to the end of its box.
 SHORT_OF_END = 0.9995
 EPS = float(np.finfo(float).eps)
-# Share of the scale that a path begins no nearer to the kinks than.
-LEAST_SHARE = 1e-3
+# Share of the scale that a path begins no nearer to the kinks than; and how much further from soft
+# ones, whose boxes may be far larger than slopes get.
+LEAST_SHARE, FURTHER = 1e-3, 10.0
 
 
 @dataclass(frozen=True)
@@ -39,7 +42,7 @@ class Pieces:
 
     .. math::
 
-        \\sum_i \\max(b_i t_i, a_i t_i) + g \\cdot \\theta
+        \\sum_i \\max_{b_i \\le d \\le a_i} (d t_i - \\tfrac12 \\tau_i d^2) + g \\cdot \\theta
         + \\tfrac12 \\theta \\cdot R \\theta, \\quad t = C^T \\theta - k
 
     Parameters
@@ -50,6 +53,8 @@ class Pieces:
         k: where the pieces meet.
     below, above : ndarrays of shape (n_rows,)
         Slopes on either side, ``below < above``.
+    softness : ndarray of shape (n_rows,)
+        tau: zero where two straight pieces meet in a kink.
     linear : ndarray of shape (size,)
         g.
     l2 : ndarray of shape (size,)
@@ -64,6 +69,7 @@ class Pieces:
     kink: np.ndarray
     below: np.ndarray
     above: np.ndarray
+    softness: np.ndarray
     linear: np.ndarray
     l2: np.ndarray
     n_weights: int
@@ -91,8 +97,21 @@ class Pieces:
 
     def value(self, theta, t) -> float:
         """The sum at theta, whose distances are t."""
-        loss = np.maximum(self.below * t, self.above * t).sum()
+        loss = self.short(t, np.zeros_like(t)).sum()
         return float(loss + self.linear.dot(theta) + 0.5 * (self.l2 * theta).dot(theta))
+
+    def short(self, t, slope):
+        """What ``slope t - softness slope^2 / 2`` is short of each row's loss."""
+        if not self.is_soft:
+            return np.maximum((self.below - slope) * t, (self.above - slope) * t)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            best = np.fmin(np.fmax(t / self.softness, self.below), self.above)
+        return (best - slope) * (t - 0.5 * self.softness * (best + slope))
+
+    @cached_property
+    def is_soft(self) -> bool:
+        """Whether any two pieces meet in a parabola."""
+        return bool(self.softness.any())
 
     def gradient(self, theta, slope):
         """The gradient at theta, with these slopes of the rows."""
@@ -119,9 +138,10 @@ class CentralPath:
     ----------
     t : ndarray of shape (n_rows,)
     over, under : ndarrays of shape (n_rows,)
-        Positive, and apart by t.
+        Positive, and apart by t, or by what softness times the slope leaves of it.
     to_above, to_below : ndarrays of shape (n_rows,)
         Positive: what each row's slope is short of that above the kink, and has over that below.
+    slope : ndarray of shape (n_rows,)
     residual : ndarray of shape (size,)
         The gradient, with these slopes for those of the loss.
     gap : float
@@ -144,7 +164,7 @@ class CentralPath:
         self._weight = np.ones_like(half)
         self._weight[rows] = half[rows] / half[rows].mean()
         width = np.abs(self.t[rows]).mean() + LEAST_SHARE * pieces.scale
-        product = half[rows].mean() * width * self._weight
+        product = half[rows].mean() * width * self._weight * (FURTHER if pieces.is_soft else 1.0)
         # Of the sum of all slopes that a residual is.
         self._rounding = EPS * float(np.maximum(np.abs(pieces.below), np.abs(pieces.above)).sum())
         # Where both products are this number and the two positive ones are apart by t.
@@ -152,6 +172,7 @@ class CentralPath:
         self.to_above, self.to_below = half - tilt, half + tilt
         self.over, self.under = product / self.to_above, product / self.to_below
         self._least, self._n_waited = np.full(2, np.inf), 0
+        self.slope: np.ndarray
         self.residual: np.ndarray
         self.gap: float
         self._measure()
@@ -186,16 +207,18 @@ class CentralPath:
     def polish(self) -> None:
         """Advance as long as each step takes off most of what is left."""
         for _ in range(MOST_POLISHING):
-            before = self.theta, self.t, self.residual, self.gap
+            before = self.theta, self.t, self.slope, self.residual, self.gap
             self.advance()
             if not self.gap < POLISHES * before[-1]:
                 # Rounding: the step leads no nearer, or away.
-                self.theta, self.t, self.residual, self.gap = before
+                self.theta, self.t, self.slope, self.residual, self.gap = before
                 return
 
     def advance(self) -> float:
         """Take a step, and return what share of the one proposed it is."""
-        curvature = 1 / (self.over / self.to_above + self.under / self.to_below)
+        curvature = 1 / (
+            self.over / self.to_above + self.under / self.to_below + self.pieces.softness
+        )
         solve = SpdSolver(self.pieces.hessian(curvature)[None])
         # Straight to the end. How far that leads says where on the path to aim, and what it changes
         # the products by beyond what a linear step knows of.
@@ -225,7 +248,8 @@ class CentralPath:
 
         Returns the changes of theta, `over` and `under`, and of the slopes.
         """
-        ahead = self.t - up / self.to_above + down / self.to_below
+        apart = self.t - self.pieces.softness * self.slope
+        ahead = apart - up / self.to_above + down / self.to_below
         (change,) = solve((-self.residual - self.pieces.across(curvature * ahead))[None])
         tilt = curvature * (self.pieces.along(change) + ahead)
         rise = (up + self.over * tilt) / self.to_above - self.over
@@ -242,13 +266,16 @@ class CentralPath:
         """
         pieces, t = self.pieces, self.t
         # From the end that is nearer, of which they keep the digits.
-        slope = np.where(
+        slope = self.slope = np.where(
             self.to_above < self.to_below,
             pieces.above - self.to_above,
             pieces.below + self.to_below,
         )
         self.residual = pieces.gradient(self.theta, slope)
-        rows = np.maximum(t, 0).dot(self.to_above) + np.maximum(-t, 0).dot(self.to_below)
+        if pieces.is_soft:
+            rows = pieces.short(t, slope).sum()
+        else:
+            rows = np.maximum(t, 0).dot(self.to_above) + np.maximum(-t, 0).dot(self.to_below)
         residual = np.abs(self.residual)
         residual[residual <= self._rounding] = 0.0
         left = residual * (np.abs(self.theta) + pieces.scale)

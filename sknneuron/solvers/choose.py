@@ -17,7 +17,7 @@ from .multipliers import Multipliers
 from .newton import Newton
 from .proximal_newton import ProximalNewton
 from .row_space import RowSpace
-from .smoothing import Smoothed, SmoothedAtNeed
+from .smoothing import InPiecesAtNeed, Smoothed
 from .staged import stages_pay
 from .stochastic import SGD, Adam
 from .trust_region import DampedProximalNewton, TrustRegionNewton
@@ -33,6 +33,8 @@ FOR_SMOOTHED: dict[type[Solver], type[Solver]] = {
 }
 # What needs a Hessian, and trains as many unknowns as there are rows where those are fewer.
 IN_ROW_SPACE = (Newton, LevenbergMarquardt)
+# Steps on a loss with a parabola between its pieces, before one of these takes over.
+MOST_STEPS: dict[type[Solver], int] = {InteriorPoint: 10, Smoothed: 25, Multipliers: 100}
 # A Hessian larger than this costs more to factor than L-BFGS takes in all.
 MAX_NEWTON_SIZE = 1000
 MAX_SPARSE_NEWTON_SIZE = 200
@@ -76,16 +78,22 @@ def make_solver(name: str, objective: Objective, **options) -> Solver:
 
 def _on_features(cls: type[Solver], objective: Objective) -> Solver:
     """A solver of this class for the features as they are: the loss may need more than it alone."""
-    smoothed = Smoothed(FOR_SMOOTHED.get(cls, cls)())
-    if cls in FOR_SMOOTHED and InteriorPoint.serves(objective):
-        return InteriorPoint(smoothed)
-    if cls is LBFGS and Multipliers.serves(objective):
-        return Multipliers(smoothed)
-    if not objective.pair.smooth or is_nearly_kinked(objective):
-        return smoothed
-    if cls in FOR_SMOOTHED and objective.pair.smoothed(1.0) is not objective.pair:
-        return SmoothedAtNeed(cls(), smoothed)
-    return cls()
+    pair, solver = objective.pair, FOR_SMOOTHED.get(cls, cls)()
+    pieces = solver if pair.smoothed(1.0) is pair else Smoothed(solver)
+    is_wide = objective.source.n_rows < objective.n_features
+    # An L1 norm leaves most of many columns out, and proximal Newton's steps need none of these.
+    takes_all = not (pair.smooth and is_wide and objective.penalty.l1)
+    if cls in FOR_SMOOTHED and takes_all and InteriorPoint.serves(objective):
+        pieces = InteriorPoint(pieces)
+    elif cls is LBFGS and Multipliers.serves(objective):
+        pieces = Multipliers(pieces)
+    if not pair.smooth or is_nearly_kinked(objective):
+        return pieces
+    if pieces is solver or (type(pieces) is Smoothed and cls not in FOR_SMOOTHED):
+        return cls()
+    if type(pieces) is Multipliers and is_wide:
+        return pieces
+    return InPiecesAtNeed(cls(), pieces, MOST_STEPS[type(pieces)])
 
 
 def best_solver(objective: Objective) -> str:

@@ -1,4 +1,5 @@
-"""Losses of two straight pieces (absolute error, quantile, hinge) at their optimum, unsmoothed.
+"""Losses of two straight pieces at their optimum, unsmoothed: with a kink between them (absolute
+error, quantile, hinge), or a parabola (huber, squared hinge).
 
 A neuron's optimum depends on which rows lie on their kink, and on which side of it the others do.
 Few rows are all of the problem. Of many, those near their kinks and the slope of the rest are, once
@@ -15,7 +16,6 @@ from ..objective import Objective
 from .base import Goal, Iterate, Solver
 from .central_path import CentralPath
 from .near_kinks import Look, all_pieces
-from .smoothing import Smoothed
 
 # Rows near their kinks that are copied of many: so many, so many for each parameter, or this share
 # of all, whichever is most. All are copied up to so many times that.
@@ -38,7 +38,7 @@ class InteriorPoint(Solver):
 
     Parameters
     ----------
-    smoothed : Smoothed
+    solver : Solver
         Goes on from where this leads nowhere: where no finite weights are the best, say.
 
     References
@@ -47,26 +47,26 @@ class InteriorPoint(Solver):
     method, and leaving out rows whose side is known.
     """
 
-    def __init__(self, smoothed: Smoothed):
-        self.smoothed = smoothed
-        self.name = smoothed.name
+    def __init__(self, solver: Solver):
+        self.solver = solver
+        self.name = solver.name
 
     @staticmethod
     def serves(objective: Objective) -> bool:
         """Whether the loss is of two straight pieces, and rows that matter may be copied."""
         if not objective.source.is_numpy or objective.pair.pieces(objective.watched.y) is None:
             return False
-        return min(_numbers_near(objective), _numbers(objective)) <= MAX_NUMBERS
+        return _numbers(objective) <= MAX_NUMBERS or _copies_near(objective)
 
     def iterate(self, objective, start, goal, rng):
         theta, is_end, n_near = start, False, _n_near(objective)
         are_many = objective.source.n_rows > FEW * n_near
-        if are_many and _numbers_near(objective) <= MAX_NUMBERS:
+        if are_many and _copies_near(objective):
             theta, is_end = yield from _iterate_near(objective, start, goal, n_near)
         if not is_end and _numbers(objective) <= MAX_NUMBERS:
             theta, is_end = yield from _iterate_all(objective, theta, goal.target, goal.polishes)
         if not is_end:
-            yield from self.smoothed.iterate(objective, theta, goal, rng)
+            yield from self.solver.iterate(objective, theta, goal, rng)
 
 
 def _n_near(objective: Objective) -> int:
@@ -76,9 +76,10 @@ def _n_near(objective: Objective) -> int:
     return int(max(NEAR_ROWS, NEAR_PER_PARAMETER * objective.neuron_size, n_rows))
 
 
-def _numbers_near(objective: Objective) -> int:
-    """Numbers that are held of rows near their kinks."""
-    return _n_near(objective) * _numbers_per_row(objective)
+def _copies_near(objective: Objective) -> bool:
+    """Whether rows near their kinks may be copied, and all others lie on straight pieces."""
+    is_straight = not objective.pair.loss.softness
+    return is_straight and _n_near(objective) * _numbers_per_row(objective) <= MAX_NUMBERS
 
 
 def _numbers_per_row(objective: Objective) -> int:

@@ -14,7 +14,7 @@ from ..objective import Objective
 from ..products import as_float64
 from .base import Solver
 from .interior_point import ROUNDINGS
-from .smoothing import Smoothed, measured
+from .smoothing import measured
 
 # How much slopes are held to those at hand, as a share of what the penalty holds them by; of a row
 # much shorter than most, as a share of their mean.
@@ -40,7 +40,7 @@ class Multipliers(Solver):
 
     Parameters
     ----------
-    smoothed : Smoothed
+    solver : Solver
         Goes on from where this gets slow: of few features with next to no penalty, say.
 
     References
@@ -51,9 +51,9 @@ class Multipliers(Solver):
     on another problem.
     """
 
-    def __init__(self, smoothed: Smoothed):
-        self.smoothed = smoothed
-        self.name = smoothed.name
+    def __init__(self, solver: Solver):
+        self.solver = solver
+        self.name = solver.name
 
     @staticmethod
     def serves(objective: Objective) -> bool:
@@ -87,7 +87,7 @@ class Multipliers(Solver):
             left = [neuron for neuron in neurons if not neuron.gap <= 0.5 * share]
             step_size = min(neuron.advance(share) for neuron in left)
         theta = current.theta if np.isfinite(current.gap) else start
-        yield from self.smoothed.iterate(objective, theta, goal, rng)
+        yield from self.solver.iterate(objective, theta, goal, rng)
 
 
 def _neurons(objective: Objective, start) -> list[HeldSlopes]:
@@ -100,10 +100,11 @@ def _neurons(objective: Objective, start) -> list[HeldSlopes]:
         X, y, share = X[counts], y[counts], share[counts]
     X = as_float64(X)
     kink, below, above = objective.pair.pieces(y)
+    softness = objective.pair.loss.softness / share
     coef, bias = objective.to_weights(start)
     neurons = []
     for k in range(objective.n_neurons):
-        pieces = kink[:, k], share * below[:, k], share * above[:, k]
+        pieces = kink[:, k], share * below[:, k], share * above[:, k], softness
         of_bias = float(bias[k]) if objective.fit_intercept else None
         neurons.append(HeldSlopes(X, *pieces, objective.penalty.l2, coef[k], of_bias))
     return neurons
@@ -114,8 +115,9 @@ class HeldSlopes:
 
     .. math::
 
-        \\max_{b_i \\le s_i \\le a_i} \\sum_i s_i t_i - \\tfrac12 \\tau_i (s_i - v_i)^2
-        + \\tfrac12 \\lambda |w|^2, \\quad t_i = x_i \\cdot w + c - k_i
+        \\max_{b_i \\le s_i \\le a_i} \\sum_i s_i t_i - \\tfrac12 \\tau_i s_i^2
+        - \\tfrac12 h_i (s_i - v_i)^2 + \\tfrac12 \\lambda |w|^2,
+        \\quad t_i = x_i \\cdot w + c - k_i
 
     is minimised over w and the bias c, and v then set to the slopes there.
 
@@ -124,6 +126,8 @@ class HeldSlopes:
     X : CSR matrix of shape (n_rows, n_features)
     kink, below, above : ndarrays of shape (n_rows,)
         k, and the slopes of each row's loss on either side, times its share of the weights.
+    softness : ndarray of shape (n_rows,)
+        tau: zero where the two pieces meet in a kink.
     l2 : float
     coef : ndarray of shape (n_features,)
     bias : float or None
@@ -138,13 +142,16 @@ class HeldSlopes:
     gap: float
     t: np.ndarray
 
-    def __init__(self, X, kink, below, above, l2, coef, bias):
+    def __init__(self, X, kink, below, above, softness, l2, coef, bias):
         self.X, self.kink, self.below, self.above, self.l2 = X, kink, below, above, l2
+        self.softness = softness
         self.coef, self.has_bias, self.bias = coef, bias is not None, bias or 0.0
         # What the penalty holds each row's slope by.
         self.stiffness = np.asarray(X.multiply(X).sum(axis=1)).ravel() / l2
         typical = self.stiffness.mean() or 1.0
-        self.hold = HOLD * np.maximum(self.stiffness, SHORT * typical)
+        enough = HOLD * np.maximum(self.stiffness, SHORT * typical)
+        # What is soft need not be held, or only by what is missing.
+        self.hold = np.maximum(enough - softness, 0.0)
         self.held = np.clip(0.0, below, above)
         self.n_slow = 0
         self._measure(self.held)
@@ -179,7 +186,7 @@ class HeldSlopes:
 
     def _wanted(self, t):
         """Slopes that rows at these distances would have, were there no ends to them."""
-        return self.held + t / self.hold
+        return (self.hold * self.held + t) / (self.hold + self.softness)
 
     def _slope(self, t):
         return np.clip(self._wanted(t), self.below, self.above)
@@ -199,9 +206,10 @@ class HeldSlopes:
         """Changes of the slopes that are free, and the bias's.
 
         They solve ``(T + A A^T / l2) change - bias = right`` and ``sum(change) = -excess``, T being
-        the holds. Rows of many features differ from each other, and so this takes few steps.
+        the holds and softness. Rows of many features differ from each other, and so this takes few
+        steps.
         """
-        hold, n_rows = self.hold[near], len(near)
+        hold, n_rows = (self.hold + self.softness)[near], len(near)
         inverse = 1 / (hold + self.stiffness[near])
         # What a residual of one in each row is worth: the slopes are off by it over their hold.
         worth = 0.5 * self.stiffness[near] / hold**2
@@ -287,9 +295,13 @@ class HeldSlopes:
         if self.has_bias and excess:
             # Zero is among each row's slopes, so there is room for that.
             room = slope - self.below if excess > 0 else self.above - slope
+            room[np.isinf(room)] = 0.0
             slope = slope - excess / room.sum() * room
         best = self.X.T @ slope / self.l2
-        loss = np.maximum(self.below * self.t, self.above * self.t).sum()
+        steepest = np.where(self.t < 0, self.below, self.above)
+        if self.softness.any():
+            steepest = np.clip(self.t / self.softness, self.below, self.above)
+        loss = steepest @ (self.t - 0.5 * self.softness * steepest)
         value = loss + 0.5 * self.l2 * (self.coef @ self.coef)
-        dual = -(slope @ self.kink) - 0.5 * self.l2 * (best @ best)
+        dual = -(slope @ (self.kink + 0.5 * self.softness * slope)) - 0.5 * self.l2 * (best @ best)
         self.gap = float(value - dual)

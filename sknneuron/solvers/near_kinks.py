@@ -53,11 +53,11 @@ class Rows:
         return columns
 
     def pieces(self, y, sample_weight):
-        """Kinks, and slopes on either side times each row's share of the weights."""
+        """Kinks, slopes on either side times each row's share of the weights, and softness."""
         kink, below, above = self.pair.pieces(y)
         weight = 1.0 if sample_weight is None else sample_weight
-        share = weight / self.total_weight
-        return kink, share * below, share * above
+        share = np.broadcast_to(weight / self.total_weight, len(y))
+        return kink, share * below, share * above, self.pair.loss.softness / share
 
     def counts(self, sample_weight):
         """Which rows have a share of the weights, or all."""
@@ -85,7 +85,7 @@ class Apart:
         Of all rows.
     gradient : ndarray of shape (n_neurons, n_features + 1)
         Of all rows, less what those taken stand for.
-    taken : list of (neuron, columns, kink, below, above)
+    taken : list of (neuron, columns, kink, below, above, softness)
     """
 
     rows: Rows
@@ -178,25 +178,37 @@ def all_pieces(objective: Objective, theta) -> list[Pieces]:
         for k, part in enumerate(parts):
             part.append((columns, *rows.pieces(y[counts, k], weight)))
     linear, scale = np.zeros(objective.neuron_size), distances(objective, theta).max(axis=0)
-    return [together(objective, part, linear, scale[k]) for k, part in enumerate(parts)]
+    most = np.full(len(parts), np.inf)
+    if objective.pair.loss.softness:
+        # No row's loss is more than the least objective, and so its slope has a bound.
+        most = objective.value(theta) + objective.l1_value(theta)
+    return [
+        together(objective, part, linear, scale[k], float(most[k])) for k, part in enumerate(parts)
+    ]
 
 
-def together(objective: Objective, parts, linear, scale: float) -> Pieces:
+def together(objective: Objective, parts, linear, scale: float, most=np.inf) -> Pieces:
     """The objective of one neuron: of rows in parts, a linear term and the penalty.
 
-    An L1 penalty is two straight pieces for each weight as well.
+    An L1 penalty is two straight pieces for each weight as well. Rows whose loss is more than
+    `most` need not be right.
     """
     columns, *pieces = map(list, zip(*parts, strict=True))
     penalised = np.flatnonzero(objective.l1)
     if len(penalised):
         l1 = objective.l1[penalised]
         columns.append(np.eye(objective.neuron_size)[:, penalised])
-        for of_rows, of_weights in zip(pieces, (np.zeros_like(l1), -l1, l1), strict=True):
+        none = np.zeros_like(l1)
+        for of_rows, of_weights in zip(pieces, (none, -l1, l1, none), strict=True):
             of_rows.append(of_weights)
-    kink, below, above = map(np.concatenate, pieces)
-    n_weights = len(penalised)
+    kink, below, above, softness = map(np.concatenate, pieces)
+    if np.isfinite(most):
+        with np.errstate(divide="ignore"):
+            steepest = np.sqrt(2 * max(most, TINY) / softness)
+        below, above = np.maximum(below, -steepest), np.minimum(above, steepest)
     # Where all lie on their kinks there is nothing to go by.
-    return Pieces(columns, kink, below, above, linear, objective.l2, n_weights, scale or 1.0)
+    penalties = linear, objective.l2, len(penalised)
+    return Pieces(columns, kink, below, above, softness, *penalties, scale or 1.0)
 
 
 def distances(objective: Objective, theta):

@@ -26,8 +26,6 @@ SHRINK = 0.2
 MAX_STAGES = 60
 # Widths at which the best valley is looked for: that of the widest loss need not be the true one's.
 N_SEARCHES = 3
-# Steps of a line search after which it is taken to be lost between pieces without curvature.
-MOST_STEPS = 25
 # How far from its kink, in widths of the smoothing, a row may end that is held there.
 REACH = 10.0
 
@@ -139,24 +137,28 @@ class Smoothed(Solver):
             yield measured(objective, theta, gap=gap - fall)
 
 
-class SmoothedAtNeed(Solver):
-    """Solve a problem whose loss has straight pieces as it is; smoothed where that leads nowhere.
+class InPiecesAtNeed(Solver):
+    """Solve a problem whose loss has pieces as it is; by the pieces where that leads nowhere.
 
     A column whose rows all lie on straight pieces has a slope and no curvature, so that Newton's
-    step along it has no length to go by. At most points no column is like that, and there nothing
-    is faster than Newton's steps on the loss itself.
+    step along it has no length to go by. And it may take many steps until each row is on the piece
+    that it ends on. Mostly it is not like that, and then nothing is faster than Newton's steps on
+    the loss itself.
 
     Parameters
     ----------
     solver : Solver
         Solves the problem as it is.
-    smoothed : Smoothed
+    pieces : Solver
         Goes on from where that is stuck.
+    most_steps : int
+        Steps after which it is taken to be stuck.
     """
 
-    def __init__(self, solver: Solver, smoothed: Smoothed):
+    def __init__(self, solver: Solver, pieces: Solver, most_steps: int):
         self.solver = solver
-        self.smoothed = smoothed
+        self.pieces = pieces
+        self.most_steps = most_steps
         self.name = solver.name
         self.needs_smooth_penalty = solver.needs_smooth_penalty
 
@@ -165,14 +167,14 @@ class SmoothedAtNeed(Solver):
         for iterate in self.solver.iterate(objective, start, goal, rng):
             if iterate.objective is objective:
                 is_stuck = iterate.last and bool(iterate.message)
-                if is_stuck or n_steps == MOST_STEPS:
+                if is_stuck or n_steps == self.most_steps:
                     break
                 n_steps += 1
             theta = iterate.theta
             yield iterate
             if iterate.last and iterate.objective is objective:
                 return
-        yield from self.smoothed.iterate(objective, theta, goal, rng)
+        yield from self.pieces.iterate(objective, theta, goal, rng)
 
 
 def measured(objective: Objective, theta, *, gap=np.nan, step_size=np.nan) -> Iterate:

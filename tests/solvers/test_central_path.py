@@ -1,5 +1,7 @@
 """Two straight pieces in each row: the path to the optimum, and what it says is left."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.optimize import linprog, minimize
@@ -7,8 +9,8 @@ from scipy.optimize import linprog, minimize
 from sknneuron.solvers.central_path import CentralPath, Pieces
 
 
-def problem(seed, n_rows=60, size=4, n_weights=0, l2=1e-3):
-    """Random rows in two parts, of random slopes and weights."""
+def problem(seed, n_rows=60, size=4, n_weights=0, l2=1e-3, softness=0.0):
+    """Random rows in two parts, of random slopes and weights, some of them soft."""
     rng = np.random.default_rng(seed)
     columns = [
         rng.standard_normal((size, n_rows // 3)),
@@ -22,7 +24,9 @@ def problem(seed, n_rows=60, size=4, n_weights=0, l2=1e-3):
         kink = np.r_[kink, np.zeros(n_weights)]
         below, above = np.r_[below, np.full(n_weights, -0.1)], np.r_[above, np.full(n_weights, 0.1)]
     linear = 0.01 * rng.standard_normal(size) if l2 else np.zeros(size)
-    return Pieces(columns, kink, below, above, linear, np.full(size, l2), n_weights, 3.0)
+    soft = n_rows * softness * rng.choice([0.0, 1.0, 30.0], n_rows)
+    soft = np.r_[soft, np.zeros(n_weights)]
+    return Pieces(columns, kink, below, above, soft, linear, np.full(size, l2), n_weights, 3.0)
 
 
 def at(pieces, theta):
@@ -47,10 +51,11 @@ def test_least_sum(seed):
     assert path.gap <= 1e-12
 
 
+@pytest.mark.parametrize("softness", [0.0, 1.0])
 @pytest.mark.parametrize("n_weights", [0, 3])
 @pytest.mark.parametrize("seed", range(5))
-def test_what_is_left_is_no_less_than_it_is(seed, n_weights):
-    pieces = problem(seed, n_weights=n_weights)
+def test_what_is_left_is_no_less_than_it_is(seed, n_weights, softness):
+    pieces = problem(seed, n_weights=n_weights, softness=softness)
     end = CentralPath(pieces, np.zeros(4))
     end.follow(1e-14)
     path, n_steps = CentralPath(pieces, np.zeros(4)), 0
@@ -104,9 +109,7 @@ def test_a_weight_ends_at_zero_where_its_penalty_holds_it():
 def test_a_path_without_end_is_stuck():
     """A slope that no row holds: the sum falls for ever."""
     pieces = problem(0, l2=0.0)
-    endless = Pieces(
-        pieces.columns, pieces.kink, pieces.below, pieces.above, np.ones(4), pieces.l2, 0, 3.0
-    )
+    endless = replace(pieces, linear=np.ones(4))
     path = CentralPath(endless, np.zeros(4))
     path.follow(1e-12)
     assert path.is_stuck
@@ -115,16 +118,7 @@ def test_a_path_without_end_is_stuck():
 def test_rows_on_their_kinks_are_no_bad_start():
     pieces = problem(1, l2=0.0)
     theta = np.ones(4)
-    pieces = Pieces(
-        pieces.columns,
-        pieces.along(theta),
-        pieces.below,
-        pieces.above,
-        pieces.linear,
-        pieces.l2,
-        0,
-        1.0,
-    )
+    pieces = replace(pieces, kink=pieces.along(theta), scale=1.0)
     path = CentralPath(pieces, theta)
     path.follow(1e-14)
     assert path.value() <= 1e-14

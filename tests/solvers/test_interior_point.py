@@ -1,4 +1,4 @@
-"""Quantile, absolute error and hinge: few steps, few looks at all rows, the optimum."""
+"""Losses of two straight pieces: few steps, few looks at all rows, the optimum."""
 
 from types import SimpleNamespace
 
@@ -8,7 +8,7 @@ from scipy import sparse
 
 from sknneuron import NeuronClassifier, NeuronRegressor, NeuronWarning
 from sknneuron.activations import get_activation
-from sknneuron.losses import LOSSES, AbsoluteError, Quantile, get_loss
+from sknneuron.losses import AbsoluteError, Huber, Quantile, get_loss
 from sknneuron.pairing import make_pair
 from sknneuron.pairs import IdentityPair
 from sknneuron.solvers import interior_point
@@ -42,25 +42,29 @@ def looks(passes, monkeypatch):
     return passes
 
 
-@pytest.mark.parametrize("name", [name for name in LOSSES if not LOSSES[name].smooth])
+@pytest.mark.parametrize("name", ["absolute_error", "quantile", "hinge", "huber", "squared_hinge"])
 def test_pieces_are_those_of_the_loss(name):
+    """The largest, of all slopes between those of the pieces."""
     loss = get_loss(name)
     y = np.array([[-1.0], [1.0]])
     kink, below, above = IdentityPair(get_activation("identity"), loss).pieces(y)
     np.testing.assert_array_equal(loss(y, kink), 0)
-    for step in (1e-3, 1.0, 50.0):
-        np.testing.assert_allclose(loss(y, kink - step), -step * below)
-        np.testing.assert_allclose(loss(y, kink + step), step * above)
+    for t in (-50.0, -1.0, -1e-3, 1e-3, 1.0, 50.0):
+        soft = np.clip(t / loss.softness, below, above) if loss.softness else below
+        with np.errstate(invalid="ignore"):
+            values = [slope * t - 0.5 * loss.softness * slope**2 for slope in (soft, below, above)]
+        np.testing.assert_allclose(loss(y, kink + t), np.fmax.reduce(values), rtol=1e-12)
 
 
 def test_other_pairs_have_no_pieces():
     y = np.ones((2, 1))
     assert make_pair("relu", "absolute_error").pieces(y) is None
-    assert make_pair("identity", "huber").pieces(y) is None
+    assert make_pair("identity", "squared_error").pieces(y) is None
 
 
-def test_a_loss_made_of_another_has_pieces_of_its_own():
-    class DoubledError(AbsoluteError):
+@pytest.mark.parametrize("base", [AbsoluteError, Huber])
+def test_a_loss_made_of_another_has_pieces_of_its_own(base):
+    class DoubledError(base):
         def __call__(self, y, a):
             return 2 * super().__call__(y, a)
 
@@ -104,6 +108,43 @@ def test_few_steps(name, l1_ratio, alpha):
     assert neuron.converged_
     assert neuron.n_iter_ < 40
     assert neuron.history_["gradient_norm"][-1] < 1e-9
+
+
+def left_at_most(fit, X, y, alpha, weight):
+    """What a fit is above the dual at its rows' slopes, balanced, as a share of the gain."""
+    loss = get_loss(fit.loss)
+    z, y = X @ np.ravel(fit.coef_) + fit.intercept_, y.astype(float)
+    share = weight / weight.sum()
+    slope = share * loss.derivative(y, z)
+    kink, below, above = (np.broadcast_to(part, y.shape) for part in loss.pieces(y))
+    room = slope - share * below if slope.sum() > 0 else share * above - slope
+    room = np.where(np.isfinite(room), room, np.abs(slope))
+    slope = slope - slope.sum() / room.sum() * room
+    softness = loss.softness / share
+    dual = -slope @ kink - 0.5 * softness @ slope**2 - ((slope @ X) ** 2).sum() / (2 * alpha)
+    value = share @ loss(y, z) + 0.5 * alpha * (fit.coef_**2).sum()
+    assert value == pytest.approx(fit.objective_, rel=1e-9)
+    return (value - dual) / (fit.history_["objective"][0] - value)
+
+
+@pytest.mark.filterwarnings("ignore:The penalty")
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("alpha", [1e-6, 1e-3, 1.0])
+@pytest.mark.parametrize("name", ["huber", "squared_hinge"])
+def test_parabolas_between_pieces_take_few_steps_too(name, alpha, weighted):
+    """Classes that are told apart, and residuals hardly any of which is within delta."""
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((200, 50)) * 10.0 ** rng.integers(-1, 2, 50)
+    z = X @ (rng.standard_normal(50) / X.std(axis=0))
+    weight = rng.uniform(0.1, 3, 200) if weighted else np.ones(200)
+    if name == "huber":
+        neuron, y = NeuronRegressor(loss=Huber(1e-3)), z + rng.standard_t(3, 200)
+    else:
+        neuron, y = NeuronClassifier(loss="squared_hinge"), np.where(z > 1, 1, -1)
+    fit = neuron.set_params(activation="identity", alpha=alpha, tol=1e-8).fit(X, y, weight)
+    assert fit.converged_
+    assert fit.n_iter_ < 40
+    assert left_at_most(fit, X, y, alpha, weight) < 1e-6
 
 
 @pytest.mark.parametrize("fit_intercept", [True, False])

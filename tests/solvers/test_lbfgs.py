@@ -6,7 +6,9 @@ from scipy import sparse
 from sklearn.base import clone
 
 from sknneuron import NeuronClassifier, NeuronRegressor
+from sknneuron.solvers import choose
 from sknneuron.solvers.lbfgs import Diagonal
+from sknneuron.solvers.multipliers import Multipliers
 
 # Of words in one row the penalty holds down the weights: that is what it is for here.
 pytestmark = pytest.mark.filterwarnings("ignore:The penalty")
@@ -55,14 +57,17 @@ def test_no_more_is_left_than_the_penalty_tells(name, alpha, fit_intercept, monk
         return told[-1]
 
     monkeypatch.setattr(Diagonal, "most_left", most_left)
-    X = words()
+    # With parabolas between straight pieces, others take over.
+    monkeypatch.setitem(choose.MOST_STEPS, Multipliers, 1000)
+    X = words(n_features=250 if name in ("squared hinge", "huber") else 1500)
     y, weight = targets(name, X), np.random.default_rng(2).uniform(0.2, 3, X.shape[0])
     neuron = clone(SETTINGS[name]).set_params(alpha=alpha, fit_intercept=fit_intercept, tol=1e-8)
     found = neuron.set_params(solver="lbfgs").fit(X, y, weight).history_["objective"]
     optimum = neuron.set_params(solver="newton", tol=1e-12).fit(X.toarray(), y, weight).objective_
-    left = found - min(optimum, found.min())
-    assert len(told) >= len(found) >= 3
-    assert np.all(left <= np.array(told[: len(found)]) + 1e-13)
+    # A Newton step or two may have the last word.
+    n = min(len(found), len(told))
+    assert n >= max(3, len(found) - 2)
+    assert np.all(found[:n] - min(optimum, found.min()) <= np.array(told[:n]) + 1e-13)
 
 
 @pytest.mark.parametrize("tol", ["auto", 1e-4, 1e-8])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from abc import ABCMeta, abstractmethod
 from contextlib import closing, nullcontext
@@ -276,7 +277,7 @@ class BaseNeuron(PictureMixin, CallbackSupportMixin, LevelsMixin, BaseEstimator,
         self._check_targets(objective)
         at_null = objective.null_value
         self._check_sizes(objective.coordinates.scale)
-        if not np.isfinite(at_null):
+        if not math.isfinite(at_null):
             raise ValueError(
                 "The loss is not finite even with all weights at zero: y holds values too large to "
                 "compute with (their squares overflow). Divide y by its size, with "
@@ -286,7 +287,7 @@ class BaseNeuron(PictureMixin, CallbackSupportMixin, LevelsMixin, BaseEstimator,
 
     def _check_targets(self, objective: Objective) -> None:
         """Refuse numbers whose squares vanish, where the loss takes those of any size."""
-        if np.isfinite(objective.pair.loss.target_range[0]):
+        if math.isfinite(objective.pair.loss.target_range[0]):
             return
         rows = objective.watched
         y = rows.y if rows.sample_weight is None else rows.y[rows.sample_weight > 0]

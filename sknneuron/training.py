@@ -371,10 +371,8 @@ def columns_of_history(objective: Objective, measured: list[Measured]) -> dict[s
 
 def _gradient_norms(objective: Objective, given: Sequence[float | np.ndarray]):
     """Norms of the iterates' gradients; those not taken yet, all at once."""
-    untaken = [k for k, gradient in enumerate(given) if isinstance(gradient, np.ndarray)]
+    untaken = [gradient for gradient in given if isinstance(gradient, np.ndarray)]
     if not untaken:
         return np.array(given)
-    stack = np.array([given[k] for k in untaken])
-    norms = np.array([np.nan if isinstance(g, np.ndarray) else g for g in given])
-    norms[untaken] = objective.weight_gradient_norm(stack)
-    return norms
+    norms = iter(objective.weight_gradient_norm(np.array(untaken)).tolist())
+    return np.array([next(norms) if isinstance(g, np.ndarray) else g for g in given])

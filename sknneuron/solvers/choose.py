@@ -76,16 +76,17 @@ def make_solver(name: str, objective: Objective, **options) -> Solver:
 
 def _on_features(cls: type[Solver], objective: Objective) -> Solver:
     """A solver of this class for the features as they are: the loss may need more than it alone."""
+    pair = objective.pair
+    if pair.smooth and pair.smoothed(1.0) is pair:
+        return cls()
     smoothed = Smoothed(FOR_SMOOTHED.get(cls, cls)())
     if cls in FOR_SMOOTHED and InteriorPoint.serves(objective):
         return InteriorPoint(smoothed)
     if cls is LBFGS and Multipliers.serves(objective):
         return Multipliers(smoothed)
-    if not objective.pair.smooth or is_nearly_kinked(objective):
+    if not pair.smooth or is_nearly_kinked(objective):
         return smoothed
-    if cls in FOR_SMOOTHED and objective.pair.smoothed(1.0) is not objective.pair:
-        return SmoothedAtNeed(cls(), smoothed)
-    return cls()
+    return SmoothedAtNeed(cls(), smoothed) if cls in FOR_SMOOTHED else cls()
 
 
 def best_solver(objective: Objective) -> str:
@@ -123,10 +124,8 @@ def _has_few_rows(objective: Objective) -> bool:
 
 def is_nearly_kinked(objective: Objective) -> bool:
     """Whether a loss made of pieces has hardly a row on a curved one, where the training begins."""
-    pair = objective.pair
-    if pair.smoothed(1.0) is pair:
-        return False
-    rows, z = objective.watched, objective.pre_activation(objective.null())
+    pair, rows = objective.pair, objective.watched
+    z = objective.pre_activation(objective.null())
     return bool(np.mean(pair.loss.second_derivative(rows.y, pair.level(z)) > 0) < FEW_CURVED)
 
 

@@ -151,8 +151,6 @@ class Training:
         self._n_seen, self._last_is_wanted = 0, True
         self._best: tuple[float, Iterate] | None = None
 
-    # A step out of what floats can hold shows by its value, and is not taken.
-    @np.errstate(over="ignore", invalid="ignore")
     def run(
         self, solver: Solver, start: np.ndarray, rng: np.random.Generator | None = None
     ) -> Outcome:

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 
+class KeepingEarlierFit:
+    """Puts an estimator's fitted attributes back as they were if what is inside fails.
 
-@contextmanager
-def keeping_earlier_fit(estimator) -> Iterator[None]:
-    """Put the fitted attributes back as they were if what is inside fails."""
-    before = vars(estimator).copy()
-    try:
-        yield
-    except BaseException:
-        for name in filter(_is_fitted, list(vars(estimator))):
-            delattr(estimator, name)
-        for name in filter(_is_fitted, before):
-            setattr(estimator, name, before[name])
-        raise
+    A class: for a small fit what `contextmanager` makes of a generator takes microseconds.
+    """
+
+    def __init__(self, estimator):
+        self.estimator = estimator
+        self.before = vars(estimator).copy()
+
+    def __enter__(self):
+        pass
+
+    def __exit__(self, error, *_):
+        if error is None:
+            return
+        for name in filter(_is_fitted, list(vars(self.estimator))):
+            delattr(self.estimator, name)
+        for name in filter(_is_fitted, self.before):
+            setattr(self.estimator, name, self.before[name])
 
 
 def _is_fitted(name: str) -> bool:

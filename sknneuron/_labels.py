@@ -107,7 +107,7 @@ class ClassEncoder:
             if self.classes[0]:
                 codes = codes - int(self.classes[0])
             # Below zero is far above, seen without a sign.
-            if len(y) == 0 or codes.view(np.uintp).max() < len(self.classes):
+            if len(y) == 0 or np.maximum.reduce(codes.view(np.uintp)) < len(self.classes):
                 return codes
         try:
             codes = np.minimum(np.searchsorted(self.classes, y), len(self.classes) - 1)
@@ -285,7 +285,7 @@ def strata(y, n_validation: int):
 def distinct(y):
     """``np.unique``; by counting where y holds few small whole numbers."""
     if len(y) and y.dtype.kind in "iu" and y.dtype.itemsize <= 8:
-        low, high = int(y.min()), int(y.max())
+        low, high = int(np.minimum.reduce(y)), int(np.maximum.reduce(y))
         if low >= 0 and high < max(len(y), 256):
             return np.bincount(y).nonzero()[0].astype(y.dtype)
     if len(y) <= ROWS_AT_ONCE:

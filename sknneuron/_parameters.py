@@ -96,10 +96,8 @@ def check_parameters(estimator, constraints: dict[str, list]) -> None:
     """
     values = tuple(map(partial(getattr, estimator), constraints))
     types = tuple(map(type, values))
-    if PLAIN_TYPES.issuperset(types):
-        kind = next(kind for kind, table in enumerate(TABLES) if table is constraints)
-        if _pass(kind, types, values):
-            return
+    if PLAIN_TYPES.issuperset(types) and _pass(TABLES.index(constraints), types, values):
+        return
     try:
         validate_parameter_constraints(
             constraints, estimator.get_params(deep=False), type(estimator).__name__

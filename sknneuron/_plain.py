@@ -6,6 +6,7 @@ unusual (other types, names, missing values, a wrong width) is left to it, and t
 
 from __future__ import annotations
 
+import math
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -37,7 +38,7 @@ def is_plain_training_set(X, y, n_threads) -> bool:
 def _is_finite(values, n_threads: int = 1) -> bool:
     # A sum of finite values may overflow: then the long way finds out, and takes no harm.
     if n_threads == 1 or values.nbytes <= LOOKED_AT_ALONE:
-        return bool(np.isfinite(_sum(values)))
+        return math.isfinite(_sum(values))
     with ThreadPoolExecutor(n_threads) as pool:
         return bool(np.all(np.isfinite(list(pool.map(_sum, np.array_split(values, n_threads))))))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from datetime import date, time, timedelta
 
@@ -56,7 +57,9 @@ class ValueEncoder:
             and for another number of columns than there are neurons.
         """
         encoded = self.encode_unchecked(y, name)
-        if self.pair.activation.range == (-np.inf, np.inf):
+        low, high = self.pair.activation.range
+        least, most, *_ = self.pair.loss.target_range
+        if low <= least and most <= high:
             return encoded
         outside = self.outside(encoded, weight)
         if outside.any():
@@ -136,12 +139,14 @@ def numeric(y, name="y"):
 
 def _rounding(low: float, high: float) -> float:
     """How far past the ends of this range a target may be."""
-    return ROUNDING * (high - low) if np.isfinite(high - low) else 0.0
+    return ROUNDING * (high - low) if math.isfinite(high - low) else 0.0
 
 
 def _within_loss_range(y, pair: Pair, name: str):
     """The targets, those that rounding has put past the end of the loss's range at that end."""
     low, high, low_inclusive, high_inclusive = pair.loss.target_range
+    if (low, high) == (-np.inf, np.inf):
+        return y
     outside = (y < low) if low_inclusive else (y <= low)
     outside |= (y > high) if high_inclusive else (y >= high)
     if not outside.any():

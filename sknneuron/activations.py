@@ -8,6 +8,7 @@ axis. None warns, none writes into its input.
 from __future__ import annotations
 
 import difflib
+import math
 from typing import ClassVar
 
 import numpy as np
@@ -105,9 +106,9 @@ class Activation(Parametrized):
         """Levels moved just inside the range."""
         low, high = self.range
         a = np.asarray(a, dtype=np.float64)
-        if np.isfinite(low):
+        if math.isfinite(low):
             a = np.maximum(a, low + margin)
-        if np.isfinite(high):
+        if math.isfinite(high):
             a = np.minimum(a, high - margin)
         return a
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from abc import ABCMeta, abstractmethod
 from contextlib import closing, nullcontext
@@ -15,7 +16,7 @@ from ._callbacks import CallbackBridge
 from ._class_weights import refuse_balance_of_parts
 from ._device import at_home
 from ._dispatch import reader_of, refuse_elsewhere
-from ._earlier_fit import keeping_earlier_fit
+from ._earlier_fit import KeepingEarlierFit
 from ._fit_warnings import column_names, warn_of_bad_fit
 from ._held_out import validation_objective
 from ._inputs import Inputs, checked_weight, look_at_columns
@@ -115,7 +116,7 @@ class BaseNeuron(PictureMixin, CallbackSupportMixin, LevelsMixin, BaseEstimator,
         NeuronWarning
             If the neuron is dead, predicts a constant, or a penalty acts on columns in small units.
         """
-        with keeping_earlier_fit(self):
+        with KeepingEarlierFit(self):
             check_parameters(self, self._constraints)
             outcome = self._fit(X, y, sample_weight, (X_val, y_val, sample_weight_val))
         if outcome.interrupted:
@@ -126,6 +127,8 @@ class BaseNeuron(PictureMixin, CallbackSupportMixin, LevelsMixin, BaseEstimator,
         with closing(reader_of(X)(self, X, y, sample_weight, validation)) as inputs:
             return self._train(inputs, X, y, sample_weight, were_given=validation[0] is not None)
 
+    # A step out of what floats can hold shows by its value, and is not taken.
+    @np.errstate(over="ignore", invalid="ignore")
     def _train(self, inputs: Inputs, X_given, y_given, sample_weight, *, were_given) -> Outcome:
         source, targets = inputs.source, inputs.targets
         with nullcontext() if self._is_small(source, targets) else single_threaded_blas():
@@ -152,6 +155,7 @@ class BaseNeuron(PictureMixin, CallbackSupportMixin, LevelsMixin, BaseEstimator,
             self._warn_of_bad_fit(self, objective, outcome)
         return outcome
 
+    @np.errstate(over="ignore", invalid="ignore")
     def _partial_fit(self, X, y, sample_weight, classes=None):
         """One epoch over these rows alone, going on from where the last call ended."""
         check_parameters(self, self._constraints)
@@ -270,13 +274,12 @@ class BaseNeuron(PictureMixin, CallbackSupportMixin, LevelsMixin, BaseEstimator,
     def _seed(self) -> int:
         return seed_of(self.random_state)
 
-    @np.errstate(over="ignore", invalid="ignore")
     def _checked_objective(self, source, targets, coordinates=None):
         objective = self._objective(source, targets, coordinates)
         self._check_targets(objective)
         at_null = objective.null_value
         self._check_sizes(objective.coordinates.scale)
-        if not np.isfinite(at_null):
+        if not math.isfinite(at_null):
             raise ValueError(
                 "The loss is not finite even with all weights at zero: y holds values too large to "
                 "compute with (their squares overflow). Divide y by its size, with "
@@ -286,7 +289,7 @@ class BaseNeuron(PictureMixin, CallbackSupportMixin, LevelsMixin, BaseEstimator,
 
     def _check_targets(self, objective: Objective) -> None:
         """Refuse numbers whose squares vanish, where the loss takes those of any size."""
-        if np.isfinite(objective.pair.loss.target_range[0]):
+        if math.isfinite(objective.pair.loss.target_range[0]):
             return
         rows = objective.watched
         y = rows.y if rows.sample_weight is None else rows.y[rows.sample_weight > 0]

@@ -125,14 +125,15 @@ class StandardBlock:
     def _softmax_hessian(self, theta, probability):
         """Blocks ``sum_i s p_k (delta_kl - p_l) x x'`` as one matrix, neuron by neuron."""
         weights = theta.reshape(self.n_neurons, -1)[:, : self.n_features]
-        blocks = self._blocks(probability) if weights.any() else self._equal_blocks(probability[0])
+        is_blank = not np.count_nonzero(weights)
+        blocks = self._equal_blocks(probability[0]) if is_blank else self._blocks(probability)
         return blocks.reshape(1, *theta.shape[1:], -1)
 
     def _equal_blocks(self, p):
         """Those of neurons without weights, whose probabilities are the same in all rows."""
         columns, weight = self.columns, self.sample_weight
         product = (columns if weight is None else columns * weight).dot(columns.T)
-        return (np.diag(p) - np.outer(p, p))[:, None, :, None] * product[:, None]
+        return (np.diag(p) - p[:, None] * p)[:, None, :, None] * product[:, None]
 
     def _blocks(self, probability):
         """The probabilities of a row sum to one, and so the blocks beside each other to zero.

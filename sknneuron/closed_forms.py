@@ -47,23 +47,22 @@ class SigmoidLogLoss(Pair):
         if sample_weight is not None:
             return super().sums(y, z, sample_weight, order)
         # Half as many operations as the terms take, and the sum loses no digits by it: only where
-        # exp(-z) overflows, or a product of a few, there is no way around them.
-        e = np.exp(np.negative(z))
+        # exp(z) overflows, or a product of a few, there is no way around them.
+        e = np.exp(z)
         factors = e + 1
         loss = _sum_of_logs(factors)
-        loss += _sum_of_rows(z)
         loss -= _sum_of_products(y, z)
         if not math.isfinite(sum(loss.tolist())):
             terms, *slopes = SigmoidLogLoss.derivatives(self, y, z, order)
             return _sum_of_rows(terms), *slopes
         if order == 0:
             return loss, None, None
-        level = np.reciprocal(factors, out=factors)
-        slope = level - y
+        complement = np.reciprocal(factors, out=factors)
+        e *= complement
+        slope = e - y
         if order == 1:
             return loss, slope, None
-        e *= level
-        e *= level
+        e *= complement
         return loss, slope, e
 
     @staticmethod

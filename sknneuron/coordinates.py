@@ -37,7 +37,7 @@ class Coordinates:
         scale = np.sqrt(variance)
         size = np.abs(center)
         limit = FAR_FROM_ZERO_SPARSE if sample.is_sparse else FAR_FROM_ZERO
-        if np.logical_and.reduce(size < limit * scale):
+        if np.count_nonzero(size < limit * scale) == len(size):
             return cls(center, scale)
         # A column constant in the sample has no deviation to go by; its size will do.
         constant = ~(scale > 1e-12 * size)

@@ -50,7 +50,8 @@ class History:
     def extend(self, iterates: Columns, n_seen: int | None = None) -> None:
         """Add iterates, their `iteration` and `elapsed` counted from the start of this training.
 
-        With `n_seen` they are the last of so many, and before it those that are wanted.
+        With `n_seen` they are the last of so many, and before it those that are wanted. Their
+        arrays are history's own from now on.
         """
         if self.record is False:
             return
@@ -108,7 +109,7 @@ def _every(iterates: Columns, stride: int, start: int = 0) -> Columns:
 def _joined(parts: list[Columns]) -> dict[str, np.ndarray]:
     """One after the other; nan where a part lacks what another has."""
     if len(parts) == 1:
-        return {key: values.copy() for key, values in parts[0].items()}
+        return dict(parts[0])
     keys = dict.fromkeys(key for part in parts for key in part)
     return {key: np.concatenate([_column(part, key, parts) for part in parts]) for key in keys}
 

@@ -326,7 +326,7 @@ class TargetSums:
     """Sum of the targets, a column at a time: X is not read."""
 
     def __call__(self, X, y, sample_weight):
-        return (y.sum(axis=0) if sample_weight is None else sample_weight @ y,)
+        return (_sum_of_rows(y, sample_weight),)
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ._class_weights import class_weighted
-from ._earlier_fit import keeping_earlier_fit
+from ._earlier_fit import KeepingEarlierFit
 from ._fit_warnings import warn_of_bad_layer
 from ._labels import ClassEncoder, are_classes, find_classes, strata, warn_of_one_hot
 from ._parameters import LAYER_CONSTRAINTS
@@ -240,7 +240,7 @@ class NeuronLayer(BaseNeuron):
         -----
         The rule of a step is `solver` if that is "sgd" or "adam", else that of "adam".
         """
-        with keeping_earlier_fit(self):
+        with KeepingEarlierFit(self):
             return self._partial_fit(X, y, sample_weight, classes)
 
     # -- what a layer does otherwise than a neuron -------------------------------------------------

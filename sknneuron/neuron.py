@@ -9,7 +9,7 @@ from sklearn.utils.metaestimators import available_if
 from . import _special as special
 from ._class_weights import class_weighted
 from ._dispatch import scorer_of, wherever
-from ._earlier_fit import keeping_earlier_fit
+from ._earlier_fit import KeepingEarlierFit
 from ._labels import ClassEncoder, find_classes, strata, warn_of_one_hot
 from ._parameters import CLASSIFIER_CONSTRAINTS, CONSTRAINTS
 from ._plain import plain_accuracy, plain_r2
@@ -194,7 +194,7 @@ class NeuronRegressor(RegressorMixin, BaseNeuron):
         -----
         The rule of a step is `solver` if that is "sgd" or "adam", else that of "adam".
         """
-        with keeping_earlier_fit(self):
+        with KeepingEarlierFit(self):
             return self._partial_fit(X, y, sample_weight)
 
     @wherever
@@ -466,7 +466,7 @@ class NeuronClassifier(ClassifierMixin, BaseNeuron):
                     f"{self.classes_[:10].tolist()}. Name all of them in the first call, to a "
                     "fresh estimator."
                 )
-        with keeping_earlier_fit(self):
+        with KeepingEarlierFit(self):
             return self._partial_fit(X, y, sample_weight, classes)
 
     @wherever

@@ -175,7 +175,7 @@ class Objective(PenalisedLoss):
         moved = 0.5 * weight @ (error * error / np.maximum(d, np.finfo(float).tiny)).sum(axis=1)
         return float(moved), 3 * math.sqrt(weight @ change**2 / self.source.n_rows)
 
-    def lost_in_units(self, theta) -> tuple[float, np.ndarray]:
+    def lost_in_units(self, theta) -> tuple[float, list[int]]:
         """What rounding of weights in units of X may cost the watched rows, and of which columns.
 
         Far from zero, or nearly dependent, columns may have weights whose terms in z are large and
@@ -188,7 +188,7 @@ class Objective(PenalisedLoss):
         if columns.far is not None:
             distance += float(np.max(np.abs(columns.center) / columns.scale))
         if not np.maximum.reduce(np.abs(theta), axis=None) * distance > MANY_DIGITS * usual:
-            return 0.0, np.empty(0, dtype=np.intp)
+            return 0.0, []
         rows, z = self.watched, self.pre_activation(theta)
         furthest = np.abs(rows.X).max(axis=0)
         largest = np.maximum.reduce(np.abs(self.to_weights(theta)[0]))
@@ -200,7 +200,7 @@ class Objective(PenalisedLoss):
             for sign in (1, 0, -1)
         )
         lost = (up + down - 2 * here) / (2 * rows.total_weight)
-        return float(lost), np.flatnonzero(terms > 0.1 * term)
+        return float(lost), np.flatnonzero(terms > 0.1 * term).tolist()
 
     @property
     def levels_are_quicker_in_single(self) -> bool:

@@ -151,8 +151,6 @@ class Training:
         self._n_seen, self._last_is_wanted = 0, True
         self._best: tuple[float, Iterate] | None = None
 
-    # A step out of what floats can hold shows by its value, and is not taken.
-    @np.errstate(over="ignore", invalid="ignore")
     def run(
         self, solver: Solver, start: np.ndarray, rng: np.random.Generator | None = None
     ) -> Outcome:
@@ -371,10 +369,8 @@ def columns_of_history(objective: Objective, measured: list[Measured]) -> dict[s
 
 def _gradient_norms(objective: Objective, given: Sequence[float | np.ndarray]):
     """Norms of the iterates' gradients; those not taken yet, all at once."""
-    untaken = [k for k, gradient in enumerate(given) if isinstance(gradient, np.ndarray)]
+    untaken = [gradient for gradient in given if isinstance(gradient, np.ndarray)]
     if not untaken:
         return np.array(given)
-    stack = np.array([given[k] for k in untaken])
-    norms = np.array([np.nan if isinstance(g, np.ndarray) else g for g in given])
-    norms[untaken] = objective.weight_gradient_norm(stack)
-    return norms
+    norms = iter(objective.weight_gradient_norm(np.array(untaken)).tolist())
+    return np.array([next(norms) if isinstance(g, np.ndarray) else g for g in given])

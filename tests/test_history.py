@@ -214,15 +214,6 @@ def test_entries_are_not_written_into(mode):
         assert_array_equal(value, before[key])
 
 
-def test_to_dict_shares_no_memory_with_the_entries():
-    given = entry(0)
-    history = History(True)
-    history.extend(given)
-    kept = history.to_dict()
-    for key in WEIGHTS[:2]:
-        assert not np.shares_memory(kept[key], given[key])
-
-
 def test_every_length_of_every_mode_has_arrays_of_equal_length():
     for n, mode in itertools.product(range(1, 70), ("auto", "loss", True)):
         kept = record(n, mode, n_weights=4_000).to_dict()

@@ -22,7 +22,7 @@ STILL_FALLING = 0.7
 def penalty_on_small_units(estimator, objective: Objective, outcome: Outcome):
     """Columns in units so small that the L2 penalty, not the data, decides their weights."""
     # No column's deviation is larger than the distance of its furthest row.
-    suspects = np.flatnonzero(objective.coordinates.scale <= SMALL_UNITS)
+    (suspects,) = (objective.coordinates.scale <= SMALL_UNITS).nonzero()
     if objective.penalty.l2 == 0 or not len(suspects):
         return "", None
     rows = objective.watched

@@ -78,7 +78,10 @@ def make_solver(name: str, objective: Objective, **options) -> Solver:
 
 def _on_features(cls: type[Solver], objective: Objective) -> Solver:
     """A solver of this class for the features as they are: the loss may need more than it alone."""
-    pair, solver = objective.pair, FOR_SMOOTHED.get(cls, cls)()
+    pair = objective.pair
+    if pair.smooth and not pair.quadratic_pieces:
+        return cls()
+    solver = FOR_SMOOTHED.get(cls, cls)()
     pieces = solver if pair.smoothed(1.0) is pair else Smoothed(solver)
     is_wide = objective.source.n_rows < objective.n_features
     # An L1 norm leaves most of many columns out, and proximal Newton's steps need none of these.
@@ -131,10 +134,8 @@ def _has_few_rows(objective: Objective) -> bool:
 
 def is_nearly_kinked(objective: Objective) -> bool:
     """Whether a loss made of pieces has hardly a row on a curved one, where the training begins."""
-    pair = objective.pair
-    if pair.smoothed(1.0) is pair:
-        return False
-    rows, z = objective.watched, objective.pre_activation(objective.null())
+    pair, rows = objective.pair, objective.watched
+    z = objective.pre_activation(objective.null())
     return bool(np.mean(pair.loss.second_derivative(rows.y, pair.level(z)) > 0) < FEW_CURVED)
 
 

@@ -84,7 +84,8 @@ def _of_softmax(objective, theta, gradient, step):
     penalty = (weights * objective.l2[: objective.n_features]).dot(weights.T)
     between = (explained - penalty) * (1 - penalty.trace() / (TINY + explained.trace()))
     between *= MOST_BETWEEN / max(math.sqrt(np.vdot(between, between)), MOST_BETWEEN)
-    lengthened = lapack.dgesv(np.eye(n) - between, np.eye(n))[2]
+    identity = np.eye(n)
+    lengthened = lapack.dgesv(identity - between, identity)[2]
     p = special.softmax(bias, axis=0)
     # The weights of the classes sum to zero; here those that sum to it by their shares are meant.
     spread = lengthened.dot(between)

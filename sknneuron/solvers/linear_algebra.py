@@ -172,7 +172,7 @@ def _plain_factor(H):
         return None
     pivots = factor.diagonal()
     sound = pivots * pivots > LEAST_PIVOT * H.diagonal()
-    return (factor, None, None, 0.0) if np.logical_and.reduce(sound) else None
+    return (factor, None, None, 0.0) if np.count_nonzero(sound) == len(sound) else None
 
 
 def _factor_with_ridge(H):

@@ -119,8 +119,8 @@ class NormalEquations:
             offset, self.target_mean = cross[:, n] / right[n, n], right[:n, n] / right[n, n]
         self.mean = center + offset
         self.raw_diagonal = gram.diagonal().copy()
-        self.gram = gram - right[n, n] * np.outer(offset, offset)
-        self.cross = cross[:, :n] - np.outer(offset, right[:n, n])
+        self.gram = gram - right[n, n] * (offset[:, None] * offset)
+        self.cross = cross[:, :n] - offset[:, None] * right[:n, n]
         squares = right[:n, :n].diagonal() - right[n, n] * self.target_mean**2
         self.squares = np.maximum(squares, 0.0)
         self.l2 = self.total_weight * objective.penalty.l2
@@ -132,7 +132,7 @@ class NormalEquations:
         if objective.source.is_sparse:
             return cls._summed(objective, frame, objective.row_center)
         far = np.abs(frame.center) > FAR_MEAN * frame.scale
-        if not far.any():
+        if not np.count_nonzero(far):
             return cls._summed(objective, frame, None)
         equations = cls._summed(objective, frame, frame.center)
         if objective.fit_intercept and np.max(equations.lost()) > LOST_TO_CENTER:
@@ -159,7 +159,8 @@ class NormalEquations:
     @property
     def measures_well(self) -> bool:
         """Whether centring has left enough digits in the sums to tell the loss by."""
-        return bool(np.all(self.raw_diagonal <= LOST_TO_CENTER * self.gram.diagonal()))
+        kept = self.raw_diagonal <= LOST_TO_CENTER * self.gram.diagonal()
+        return np.count_nonzero(kept) == len(kept)
 
     @cached_property
     def hides_columns(self) -> bool:
@@ -184,7 +185,7 @@ class NormalEquations:
         if objective.penalty.l1:
             slope = least_subgradient(slope, coef, objective.penalty.l1)
         if objective.fit_intercept:
-            slope += np.outer(off, self.mean)
+            slope += off[:, None] * self.mean
         else:
             off = np.zeros_like(off)
         norm = math.sqrt(np.vdot(slope, slope) + np.vdot(off, off))

@@ -14,8 +14,6 @@ from .linear_algebra import SpdSolver, dot
 # From so many neurons on, and up to so many numbers, products of columns are worth keeping.
 MANY_NEURONS = 8
 MAX_PRODUCTS = 2_000_000
-# Numbers up to which the scaled columns of fewer neurons are multiplied in one go.
-MAX_SCALED = 100_000
 # Rows that are laid out as columns at once.
 STRIP = 500
 # Neurons that are measured at once, of many on the way to an end.
@@ -158,10 +156,8 @@ class Sample:
         n, size = d.shape[1], self.size
         if n >= MANY_NEURONS and self.columns.size * size <= MAX_PRODUCTS:
             hessian = d.T.dot(self._products.T).take(self._of_pair, axis=1).reshape(n, size, size)
-        elif n * self.columns.size <= MAX_SCALED:
-            scaled = (self.columns * d.T[:, None]).reshape(-1, self.n_rows)
-            hessian = scaled.dot(self.columns.T).reshape(n, size, size)
         else:
+            # One by one: scaled columns of one neuron stay in the cache until they are multiplied.
             hessian = np.empty((n, size, size))
             for k in range(n):
                 np.dot(self.columns * d[:, k], self.columns.T, out=hessian[k])

@@ -15,7 +15,7 @@ from .linear_algebra import SpdSolver, dot
 MANY_NEURONS = 8
 MAX_PRODUCTS = 2_000_000
 # Rows that are laid out as columns at once.
-STRIP = 500
+STRIP = 250
 # Neurons that are measured at once, of many on the way to an end.
 N_SIDE_BY_SIDE = 32
 
@@ -57,7 +57,8 @@ class Sample:
         for start in range(0, self.n_rows, STRIP):
             # What of the rows is turned at once stays in the cache.
             rows = slice(start, start + STRIP)
-            np.subtract(X[rows].T, coordinates.center[:, None], out=features[:, rows])
+            features[:, rows] = X[rows].T
+        features -= coordinates.center[:, None]
         features *= (1 / coordinates.scale)[:, None]
         self.columns[self.n_features :] = 1
         weight = source.sample_weight

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..objective import Objective
 from ..pairs import ClassifierChainRule
-from .linear_algebra import SpdSolver, dot
+from .linear_algebra import TINY, SpdSolver, dot, solve_positive
 
 # From so many neurons on, and up to so many numbers, products of columns are worth keeping.
 MANY_NEURONS = 8
@@ -144,8 +144,10 @@ class Sample:
         gradient = (weighted * target).T @ self.columns.T
         hessian = self._hessian(weighted)
         # With fewer rows of weight than features the fit would be wild; a start need not be exact.
-        hessian.reshape(len(hessian), -1)[:, :: self.size + 1] *= 1 + 1e-3
-        return SpdSolver(hessian)(gradient)
+        diagonal = hessian.reshape(len(hessian), -1)[:, :: self.size + 1]
+        diagonal *= 1 + 1e-3
+        diagonal += TINY
+        return solve_positive(hessian, gradient)
 
     def least_change(self, rows, change):
         """The theta that changes z of a few rows by `change`, and of all others the least."""

@@ -211,8 +211,9 @@ class Race:
     def _is_clear(self, lowest) -> bool:
         """On a screen: whether the lowest end has come up often enough already."""
         yardstick, owner = self.yardstick, self.owner
-        if not yardstick.is_screen or not yardstick.are_sure(lowest).all():
+        gain = yardstick.gain(lowest)
+        if not yardstick.is_screen or not yardstick.is_sure(gain, lowest).all():
             return False
-        near = lowest + 10 * yardstick.tol * yardstick.gain(lowest)
+        near = lowest + 10 * yardstick.tol * gain
         hit = ~self.live & (self.values <= near[owner])
         return bool(np.bincount(owner[hit], minlength=len(lowest)).min() >= ENOUGH_HITS)

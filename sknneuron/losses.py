@@ -15,6 +15,7 @@ import numpy as np
 from scipy import optimize
 
 from . import _special as special
+from ._dot import dot
 from ._parametrized import Parametrized
 
 INF = float("inf")
@@ -68,6 +69,7 @@ class Loss(Parametrized):
     def __init_subclass__(cls, **kwargs):
         super().__init_subclass__(**kwargs)
         cls._unshare(Loss, "with_derivative", "__call__", "derivative")
+        cls._unshare(Loss, "sum_with_derivative", "with_derivative")
         cls._unshare(Loss, "pieces", "__call__", "derivative")
 
     @property
@@ -94,6 +96,11 @@ class Loss(Parametrized):
     def with_derivative(self, y, a):
         """Return the loss and its derivative, sharing what the two have in common."""
         return self(y, a), self.derivative(y, a)
+
+    def sum_with_derivative(self, y, a):
+        """Return the loss summed over rows, and the derivative of each row's."""
+        terms, slope = self.with_derivative(y, a)
+        return np.add.reduce(terms, axis=0), slope
 
     def optimal_level(self, y, sample_weight=None):
         """Return the constant level with the least loss, one per column of y."""
@@ -141,6 +148,11 @@ class SquaredError(Loss):
         terms = 0.5 * r
         terms *= r
         return terms, r
+
+    def sum_with_derivative(self, y, a):
+        # Without an array of the rows' losses.
+        r = a - y
+        return 0.5 * dot(r.T, r.T), r
 
     def second_derivative(self, y, a):
         return np.ones_like(a)

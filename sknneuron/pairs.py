@@ -188,6 +188,15 @@ class ChainRule(Pair):
             np.copyto(curvature, 0, where=~np.isfinite(curvature))
         return terms, slope, curvature
 
+    def sums(self, y, z, sample_weight, order, gauss_newton=False):
+        if order != 1 or sample_weight is not None or self.loss.has_ends:
+            return super().sums(y, z, sample_weight, order, gauss_newton)
+        # What most passes of a solver ask for.
+        with np.errstate(all="ignore"):
+            a, f1 = self.activation.with_derivative(z)
+            total, slope_a = self.loss.sum_with_derivative(y, a)
+            return total, slope_a * f1, None
+
     def constant_terms(self, y, z):
         # The activation looks at one row in place of all.
         return self.derivatives(y, z[None], 0)[0]
@@ -245,6 +254,9 @@ class ClassifierChainRule(ChainRule):
 
     def derivatives(self, y, z, order, gauss_newton=False):
         return self._rule.derivatives(y, z, order, gauss_newton)
+
+    def sums(self, y, z, sample_weight, order, gauss_newton=False):
+        return self._rule.sums(y, z, sample_weight, order, gauss_newton)
 
     def probability(self, z):
         return self._rule.activation(z)

@@ -21,6 +21,8 @@ READ_AHEAD = 512, 4096
 SINGLE_ROWS = 4096
 # Elements of the rows whose deviations are squared at once: they stay in the cache.
 MOMENT_ELEMENTS = 1 << 16
+# Share of a column's mean square that its variance is where the mean is far from zero.
+FAR_FROM_ZERO = 1e-6
 
 
 def weighted_sum(X, weights, bias):
@@ -126,13 +128,14 @@ def column_moments(X, about_mean: bool, weight=None):
     blocks = [slice(start, start + n_rows) for start in range(0, len(X), n_rows)]
     # A product with ones is a sum down the columns, at half the price of numpy's own.
     mean = sum(weight[rows].dot(as_float64(X[rows])) for rows in blocks) / total
-    center = mean if about_mean else np.zeros_like(mean)
-    squares = np.zeros(X.shape[1])
-    for rows in blocks:
-        deviation = X[rows] - center
-        deviation *= deviation
-        squares += weight[rows].dot(deviation)
-    return mean, squares / total
+    square = sum(weight[rows].dot(as_float64(X[rows]) ** 2) for rows in blocks) / total
+    if not about_mean:
+        return mean, square
+    variance = square - mean**2
+    if np.all(variance > FAR_FROM_ZERO * square):
+        return mean, variance
+    # The difference keeps too few digits.
+    return mean, sum(weight[rows].dot((X[rows] - mean) ** 2) for rows in blocks) / total
 
 
 def _sparse_moments(X, about_mean: bool, weight, total):

@@ -136,6 +136,14 @@ def test_moments_of_sparse_columns(about_mean, weighted):
         assert_allclose(moment, of_dense, rtol=1e-6)
 
 
+@pytest.mark.parametrize("distance", [0.0, 1.0, 300.0, 1e4, 1e7])
+def test_moments_keep_their_digits_far_from_zero(distance):
+    X = distance + np.random.default_rng(0).standard_normal((300, 3))
+    mean, variance = column_moments(X, True)
+    assert_allclose(mean, X.mean(axis=0), rtol=1e-12, atol=1e-12)
+    assert_allclose(variance, X.var(axis=0), rtol=1e-8)
+
+
 def test_a_layer_of_sparse_rows():
     X, z = rows(1e8)
     layer = NeuronLayer(2, "tanh", solver="lbfgs", alpha=1e-4, random_state=0)

@@ -99,6 +99,9 @@ class TestEvery:
             loss.with_derivative(y, a), (loss(y, a), loss.derivative(y, a)), strict=True
         ):
             assert_allclose(found, expected, rtol=1e-15)
+        total, slope = loss.sum_with_derivative(y, a)
+        assert_allclose(total, loss(y, a).sum(axis=0), rtol=1e-12)
+        assert_allclose(slope, loss.derivative(y, a), rtol=1e-15)
 
     def test_float32_is_kept_and_agrees_with_float64(self, loss):
         y, a = away_from_pieces(loss, *draw(loss, seed=1))
@@ -266,6 +269,8 @@ def test_a_subclass_with_a_loss_of_its_own_does_not_inherit_the_pair():
             return 2 * super().derivative(y, a)
 
     assert DoubledError().with_derivative(1.0, 3.0) == (4.0, 4.0)
+    (total,), _ = DoubledError().sum_with_derivative(np.ones((2, 1)), np.full((2, 1), 3.0))
+    assert total == 8.0
 
 
 @pytest.mark.parametrize("loss", EVERY, ids=repr)

@@ -115,9 +115,7 @@ class Race:
                 ended |= self._join(step, predicted, JOIN_SHARE * gain, ended)
                 if self.yardstick.is_screen:
                     rough = (predicted <= ROUGH_END * gain) & (self.down.damping <= 1e-3) & ~ended
-                    if rough.any():
-                        ended |= self._end(rough, step, predicted)
-                        self._note_unseen(steps, rough)
+                    ended |= self._end(rough, step, predicted)
                     # Worse than nothing, where all others have ended: not waited for.
                     hopeless = self.down.value > self.yardstick.null_value[self.owners]
                     ended |= hopeless & (ended | hopeless).all()
@@ -166,15 +164,6 @@ class Race:
             self.values[self.number[last]] -= predicted[last]
         return last
 
-    def _note_unseen(self, steps: list[tuple], last) -> None:
-        """Keep the ends of these, where nobody looked."""
-        number = self.number[last]
-        at = np.full(len(self.owner), -1)
-        at[number] = np.arange(len(number))
-        steps.append(
-            (at, self.ends[number], self.values[number], np.full_like(self.ends[number], np.nan))
-        )
-
     # -- who has ended -----------------------------------------------------------------------------
 
     def _have_ended(self, predicted, gain):
@@ -222,8 +211,9 @@ class Race:
     def _is_clear(self, lowest) -> bool:
         """On a screen: whether the lowest end has come up often enough already."""
         yardstick, owner = self.yardstick, self.owner
-        if not yardstick.is_screen or not yardstick.are_sure(lowest).all():
+        gain = yardstick.gain(lowest)
+        if not yardstick.is_screen or not yardstick.is_sure(gain, lowest).all():
             return False
-        near = lowest + 10 * yardstick.tol * yardstick.gain(lowest)
+        near = lowest + 10 * yardstick.tol * gain
         hit = ~self.live & (self.values <= near[owner])
         return bool(np.bincount(owner[hit], minlength=len(lowest)).min() >= ENOUGH_HITS)

@@ -9,15 +9,13 @@ import numpy as np
 
 from ..objective import Objective
 from ..pairs import ClassifierChainRule
-from .linear_algebra import SpdSolver, dot
+from .linear_algebra import TINY, SpdSolver, dot, solve_positive
 
 # From so many neurons on, and up to so many numbers, products of columns are worth keeping.
 MANY_NEURONS = 8
 MAX_PRODUCTS = 2_000_000
-# Numbers up to which the scaled columns of fewer neurons are multiplied in one go.
-MAX_SCALED = 100_000
 # Rows that are laid out as columns at once.
-STRIP = 500
+STRIP = 250
 # Neurons that are measured at once, of many on the way to an end.
 N_SIDE_BY_SIDE = 32
 
@@ -59,7 +57,8 @@ class Sample:
         for start in range(0, self.n_rows, STRIP):
             # What of the rows is turned at once stays in the cache.
             rows = slice(start, start + STRIP)
-            np.subtract(X[rows].T, coordinates.center[:, None], out=features[:, rows])
+            features[:, rows] = X[rows].T
+        features -= coordinates.center[:, None]
         features *= (1 / coordinates.scale)[:, None]
         self.columns[self.n_features :] = 1
         weight = source.sample_weight
@@ -145,8 +144,10 @@ class Sample:
         gradient = (weighted * target).T @ self.columns.T
         hessian = self._hessian(weighted)
         # With fewer rows of weight than features the fit would be wild; a start need not be exact.
-        hessian.reshape(len(hessian), -1)[:, :: self.size + 1] *= 1 + 1e-3
-        return SpdSolver(hessian)(gradient)
+        diagonal = hessian.reshape(len(hessian), -1)[:, :: self.size + 1]
+        diagonal *= 1 + 1e-3
+        diagonal += TINY
+        return solve_positive(hessian, gradient)
 
     def least_change(self, rows, change):
         """The theta that changes z of a few rows by `change`, and of all others the least."""
@@ -158,10 +159,8 @@ class Sample:
         n, size = d.shape[1], self.size
         if n >= MANY_NEURONS and self.columns.size * size <= MAX_PRODUCTS:
             hessian = d.T.dot(self._products.T).take(self._of_pair, axis=1).reshape(n, size, size)
-        elif n * self.columns.size <= MAX_SCALED:
-            scaled = (self.columns * d.T[:, None]).reshape(-1, self.n_rows)
-            hessian = scaled.dot(self.columns.T).reshape(n, size, size)
         else:
+            # One by one: scaled columns of one neuron stay in the cache until they are multiplied.
             hessian = np.empty((n, size, size))
             for k in range(n):
                 np.dot(self.columns * d[:, k], self.columns.T, out=hessian[k])

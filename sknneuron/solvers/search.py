@@ -207,13 +207,17 @@ class Search:
         """
         if self.rounds_off or not self.sample.pair.activation.kinks:
             return False
-        lowest = self._lowest_values()
-        by_chance = self.yardstick.by_chance(lowest) * self.sample.n_rows / self.n_sharp
-        return bool(np.any(by_chance > SMOOTH * (self.null_value - lowest)))
+        share = self.sample.n_rows / self.n_sharp
+        return any(
+            share * self.yardstick.by_chance(end.value) > SMOOTH * self._gain(k)
+            for k, end in enumerate(self._lowest)
+        )
 
     def is_sure(self) -> bool:
         """Whether the lowest ends explain so much that it can be no accident of the rows."""
-        return bool(self.yardstick.are_sure(self._lowest_values()).all())
+        return all(
+            self.yardstick.is_sure(self._gain(k), end.value) for k, end in enumerate(self._lowest)
+        )
 
     def _affordable_starts(self) -> int:
         """How many starts may be taken down; a wide problem pays for each of their Hessians."""
@@ -238,9 +242,6 @@ class Search:
         )
         unseen = different * (n - 1) / max(n - different - 2, 1e-9) - different
         return hits >= ENOUGH_HITS and unseen <= 0.5
-
-    def _lowest_values(self):
-        return np.array([end.value for end in self._lowest])
 
     def lowest(self, k: int) -> End:
         """The lowest end of group k."""
@@ -287,6 +288,7 @@ class Search:
             starts = np.concatenate([good, wild])
             damping = np.concatenate([damping, np.ones(wild.shape[:2])])
         theta = starts.reshape(-1, starts.shape[2])
+        lowest = np.array([end.value for end in self._lowest])
         owner = np.arange(len(theta)) % starts.shape[1]
         steps: list[tuple] = []
         for pair in self._pairs():
@@ -295,7 +297,7 @@ class Search:
                 theta,
                 damping.ravel(),
                 owner,
-                self._lowest_values(),
+                lowest,
                 self.yardstick,
                 turn=0 if is_near else GAUSS_NEWTON_STEPS,
                 early=early,

@@ -14,7 +14,7 @@ TINY = 1e-300
 # How much a fit that silent rows have flattened may be stretched.
 MOST_STRETCHED = 100.0
 # Where the branches of an activation that falls before it rises are looked up.
-BRANCHES = np.linspace(-6.0, 12.0, 1801)
+BRANCHES = np.linspace(-6.0, 12.0, 601)
 
 
 class Starts:

@@ -43,9 +43,9 @@ class Yardstick:
         """What the lowest values gain on the neurons with a bias alone."""
         return np.maximum(self.null_value - lowest, 0.0)
 
-    def are_sure(self, lowest):
-        """Whether the lowest values explain so much that it can be no accident of the rows."""
-        return self.null_value - lowest > SURE * self.by_chance(lowest)
+    def is_sure(self, gain, lowest):
+        """Whether a gain, down to the lowest value, is so much that it can be no accident."""
+        return gain > SURE * self.by_chance(lowest)
 
     def by_chance(self, lowest):
         """About what weights that fit noise gain: half its loss per row and weight, and as much."""

@@ -41,7 +41,11 @@ def _expit(xp, z):
     return xp.where(z >= 0, 1 / (1 + e), e / (1 + e))
 
 
-FUNCTIONS: dict[str, Callable] = {"maximum": _larger, "minimum": _smaller}
+FUNCTIONS: dict[str, Callable] = {
+    "maximum": _larger,
+    "minimum": _smaller,
+    "vecdot": lambda xp, a, b: xp.vecdot(a, b),
+}
 FLOAT_FUNCTIONS: dict[str, Callable] = {
     "divide": lambda xp, a, b: a / b,
     "power": lambda xp, a, b: a**b,

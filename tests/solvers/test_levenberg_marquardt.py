@@ -20,6 +20,7 @@ from sknneuron.solvers.kinks import (
 )
 from sknneuron.solvers.levenberg_marquardt import LevenbergMarquardt
 from sknneuron.solvers.multistart import find_start
+from sknneuron.solvers.race import ROUGH_END
 from sknneuron.solvers.search import Search
 from sknneuron.sources import ArraySource
 
@@ -200,7 +201,9 @@ def test_descents_that_become_one_end_where_each_would_alone(activation):
     assert len({end.theta.tobytes() for end in ends}) < len(ends)
     for end, expected in zip(ends, alone.ends[0], strict=True):
         assert abs(end.value - expected.value) < 1e-3 * together.null_value[0]
-        assert np.array_equal(end.path()[-1][0], end.theta)
+        # Its own way leads to the end, but for a step that nobody looked at.
+        seen = end.path()[-1][1]
+        assert 0 <= seen - end.value < ROUGH_END * together.null_value[0]
 
 
 @pytest.mark.parametrize("activation", ["relu", "gelu", "silu"])
@@ -209,7 +212,7 @@ def test_a_fit_to_rows_that_are_surely_active_is_near_the_end(activation):
     if activation == "relu":
         y = np.maximum(y, 0)
     few, more = searches_of(make_objective(X, y, activation))
-    assert len(few.lowest(0).path()) == 2
+    assert len(few.lowest(0).path()) == 1
     assert len(more.ends[0]) == 1
 
 

@@ -5,7 +5,9 @@ import numpy as np
 import pytest
 
 from sknneuron import _special as special
+from sknneuron._dot import dot
 from sknneuron.activations import ACTIVATIONS
+from sknneuron.losses import SquaredError
 from sknneuron.sources.device_array import DeviceArray, all_to_host, to_host
 
 rng = np.random.default_rng(0)
@@ -42,6 +44,7 @@ FUNCTIONS = {
     "matmul": lambda z: z.T @ (z @ np.ones((3, 2))) + np.ones(40) @ z[:, :1],
     "einsum": lambda z: np.einsum("ik,ik->k", z, 2 * z),
     "einsum of another kind": lambda z: np.einsum("ij,ij->i", z, z),
+    "scalar products of columns": lambda z: dot(z.T, z.T),
     "like": lambda z: np.ones_like(z) + np.zeros_like(z) + np.full_like(z, 0.5),
     "concatenate": lambda z: np.column_stack([z[:, 0], np.concatenate([z, z], axis=1)]),
     "divide into": lambda z: np.divide(z, np.abs(z), out=np.full_like(z, 7.0), where=z > 0),
@@ -98,6 +101,12 @@ def test_numpy_arrays_take_device_values(xp):
     np.subtract(on_device(xp, Z[:, 0]), 1.0, out=host[:, 0])
     host *= on_device(xp, Z[:, :1])
     np.testing.assert_allclose(host, np.column_stack([Z[:, 0] - 1, Z]) * Z[:, :1])
+
+
+def test_squared_errors_are_summed_where_they_lie(xp, monkeypatch):
+    monkeypatch.setattr("sknneuron.sources.device_array._to_host", None)
+    total, _ = SquaredError().sum_with_derivative(on_device(xp, Z), on_device(xp, Z[::-1]))
+    assert_same(total, 0.5 * ((Z - Z[::-1]) ** 2).sum(axis=0), rtol=1e-13)
 
 
 def test_what_the_library_lacks_is_done_on_the_host(xp):

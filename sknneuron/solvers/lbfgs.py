@@ -83,10 +83,9 @@ class LBFGS(Solver):
             step = -memory.inverse_hessian_product(gradient, diagonal.precondition)
             decrement = 0.5 * -dot(gradient, step)
             decrements.append(float(decrement.sum()))
-            gap, most = remaining(decrements), diagonal.most_left(gradient)
+            gap = float(np.fmin(remaining(decrements), diagonal.most_left(gradient)))
             is_end = decrements[-1] <= 1e-3 * objective.rounding
-            target = goal.target(float(value.sum()), theta)
-            if can_factor and not most <= target and (is_end or gap <= target):
+            if can_factor and (is_end or gap <= goal.target(float(value.sum()), theta)):
                 yield from self._descend(Descent(objective, stop_at(goal)), theta, goal)
                 return
             current = Iterate(
@@ -95,7 +94,7 @@ class LBFGS(Solver):
                 objective.weight_gradient_norm(gradient),
                 objective,
                 step_size,
-                float(np.fmin(gap, most)),
+                gap,
             )
             current.last = is_end
             yield current

@@ -30,7 +30,7 @@ from ._tracking.hook import tracked
 from ._values import ValueEncoder
 from .activations import ACTIVATIONS
 from .coordinates import Coordinates
-from .history import History
+from .history import History, HistoryAttribute
 from .losses import LOSSES
 from .objective import Objective
 from .penalties import ElasticNet
@@ -60,6 +60,13 @@ class BaseNeuron(PictureMixin, CallbackSupportMixin, LevelsMixin, BaseEstimator,
     """One or several artificial neurons, ``activation(X @ w + b)``."""
 
     _constraints: dict[str, list]
+
+    history_ = HistoryAttribute()
+
+    def __getstate__(self):
+        # What is saved has it in full.
+        getattr(self, "history_", None)
+        return super().__getstate__()
 
     # -- what regressor and classifier differ in ---------------------------------------------------
 
@@ -358,7 +365,7 @@ class BaseNeuron(PictureMixin, CallbackSupportMixin, LevelsMixin, BaseEstimator,
         self.n_iter_ = max(outcome.n_iter, 1)
         self.objective_ = outcome.objective
         self.converged_ = outcome.converged
-        self.history_ = history.to_dict()
+        self.history_ = history
 
     def _callbacks(self, X, y, sample_weight, targets) -> CallbackBridge | None:
         # A callback context costs microseconds per iterate: none without callbacks.

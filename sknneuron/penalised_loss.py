@@ -126,6 +126,15 @@ class PenalisedLoss:
         center = self.coordinates.center
         return center if self.row_center is None else center - self.row_center
 
+    def without_rows(self):
+        """A copy for what parameters alone tell, which keeps no row alive."""
+        cls = type(self)
+        frame = cls.__new__(cls)
+        for name, value in vars(self).items():
+            if name != "source" and not isinstance(getattr(cls, name, None), cached_property):
+                vars(frame)[name] = value
+        return frame
+
     # -- parameters --------------------------------------------------------------------------------
 
     def to_weights(self, theta):

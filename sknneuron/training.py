@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -196,7 +197,7 @@ class Training:
             if last is None:
                 raise
             interrupted, reason = True, "the training was interrupted"
-        self._write()
+        self._write_later()
         final = self._best[1] if self._best is not None else last
         assert final is not None
         weights = final.objective.settled_weights(final.theta)
@@ -293,6 +294,14 @@ class Training:
             self.history.extend(columns, self._n_seen)
         self._unwritten, self._n_seen, self._last_is_wanted = [], 0, True
 
+    def _write_later(self) -> None:
+        """Write the last iterates once somebody wants to see them; what rows tell of them, now."""
+        if self._unwritten:
+            flat = flat_shares(self.objective, self._unwritten)
+            frame = self.objective.without_rows()
+            write = partial(columns_of_history, frame, self._unwritten, flat)
+            self.history.extend_later(write, self._n_seen)
+
     def _validation_loss(self, weights) -> float:
         assert self.validation is not None
         theta = self.validation.from_weights(*weights)
@@ -337,11 +346,22 @@ class Measured(NamedTuple):
         return cls(n_iter, elapsed, n_rows, *step, validation_loss)
 
 
-def columns_of_history(objective: Objective, measured: list[Measured]) -> dict[str, np.ndarray]:
+def flat_shares(objective: Objective, measured: list[Measured]) -> dict[str, np.ndarray]:
+    """Shares of the rows on which neurons are dead or saturated, where they can be."""
+    column = FLAT_COLUMNS.get(objective.activation.flat or "")
+    if column is None:
+        return {}
+    return {column: objective.flat_fraction(np.array([each.theta for each in measured]))}
+
+
+def columns_of_history(
+    objective: Objective, measured: list[Measured], flat: dict[str, np.ndarray] | None = None
+) -> dict[str, np.ndarray]:
     """What history keeps of iterates, all of them in one go.
 
     A small training is over in a few hundred microseconds; to look at each of its iterates by
-    itself would take as long again. `objective` may be that of any rows: all have its coordinates.
+    itself would take as long again. `objective` may be that of any rows, as all have its
+    coordinates, or of none if `flat` has the `flat_shares`.
     """
     *numbers, thetas, gradients, validation_loss = zip(*measured, strict=True)
     thetas = np.array(thetas)
@@ -361,9 +381,7 @@ def columns_of_history(objective: Objective, measured: list[Measured]) -> dict[s
     columns.update(zip(objective.weight_names, objective.settled_weights(thetas), strict=True))
     if validation_loss[0] is not None:
         columns["validation_loss"] = np.array(validation_loss)
-    flat = FLAT_COLUMNS.get(objective.activation.flat or "")
-    if flat is not None:
-        columns[flat] = objective.flat_fraction(thetas)
+    columns.update(flat_shares(objective, measured) if flat is None else flat)
     return columns
 
 

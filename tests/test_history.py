@@ -1,12 +1,16 @@
 """What is kept of a training: every record mode, thinning, going on from an earlier one."""
 
+import copy
+import gc
 import itertools
 import pickle
+import weakref
 
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
+from sknneuron import NeuronClassifier, NeuronLayer, NeuronRegressor
 from sknneuron.history import WEIGHT_BYTES, WEIGHTS, History
 
 
@@ -237,3 +241,62 @@ def test_who_asks_first_need_not_look_at_what_is_thinned_out(n, n_together):
         assert_array_equal(kept[key], values)
     if n_together == 7 and n > 60:
         assert n_looked_at < 0.8 * n
+
+
+@pytest.mark.parametrize("mode", ["auto", "loss", True])
+def test_what_is_written_later_is_the_same(mode):
+    at_once, later = record(3, mode), record(3, mode)
+    at_once.extend(entries([3, 4]))
+    later.extend_later(lambda: entries([3, 4]), 2)
+    expected, kept = at_once.to_dict(), later.to_dict()
+    assert kept.keys() == expected.keys()
+    for key in expected:
+        assert_array_equal(kept[key], expected[key])
+    assert_array_equal(later.to_dict()["iteration"], np.arange(5))
+
+
+def fits():
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((60, 3))
+    yield NeuronClassifier(), X, X[:, 0] > 0
+    yield NeuronRegressor("relu", random_state=0), X, np.maximum(X[:, 0], 0)
+    yield NeuronLayer(2, random_state=0), X, X[:, 0] * X[:, 1]
+
+
+@pytest.mark.parametrize("which", range(3))
+def test_a_history_that_nobody_asked_for_keeps_no_rows(which):
+    estimator, X, y = list(fits())[which]
+    rows = weakref.ref(X)
+    estimator.fit(X, y)
+    del X
+    gc.collect()
+    assert rows() is None
+    history = estimator.history_
+    assert estimator.history_ is history
+    assert history["objective"][-1] == pytest.approx(estimator.objective_)
+    assert_array_equal(history["coef"][-1].ravel(), estimator.coef_.ravel())
+
+
+@pytest.mark.parametrize(
+    "copied", [copy.copy, copy.deepcopy, lambda e: pickle.loads(pickle.dumps(e))]
+)
+def test_copies_have_the_whole_history(copied):
+    estimator, X, y = next(fits())
+    other = copied(estimator.fit(X, y))
+    assert isinstance(vars(other)["history_"], dict)
+    for key, values in estimator.history_.items():
+        assert_array_equal(other.history_[key], values)
+
+
+def test_there_is_no_history_before_a_fit_and_a_failed_one_leaves_it():
+    estimator, X, y = next(fits())
+    assert not hasattr(estimator, "history_")
+    with pytest.raises(AttributeError, match="fit it first"):
+        estimator.history_  # noqa: B018
+    n = len(estimator.fit(X, y).history_["loss"])
+    with pytest.raises(ValueError, match="NaN"):
+        estimator.fit(X * np.nan, y)
+    assert len(estimator.history_["loss"]) == n
+    with pytest.raises(ValueError, match="NaN"):
+        estimator.fit(X, y).fit(X * np.nan, y)
+    assert len(estimator.history_["loss"]) == n

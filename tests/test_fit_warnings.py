@@ -13,6 +13,8 @@ from sklearn.preprocessing import StandardScaler
 
 from sknneuron import NeuronClassifier, NeuronLayer, NeuronRegressor, NeuronWarning
 
+from .inspection.healthy import texts
+
 X = np.array([[0, 0], [0, 1], [1, 0], [1, 1]])
 
 
@@ -70,6 +72,12 @@ def test_a_penalty_on_small_units_is_said_once_and_no_column_is_blamed():
     X, z = some_rows()
     (message,) = said(NeuronRegressor(), X * 1e-8, z)
     assert "StandardScaler" in message
+
+
+def test_a_penalty_is_not_blamed_where_no_loss_is_left():
+    """All rows are on their margins or beyond: no data curves the loss, or is worth more weight."""
+    X, y = texts(2, n=200, n_words=5000)
+    assert said(NeuronClassifier("identity", "hinge", alpha=1e-4), X, y) == []
 
 
 @pytest.mark.parametrize("share", [0.2, 1.0])

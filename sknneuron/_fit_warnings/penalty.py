@@ -37,8 +37,10 @@ def penalty_on_small_units(estimator, objective: Objective, outcome: Outcome):
     small[suspects] = near & (high > low)
     if not small.any():
         return "", None
-    share, won = bite(objective, outcome)
     gain = objective.null_value - outcome.objective
+    if objective.pair.loss.nonnegative and loss_of(objective, outcome) <= WORTH_SAYING * gain:
+        return "", None
+    share, won = bite(objective, outcome)
     bitten = np.flatnonzero(small & (share > 0.5) & (won > WORTH_SAYING * gain))
     if not len(bitten):
         return "", None
@@ -78,13 +80,18 @@ def overpenalised(estimator, objective: Objective, outcome: Outcome):
     )
 
 
+def loss_of(objective: Objective, outcome: Outcome) -> float:
+    """The objective without its penalty."""
+    theta = objective.from_weights(outcome.coef, outcome.intercept)
+    return outcome.objective - float(objective.l2_value(theta).sum()) - objective.total_l1(theta)
+
+
 def bite(objective: Objective, outcome: Outcome):
     """Share of each column's curvature that is the penalty's, and what its absence would win."""
     theta = objective.from_weights(outcome.coef, outcome.intercept)
     if not objective.pair.loss.smooth:
         # Straight pieces have no curvature; that of their envelope, as wide as losses are, will do.
-        penalty = float(objective.l2_value(theta).sum()) + objective.total_l1(theta)
-        width = max((outcome.objective - penalty) / objective.n_outputs, objective.rounding)
+        width = max(loss_of(objective, outcome) / objective.n_outputs, objective.rounding)
         objective = objective.with_pair(objective.pair.smoothed(width))
     curvature = objective.curvature_diagonal(theta).reshape(objective.n_neurons, -1)
     # From the solver's coordinates back to the column's own unit.

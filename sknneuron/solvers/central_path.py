@@ -158,11 +158,11 @@ class CentralPath:
         self.theta = theta
         self.t = pieces.distances(theta)
         half = 0.5 * (pieces.above - pieces.below)
-        # A row that weighs little has its kink rounded off no more than others; a penalty's kinks,
-        # of which there are few, as those of one row.
+        # A row that weighs little has its kink rounded off no more than others. A weight, whose
+        # norm is as steep as many rows, has it a little less: there are few of them.
         rows = slice(len(half) - pieces.n_weights)
-        self._weight = np.ones_like(half)
-        self._weight[rows] = half[rows] / half[rows].mean()
+        self._weight = half / half[rows].mean()
+        self._weight[rows.stop :] **= 0.25
         width = np.abs(self.t[rows]).mean() + LEAST_SHARE * pieces.scale
         product = half[rows].mean() * width * self._weight * (FURTHER if pieces.is_soft else 1.0)
         # Of the sum of all slopes that a residual is.

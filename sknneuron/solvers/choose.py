@@ -21,6 +21,7 @@ from .smoothing import InPiecesAtNeed, Smoothed
 from .staged import stages_pay
 from .stochastic import SGD, Adam
 from .trust_region import DampedProximalNewton, TrustRegionNewton
+from .working_pieces import WorkingPieces
 
 SOLVERS: dict[str, type[Solver]] = {
     solver.name: solver
@@ -34,10 +35,17 @@ FOR_SMOOTHED: dict[type[Solver], type[Solver]] = {
 # What needs a Hessian, and trains as many unknowns as there are rows where those are fewer.
 IN_ROW_SPACE = (Newton, LevenbergMarquardt)
 # Steps on a loss with a parabola between its pieces, before one of these takes over.
-MOST_STEPS: dict[type[Solver], int] = {InteriorPoint: 10, Smoothed: 25, Multipliers: 100}
+MOST_STEPS: dict[type[Solver], int] = {
+    InteriorPoint: 10,
+    WorkingPieces: 25,
+    Smoothed: 25,
+    Multipliers: 100,
+}
 # A Hessian larger than this costs more to factor than L-BFGS takes in all.
 MAX_NEWTON_SIZE = 1000
 MAX_SPARSE_NEWTON_SIZE = 200
+# Parameters up to which stages of a smoothed loss take Hessians of all of them.
+MAX_DENSE_SIZE = 4000
 # Rows up to which Newton's steps in their space cost less than L-BFGS does, of bounded curvature.
 MAX_ROWS_BOUNDED = 400
 MAX_HESSIAN_BYTES = 4 << 30
@@ -81,13 +89,13 @@ def _on_features(cls: type[Solver], objective: Objective) -> Solver:
     pair = objective.pair
     if pair.smooth and not pair.quadratic_pieces:
         return cls()
-    solver = FOR_SMOOTHED.get(cls, cls)()
+    solver = FOR_SMOOTHED[cls]() if _is_dense(cls, objective) else cls()
     pieces = solver if pair.smoothed(1.0) is pair else Smoothed(solver)
     is_wide = objective.source.n_rows < objective.n_features
-    # An L1 norm leaves most of many columns out, and proximal Newton's steps need none of these.
-    takes_all = not (pair.smooth and is_wide and objective.penalty.l1)
-    if cls in FOR_SMOOTHED and takes_all and InteriorPoint.serves(objective):
+    if cls in FOR_SMOOTHED and InteriorPoint.serves(objective):
         pieces = InteriorPoint(pieces)
+    if cls is ProximalNewton and WorkingPieces.serves(objective):
+        pieces = WorkingPieces(pieces)
     elif cls is LBFGS and Multipliers.serves(objective):
         pieces = Multipliers(pieces)
     if not pair.smooth or is_nearly_kinked(objective):
@@ -97,6 +105,11 @@ def _on_features(cls: type[Solver], objective: Objective) -> Solver:
     if type(pieces) is Multipliers and is_wide:
         return pieces
     return InPiecesAtNeed(cls(), pieces, MOST_STEPS[type(pieces)])
+
+
+def _is_dense(cls: type[Solver], objective: Objective) -> bool:
+    """Whether what solves stages in its place may take Hessians of all parameters."""
+    return cls in FOR_SMOOTHED and objective.shape[1] <= MAX_DENSE_SIZE
 
 
 def best_solver(objective: Objective) -> str:

@@ -7,6 +7,8 @@ its kink. They are found by Newton's method, in as many unknowns as there are ro
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from scipy import linalg
 
@@ -197,10 +199,21 @@ class HeldSlopes:
         near = np.flatnonzero((wanted > self.below) & (wanted < self.above))
         if not len(near):
             # Nothing curves but the penalty.
-            return -gradient / self.l2, -excess * float(np.mean(np.abs(self.t)))
+            return -gradient / self.l2, self._to_kinks(excess)
         A = self.X[near]
         change, bias_step = self._slope_changes(A, near, -(A @ gradient) / self.l2, excess, enough)
         return -(gradient + A.T @ change) / self.l2, bias_step
+
+    def _to_kinks(self, excess) -> float:
+        """How far the bias has to move for enough rows to come to their kinks, with all away."""
+        ahead = np.flatnonzero(self.t > 0 if excess > 0 else self.t < 0)
+        distance = np.abs(self.t[ahead])
+        order = np.argsort(distance)
+        turned = np.cumsum((self.above - self.below)[ahead[order]])
+        last = np.searchsorted(turned, abs(excess))
+        if not excess or last == len(order):
+            return 0.0
+        return -math.copysign(distance[order[last]], excess)
 
     def _slope_changes(self, A, near, right, excess, enough):
         """Changes of the slopes that are free, and the bias's.

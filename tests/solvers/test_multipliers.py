@@ -159,6 +159,21 @@ def test_gap_is_a_bound_from_the_first_stage_on(name, shape, monkeypatch):
     assert gaps[-1] < 1e-6 * gaps[0]
 
 
+@pytest.mark.parametrize("alpha", [0.1, 1.0, 10.0])
+@pytest.mark.parametrize("name", ["hinge", "median", "quantile"])
+def test_a_strong_penalty_leaves_the_bias_a_way(name, alpha):
+    """No row is near its kink, and one class is a little larger: only the bias has a way to go."""
+    X = words(900, 1200)
+    z = targets("median", X) - 5
+    y = np.where(z > np.quantile(z, 0.52), "yes", "no") if name == "hinge" else 100 * z
+    fit = fit_alone(SETTINGS[name](alpha=alpha, solver="lbfgs", tol=1e-8), X, y)
+    exact = SETTINGS[name](alpha=alpha, solver="newton", tol=1e-11).fit(X.toarray(), y)
+    gain = exact.history_["objective"][0] - exact.objective_
+    assert fit.converged_
+    assert fit.n_iter_ <= 20
+    assert fit.objective_ - exact.objective_ <= 2e-8 * gain
+
+
 def test_rows_and_labels_that_tell_nothing():
     """Empty rows leave the bias; a label that all rows have, or none, needs no weights."""
     X, y = words(60, 300), np.tile([[0, 0, 1], [1, 0, 1]], (30, 1))

@@ -10,7 +10,7 @@ import numpy as np
 from ..objective import Objective
 from .base import Solver
 from .interior_point import InteriorPoint
-from .lbfgs import LBFGS
+from .lbfgs import LBFGS, is_affordable
 from .least_squares import LeastSquares, is_least_squares
 from .levenberg_marquardt import LevenbergMarquardt
 from .multipliers import Multipliers
@@ -91,7 +91,6 @@ def _on_features(cls: type[Solver], objective: Objective) -> Solver:
         return cls()
     solver = FOR_SMOOTHED[cls]() if _is_dense(cls, objective) else cls()
     pieces = solver if pair.smoothed(1.0) is pair else Smoothed(solver)
-    is_wide = objective.source.n_rows < objective.n_features
     if cls in FOR_SMOOTHED and InteriorPoint.serves(objective):
         pieces = InteriorPoint(pieces)
     if cls is ProximalNewton and WorkingPieces.serves(objective):
@@ -102,7 +101,8 @@ def _on_features(cls: type[Solver], objective: Objective) -> Solver:
         return pieces
     if pieces is solver or (type(pieces) is Smoothed and cls not in FOR_SMOOTHED):
         return cls()
-    if type(pieces) is Multipliers and is_wide:
+    is_wide = objective.source.n_rows < objective.n_features
+    if type(pieces) is Multipliers and is_wide and not is_affordable(objective):
         return pieces
     return InPiecesAtNeed(cls(), pieces, MOST_STEPS[type(pieces)])
 

@@ -21,8 +21,8 @@ READ_AHEAD = 512, 4096
 SINGLE_ROWS = 4096
 # Elements of the rows whose deviations are squared at once: they stay in the cache.
 MOMENT_ELEMENTS = 1 << 16
-# Share of a column's mean square that its variance is where the mean is far from zero.
-FAR_FROM_ZERO = 1e-6
+# Share of a column's mean square below which its variance, as a difference, keeps too few digits.
+LEAST_VARIANCE = 1e-6
 
 
 def weighted_sum(X, weights, bias):
@@ -132,9 +132,8 @@ def column_moments(X, about_mean: bool, weight=None):
     if not about_mean:
         return mean, square
     variance = square - mean**2
-    if np.all(variance > FAR_FROM_ZERO * square):
+    if np.all(variance > LEAST_VARIANCE * square):
         return mean, variance
-    # The difference keeps too few digits.
     return mean, sum(weight[rows].dot((X[rows] - mean) ** 2) for rows in blocks) / total
 
 

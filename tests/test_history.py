@@ -292,7 +292,7 @@ def test_there_is_no_history_before_a_fit_and_a_failed_one_leaves_it():
     estimator, X, y = next(fits())
     assert not hasattr(estimator, "history_")
     with pytest.raises(AttributeError, match="fit it first"):
-        estimator.history_  # noqa: B018
+        _ = estimator.history_
     n = len(estimator.fit(X, y).history_["loss"])
     with pytest.raises(ValueError, match="NaN"):
         estimator.fit(X * np.nan, y)

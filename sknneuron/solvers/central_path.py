@@ -36,6 +36,25 @@ EPS = float(np.finfo(float).eps)
 LEAST_SHARE, FURTHER = 1e-3, 10.0
 
 
+def steepest(t, below, above, softness):
+    """The slopes that make the most of each row: those of its loss."""
+    if not softness.any():
+        return np.where(t < 0, below, above)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.fmin(np.fmax(t / softness, below), above)
+
+
+def balanced(slope, below, above):
+    """Slopes in their boxes, moved until they sum to zero, which the dual of a bias asks for."""
+    excess = slope.sum()
+    if not excess:
+        return slope
+    # Zero is among each row's slopes, so there is room for that, even where some boxes are endless.
+    room = slope - below if excess > 0 else above - slope
+    room[np.isinf(room)] = 0.0
+    return slope - excess / room.sum() * room
+
+
 @dataclass(frozen=True)
 class Pieces:
     """A sum over rows of losses of two straight pieces, and a linear and a quadratic term.
@@ -104,8 +123,7 @@ class Pieces:
         """What ``slope t - softness slope^2 / 2`` is short of each row's loss."""
         if not self.is_soft:
             return np.maximum((self.below - slope) * t, (self.above - slope) * t)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            best = np.fmin(np.fmax(t / self.softness, self.below), self.above)
+        best = steepest(t, self.below, self.above, self.softness)
         return (best - slope) * (t - 0.5 * self.softness * (best + slope))
 
     @cached_property

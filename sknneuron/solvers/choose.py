@@ -45,7 +45,7 @@ MOST_STEPS: dict[type[Solver], int] = {
 MAX_NEWTON_SIZE = 1000
 MAX_SPARSE_NEWTON_SIZE = 200
 # Parameters up to which stages of a smoothed loss take Hessians of all of them.
-MAX_DENSE_SIZE = 4000
+MAX_SMOOTHED_SIZE = 4000
 # Rows up to which Newton's steps in their space cost less than L-BFGS does, of bounded curvature.
 MAX_ROWS_BOUNDED = 400
 MAX_HESSIAN_BYTES = 4 << 30
@@ -89,7 +89,7 @@ def _on_features(cls: type[Solver], objective: Objective) -> Solver:
     pair = objective.pair
     if pair.smooth and not pair.quadratic_pieces:
         return cls()
-    solver = FOR_SMOOTHED[cls]() if _is_dense(cls, objective) else cls()
+    solver = FOR_SMOOTHED[cls]() if _may_take_hessians(cls, objective) else cls()
     pieces = solver if pair.smoothed(1.0) is pair else Smoothed(solver)
     if cls in FOR_SMOOTHED and InteriorPoint.serves(objective):
         pieces = InteriorPoint(pieces)
@@ -107,9 +107,9 @@ def _on_features(cls: type[Solver], objective: Objective) -> Solver:
     return InPiecesAtNeed(cls(), pieces, MOST_STEPS[type(pieces)])
 
 
-def _is_dense(cls: type[Solver], objective: Objective) -> bool:
+def _may_take_hessians(cls: type[Solver], objective: Objective) -> bool:
     """Whether what solves stages in its place may take Hessians of all parameters."""
-    return cls in FOR_SMOOTHED and objective.shape[1] <= MAX_DENSE_SIZE
+    return cls in FOR_SMOOTHED and objective.shape[1] <= MAX_SMOOTHED_SIZE
 
 
 def best_solver(objective: Objective) -> str:

@@ -15,6 +15,7 @@ from scipy import linalg
 from ..objective import Objective
 from ..products import as_float64
 from .base import Solver
+from .central_path import balanced, steepest
 from .interior_point import ROUNDINGS
 from .smoothing import measured
 
@@ -304,17 +305,11 @@ class HeldSlopes:
         """Take the gap: what the objective is above its dual at these slopes, balanced."""
         # Anew: from step to step rounding adds up.
         self.t = self.X @ self.coef + self.bias - self.kink
-        excess = slope.sum()
-        if self.has_bias and excess:
-            # Zero is among each row's slopes, so there is room for that.
-            room = slope - self.below if excess > 0 else self.above - slope
-            room[np.isinf(room)] = 0.0
-            slope = slope - excess / room.sum() * room
+        if self.has_bias:
+            slope = balanced(slope, self.below, self.above)
         best = self.X.T @ slope / self.l2
-        steepest = np.where(self.t < 0, self.below, self.above)
-        if self.softness.any():
-            steepest = np.clip(self.t / self.softness, self.below, self.above)
-        loss = steepest @ (self.t - 0.5 * self.softness * steepest)
+        of_loss = steepest(self.t, self.below, self.above, self.softness)
+        loss = of_loss @ (self.t - 0.5 * self.softness * of_loss)
         value = loss + 0.5 * self.l2 * (self.coef @ self.coef)
         dual = -(slope @ (self.kink + 0.5 * self.softness * slope)) - 0.5 * self.l2 * (best @ best)
         self.gap = float(value - dual)

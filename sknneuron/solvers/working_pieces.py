@@ -14,7 +14,7 @@ from ..penalties import least_subgradient
 from ..products import gradient_sums
 from ..sources import ArraySource
 from .base import Iterate, Solver
-from .central_path import CentralPath
+from .central_path import CentralPath, balanced
 from .interior_point import MAX_NUMBERS, NUMBERS_PER_ROW, ROUNDINGS, InteriorPoint
 from .near_kinks import all_pieces
 
@@ -61,7 +61,7 @@ class WorkingPieces(Solver):
         return source.n_features > few and _may_hold(objective, LEAST_FEATURES)
 
     def iterate(self, objective, start, goal, rng):
-        neurons = [Neuron(objective, start, k) for k in range(objective.n_neurons)]
+        neurons = [WorkingNeuron(objective, start, k) for k in range(objective.n_neurons)]
         unknown, share = ROUNDINGS * objective.rounding, 1 / objective.n_neurons
         for _ in range(MAX_ROUNDS):
             theta = np.array([neuron.theta for neuron in neurons])
@@ -85,7 +85,7 @@ def _may_hold(objective: Objective, n_features: int) -> bool:
     return objective.source.n_rows * (n_features + NUMBERS_PER_ROW) <= MAX_NUMBERS
 
 
-class Neuron:
+class WorkingNeuron:
     """Weights of one neuron, and the features that are let in.
 
     Parameters
@@ -159,7 +159,10 @@ class Neuron:
             end, self.value = path.end()
         self.theta, self._ahead = np.zeros((2, whole.shape[1]))
         self.theta[inside], self._ahead[inside] = end, path.theta
-        slope = self._balanced(pieces, path.slope)[: source.n_rows]
+        n = source.n_rows
+        slope = path.slope[:n]
+        if whole.fit_intercept:
+            slope = balanced(slope, pieces.below[:n], pieces.above[:n])
         raw = gradient_sums(source.X, source.total_weight * slope[:, None])
         along = whole.to_gradient(raw)[0]
         self.gradient = along + whole.l2 * self.theta
@@ -171,16 +174,6 @@ class Neuron:
         leads = not path.is_stuck and (not self._is_complete or self._left < before)
         self._n_stuck = 0 if leads else self._n_stuck + 1
         return self._n_stuck < MOST_STUCK
-
-    def _balanced(self, pieces, slope):
-        """Slopes whose sum is zero, where there is a bias."""
-        n = len(slope) - pieces.n_weights
-        excess = slope[:n].sum()
-        if not (self._whole.fit_intercept and excess):
-            return slope
-        # Zero is among each row's slopes, so there is room for that.
-        room = slope[:n] - pieces.below[:n] if excess > 0 else pieces.above[:n] - slope[:n]
-        return np.append(slope[:n] - excess / room.sum() * room, slope[n:])
 
     def _dual(self, pieces, slope, along) -> float:
         """What the objective is nowhere below, by these slopes or shorter ones."""

@@ -9,7 +9,7 @@ from sknneuron.losses import Huber, Quantile
 from sknneuron.solvers import choose, working_pieces
 from sknneuron.solvers.proximal_newton import ProximalNewton
 from sknneuron.solvers.smoothing import Smoothed
-from sknneuron.solvers.working_pieces import Neuron, WorkingPieces
+from sknneuron.solvers.working_pieces import WorkingNeuron, WorkingPieces
 
 pytestmark = pytest.mark.filterwarnings("ignore:The penalty", "ignore:Neuron.*predicts the same")
 
@@ -40,13 +40,13 @@ def problem(name, n_rows=120, n_features=500, seed=0, n_outputs=1):
 
 def taken(monkeypatch):
     """Numbers of features that were at hand, round by round; to go on otherwise is an error."""
-    at_hand, advance = [], Neuron.advance
+    at_hand, advance = [], WorkingNeuron.advance
 
     def noted(self, *args):
         at_hand.append(len(self.features))
         return advance(self, *args)
 
-    monkeypatch.setattr(Neuron, "advance", noted)
+    monkeypatch.setattr(WorkingNeuron, "advance", noted)
     monkeypatch.setattr(Smoothed, "iterate", lambda *_: pytest.fail("it led nowhere"))
     return at_hand
 
@@ -133,7 +133,7 @@ def test_no_hessian_of_very_many_features(monkeypatch):
     kept = []
     monkeypatch.setattr(WorkingPieces, "serves", lambda _: False)
     monkeypatch.setattr(Smoothed, "iterate", lambda self, *_: kept.append(self.solver) or iter(()))
-    monkeypatch.setattr(choose, "MAX_DENSE_SIZE", 400)
+    monkeypatch.setattr(choose, "MAX_SMOOTHED_SIZE", 400)
     monkeypatch.setattr(choose.InteriorPoint, "serves", lambda _: False)
     X, y = problem("median")
     with pytest.raises(AssertionError):

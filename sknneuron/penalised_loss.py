@@ -33,6 +33,7 @@ from .kernels import (
 )
 from .pairs import Pair
 from .penalties import ElasticNet
+from .products import centred
 
 # Rows of a Hessian that are changed at once.
 STRIP = 64
@@ -303,19 +304,20 @@ class PenalisedLoss:
             diagonal[:, -1:] = d0
         return diagonal.reshape(self.shape) / self.source.total_weight + self.l2
 
-    def row_curvature(self, theta):
-        """Weighted curvature of each row's loss in z, summed over neurons. Dense rows only."""
+    def row_curvature(self, theta, gauss_newton=True):
+        """Weighted curvature of each row's loss in each neuron's z, (n_rows, n_neurons)."""
         source = self.source
-        coef, intercept = self.to_weights(theta)
-        d = np.empty(source.n_rows)
+        coef, intercept = self.kernel_parameters(theta)
+        d = np.empty((source.n_rows, self.n_neurons))
         for start in range(0, source.n_rows, source.block_rows):
             stop = min(start + source.block_rows, source.n_rows)
             X, y, weight = source.block(start, stop)
+            X = X if self.row_center is None else centred(X, self.row_center)
             z, y = sums_and_targets(self.pair, X, y, coef, intercept)
-            dz = self.pair.derivatives(y, z, 2, True)[2]
-            d[start:stop] = (dz * (1 - dz) if self.pair.coupled else dz).sum(axis=1)
+            dz = self.pair.derivatives(y, z, 2, gauss_newton)[2]
+            d[start:stop] = dz * (1 - dz) if self.pair.coupled else dz
             if weight is not None:
-                d[start:stop] *= weight
+                d[start:stop] *= weight[:, None]
         return d
 
     def l2_value(self, theta):

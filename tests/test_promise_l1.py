@@ -9,6 +9,7 @@ from scipy.special import expit, ndtr, xlogy
 from sklearn.exceptions import ConvergenceWarning
 
 from sknneuron import NeuronClassifier, NeuronRegressor, NeuronWarning
+from sknneuron.solvers.working_set import MANY_COLUMNS
 
 TOLS = (1e-4, 1e-6, 1e-8, 1e-10)
 
@@ -42,13 +43,16 @@ SHAPES = {
 
 
 class L1Problem:
-    """A seeded problem, its objective, and its optimum by Newton steps on the weights not zero."""
+    """A seeded problem, its objective, and its optimum by Newton steps on the weights not zero.
 
-    def __init__(self, seed):
+    With `weak`, its penalty leaves hundreds of weights of sparse rows not zero.
+    """
+
+    def __init__(self, seed, weak=False):
         rng = np.random.default_rng([seed, 11])
         make = [numbers, words, levels, words][seed % 4]
         shapes = SHAPES[make]
-        n, p = shapes[seed // 4 % len(shapes)]
+        n, p = (1500, 3000) if weak else shapes[seed // 4 % len(shapes)]
         self.X = make(rng, n, p)
         scale = (
             np.sqrt(np.asarray(self.X.multiply(self.X).mean(axis=0)).ravel())
@@ -67,7 +71,7 @@ class L1Problem:
             self.y = z + rng.standard_normal(n)
         self.l1_ratio = float(rng.choice([1.0, 0.5]))
         largest = np.abs((self.y - self.y.mean()) @ self.X).max() / n
-        self.alpha = largest * 10.0 ** rng.uniform(-2.3, -0.3)
+        self.alpha = largest * 10.0 ** (rng.uniform(-4, -2.5) if weak else rng.uniform(-2.3, -0.3))
         self.l1, self.l2 = self.alpha * self.l1_ratio, self.alpha * (1 - self.l1_ratio)
         self.name = f"{seed}: {make.__name__} {n} x {p}, alpha {self.alpha:.2g}"
 
@@ -132,10 +136,10 @@ class L1Problem:
         return 0.5 * self.y.var()
 
 
-def assert_promise(seeds, tols):
+def assert_promise(seeds, tols, weak=False):
     missed, total = [], 0
     for seed in seeds:
-        problem = L1Problem(seed)
+        problem = L1Problem(seed, weak)
         best = problem.optimum(*problem.weights(1e-13)[:2])
         gain = problem.null_value() - best
         for tol in tols:
@@ -150,6 +154,13 @@ def assert_promise(seeds, tols):
 
 def test_promise_on_a_few_problems():
     assert_promise(range(12), (1e-4, 1e-8))
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3, 7])
+def test_promise_with_hundreds_of_weights(seed):
+    problem = L1Problem(seed, weak=True)
+    assert np.count_nonzero(problem.weights(1e-4)[0]) > MANY_COLUMNS
+    assert_promise([seed], TOLS, weak=True)
 
 
 @pytest.mark.slow

@@ -10,11 +10,12 @@ from functools import partial
 import numpy as np
 
 from ..objective import Objective
+from ..pairs import HardlyCurved, Majorised
 from ..penalties import least_subgradient
 from .base import Iterate
 from .face import end_on_face
 from .hidden import hessian_at
-from .l1_model import INEXACT, L1Model
+from .l1_model import INEXACT
 from .line_search import contraction, foreseen, is_foretold, is_small, still_to_come
 from .working_set import WorkingSet
 
@@ -107,6 +108,8 @@ class ProximalDescent:
         self.working = WorkingSet(objective)
         # Where Hessians are taken: over all rows, or over a subsample.
         self.curvature = self.working
+        # Of straight pieces: curvature that is never too little, and one that is hardly too much.
+        self.safe, self.quick = _of_pieces(objective)
         self.ratio = np.nan
         # Whether the last step came out as the model said, which curvature that jumps has to show.
         self.foretold = not objective.pair.quadratic_pieces
@@ -126,7 +129,9 @@ class ProximalDescent:
             A subsample whose Hessian serves for the first step, and where one over all rows is
             dear for the next ones too, as long as they lead fast enough.
         """
-        if sample is not None:
+        if self.safe is not None:
+            self.curvature = self.safe
+        elif sample is not None:
             self.curvature = WorkingSet(sample)
         point = self._point(theta)
         if self.working.in_one_pass:
@@ -140,7 +145,10 @@ class ProximalDescent:
             self.ratio = np.nan
             if previous is not None:
                 self.ratio = contraction(max(step.decrement, 0.0), previous, self.rounding)
-            if not point.exact and (step_size < 1 or self.ratio > SLOW):
+            if self.curvature is self.safe and step_size == 1 and self.ratio > SLOW:
+                point = self._renewed(point, self.quick)
+                step, self.ratio = self._model_step(point, 1e-3 * allowed), np.nan
+            elif self._is_of_sample and (step_size < 1 or self.ratio > SLOW):
                 point = self._renewed(point)
                 step = self._model_step(point, 1e-3 * allowed)
                 # The new Hessian is known by nothing yet, unless it promises no end either.
@@ -177,13 +185,16 @@ class ProximalDescent:
                 yield self._stuck(current, step)
                 return
             new, step_size = taken
+            if step_size < 1 and self.safe is not None:
+                self.curvature = self.safe
             if further is not None and not self._total(new) < self._total(point):
                 # It may promise what rounding does not let it reach.
                 yield self._stuck(current, step)
                 return
             if self.objective.pair.quadratic_pieces:
                 after = new.value + self.objective.l1_value(new.theta)
-                self.foretold = is_foretold(
+                # A model that lies above the objective foretells what it falls by at least.
+                self.foretold = self.curvature is self.safe or is_foretold(
                     self._total(point), step.decrement, after, self.rounding
                 )
             # Only a whole step in a complete working set tells how fast the next ones lead.
@@ -198,6 +209,10 @@ class ProximalDescent:
 
     # -- points ------------------------------------------------------------------------------------
 
+    @property
+    def _is_of_sample(self) -> bool:
+        return self.curvature is not self.working and self.safe is None
+
     def _point(self, theta, slope=None) -> Point:
         """The point at `theta`, its working set chosen by a gradient if that is known already."""
         one_pass = self.curvature is self.working and self.working.in_one_pass
@@ -207,18 +222,19 @@ class ProximalDescent:
             return Point(theta, value, gradient, columns, hessians)
         value, gradient = self.objective.value_and_gradient(theta)
         columns = self.working.choose(theta, gradient)
-        if self.curvature is not self.working and self.curvature.is_blind(theta, columns, gradient):
+        if self._is_of_sample and self.curvature.is_blind(theta, columns, gradient):
             self.curvature = self.working
         hessians = self.curvature.hessians(theta, columns, gradient)
         exact = self.curvature is self.working
         return Point(theta, value, gradient, columns, hessians, exact)
 
-    def _renewed(self, point: Point) -> Point:
-        """The same point with the Hessian of all rows from there, in a working set chosen anew."""
-        self.curvature = self.working
+    def _renewed(self, point: Point, curvature: WorkingSet | None = None) -> Point:
+        """The same point with another Hessian of all rows, in a working set chosen anew."""
+        self.curvature = self.working if curvature is None else curvature
         columns = self.working.choose(point.theta, point.gradient)
-        hessians = self.working.hessians(point.theta, columns, point.gradient)
-        return Point(point.theta, point.value, point.gradient, columns, hessians)
+        hessians = self.curvature.hessians(point.theta, columns, point.gradient)
+        exact = self.curvature is self.working
+        return Point(point.theta, point.value, point.gradient, columns, hessians, exact)
 
     def _arrived(self, theta, step: Step, point: Point, keep_hessian: bool) -> Point:
         """The point at `theta`, with a new Hessian or the old one."""
@@ -248,11 +264,11 @@ class ProximalDescent:
         objective = self.objective
         end, change, ridge = point.theta.copy(), np.zeros_like(point.theta), 0.0
         for k, index in enumerate(objective.working_index(point.columns)):
-            hessian, at = self.working.curved(point.hessians[k], index), point.theta[k, index]
-            model = L1Model(point.gradient[k, index], hessian, objective.l1[index], at)
+            hessian, at = point.hessians[k], point.theta[k, index]
+            model = self.working.model(point.gradient[k, index], hessian, index, at)
             end[k, index] = model.minimise(tol)
             ridge = float(np.maximum(model.ridge, ridge))
-            change[k, index] = point.hessians[k] @ (end[k, index] - at)
+            change[k, index] = hessian @ (end[k, index] - at)
         return self._step_to(point, end, change, ridge)
 
     def _step_to(self, point: Point, end, change, ridge: float) -> Step:
@@ -387,6 +403,19 @@ class ProximalDescent:
         for k, index in enumerate(self.objective.working_index(point.columns)):
             change[k, index] = 0.0
         return float(change.max()) / np.sqrt(step.decrement)
+
+
+def _of_pieces(objective: Objective) -> tuple[WorkingSet | None, WorkingSet | None]:
+    """Curvatures for sparse rows of a loss that is straight far out."""
+    pair = objective.pair
+    in_one_pass = WorkingSet(objective).in_one_pass
+    if in_one_pass or not Majorised.serves(pair, objective.watched.y):
+        return None, None
+    safe, quick = (
+        WorkingSet(objective.with_pair(cls(pair.activation, pair.loss, pair.convex)))
+        for cls in (Majorised, HardlyCurved)
+    )
+    return safe, quick
 
 
 def _shrink(length, before, after, slope):

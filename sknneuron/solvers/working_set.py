@@ -9,7 +9,10 @@ import numpy as np
 
 from ..objective import Objective
 from ..sources import ArraySource
+from .l1_model import L1Model
 from .linear_algebra import is_positive_definite
+from .sparse_hessian import SparseHessian, sparse_hessians
+from .sparse_l1_model import SparseL1Model
 
 # So many features and fewer are all in the working set at once.
 ALL_FEATURES = 64
@@ -21,6 +24,8 @@ NEAR = 0.9
 WITHIN_REACH = 0.75
 # A column that fewer rows of a subsample carry has a curvature there that is mostly chance.
 LEAST_CARRIERS = 10
+# Sparse columns from which a Hessian is not formed, and so not factored.
+MANY_COLUMNS = 400
 # Share of a Hessian's largest curvature below which one less than zero may be rounding.
 NEGATIVE = 1e-10
 
@@ -103,6 +108,8 @@ class WorkingSet:
         inside = np.append(self._columns, objective.n_features)[: part.neuron_size]
         inner = theta.reshape(-1, objective.neuron_size)[:, inside].reshape(part.shape)
         places = [np.searchsorted(self._columns, c) for c in columns]
+        if not objective.pair.coupled and max(map(len, columns)) >= MANY_COLUMNS:
+            return sparse_hessians(part, inner, places, self.gauss_newton)
         return part.value_gradient_working(inner, places, self.gauss_newton)[2]
 
     def is_blind(self, theta, columns, gradient) -> bool:
@@ -122,6 +129,13 @@ class WorkingSet:
             self._columns = np.union1d(wanted, within)
             self._part = restricted(self.objective, self._columns)
         return self._part
+
+    def model(self, gradient, hessian, index, at):
+        """A group's quadratic with its L1 norm, in the coordinates of this index."""
+        l1 = self.objective.l1[index]
+        if isinstance(hessian, SparseHessian):
+            return SparseL1Model(gradient, hessian, l1, at)
+        return L1Model(gradient, self.curved(hessian, index), l1, at)
 
     def curved(self, hessian, index):
         """A group's Hessian, with curvature where it has none or less.

@@ -420,6 +420,32 @@ def _sparse_penalty_cases():
         0.20,
         l1_ratio=1.0,
     )
+    for alpha in 1e-4, 1e-5:
+        name = f"CSR 20k x 50k, words, alpha={alpha}, to 1e-6"
+        yield Case(
+            f"L1 logistic {name}",
+            lambda: data.text_like(20_000, 50_000),
+            "sigmoid",
+            "log_loss",
+            alpha,
+            1e-6,
+            {"skglm": skglm_l1_logistic, "liblinear": l1_logistic("liblinear")},
+            1.0,
+            0.5,
+            l1_ratio=1.0,
+        )
+        yield Case(
+            f"lasso {name}",
+            lambda: _with(lambda z: z + np.sin(7 * z))(data.text_like(20_000, 50_000)[0]),
+            "identity",
+            "squared_error",
+            10 * alpha,
+            1e-6,
+            {"Lasso": lasso, "skglm": skglm_lasso},
+            1.0,
+            0.5,
+            l1_ratio=1.0,
+        )
 
 
 def _kinked_cases():

@@ -1,0 +1,85 @@
+"""Hessians that are never formed, beside those that are."""
+
+import numpy as np
+import pytest
+from scipy import sparse
+
+from sknneuron.objective import Objective
+from sknneuron.pairing import make_pair
+from sknneuron.penalties import ElasticNet
+from sknneuron.solvers.sparse_hessian import BLOCK, sparse_hessians
+from sknneuron.sources import ArraySource
+
+N_ROWS, N_FEATURES = 60, BLOCK + 30
+
+
+def objective(activation, loss, *, fit_intercept=True, weighted=False, n_neurons=1, odd=False):
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((N_ROWS, N_FEATURES)) * (rng.random((N_ROWS, N_FEATURES)) < 0.2)
+    X *= 10.0 ** rng.integers(-3, 4, N_FEATURES)
+    if odd:
+        # Far from zero, the same in all rows, and in none.
+        X[:, 0] = 1e7 + rng.standard_normal(N_ROWS)
+        X[:, 1] = 3.0
+        X[:, 2] = 0.0
+    y = rng.uniform(0.1, 0.9, (N_ROWS, n_neurons))
+    weight = rng.uniform(0.0, 2.0, N_ROWS) if weighted else None
+    return Objective(
+        ArraySource(sparse.csr_array(X), y, weight),
+        make_pair(activation, loss),
+        ElasticNet(0.1, 0.5),
+        n_neurons,
+        fit_intercept=fit_intercept,
+    )
+
+
+@pytest.mark.parametrize("odd", [False, True])
+@pytest.mark.parametrize("n_neurons", [1, 2])
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("fit_intercept", [True, False])
+@pytest.mark.parametrize(
+    ("activation", "loss"),
+    [("identity", "squared_error"), ("sigmoid", "log_loss"), ("tanh", "squared_error")],
+)
+def test_is_the_hessian(activation, loss, fit_intercept, weighted, n_neurons, odd):
+    rng = np.random.default_rng(1)
+    whole = objective(
+        activation,
+        loss,
+        fit_intercept=fit_intercept,
+        weighted=weighted,
+        n_neurons=n_neurons,
+        odd=odd,
+    )
+    theta = 0.1 * rng.standard_normal(whole.shape)
+    columns = [
+        np.sort(rng.choice(N_FEATURES, size, replace=False))
+        for size in (N_FEATURES, BLOCK + 7)[:n_neurons]
+    ]
+    gauss_newton = not whole.pair.convex
+    _, _, formed = whole.value_gradient_working(theta, columns, gauss_newton)
+    never = sparse_hessians(whole, theta, columns, gauss_newton)
+    for H, hessian, inside in zip(formed, never, columns, strict=True):
+        size = np.sqrt(np.maximum(H.diagonal(), 1e-300))
+        v = rng.standard_normal(len(H)) / size
+        np.testing.assert_allclose((hessian @ v) / size, (H @ v) / size, atol=1e-8)
+        np.testing.assert_allclose(hessian.diagonal(), H.diagonal(), rtol=1e-8)
+        assert [block.columns.stop for block in hessian.blocks] == [BLOCK, len(inside)]
+        for block in hessian.blocks:
+            part, of_size = H[block.columns, block.columns], size[block.columns]
+            np.testing.assert_allclose(
+                block.hessian / of_size / of_size[:, None],
+                part / of_size / of_size[:, None],
+                atol=1e-8,
+            )
+
+
+def test_stays_above_zero_without_curvature():
+    """As of rows that are all far out: a step may go far, but it has an end."""
+    whole = objective("identity", "huber", fit_intercept=False)
+    whole.penalty = ElasticNet(0.1, 1.0)
+    far = whole.from_weights(np.full((1, N_FEATURES), 1e6), np.zeros(1))
+    whole = Objective(whole.source, whole.pair, ElasticNet(0.1, 1.0), 1, fit_intercept=False)
+    (hessian,) = sparse_hessians(whole, far, [np.arange(N_FEATURES)], False)
+    assert not hessian.curvature.any()
+    assert np.all(hessian.diagonal() > 0)

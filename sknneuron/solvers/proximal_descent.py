@@ -148,7 +148,7 @@ class ProximalDescent:
             if self.curvature is self.safe and step_size == 1 and self.ratio > SLOW:
                 point = self._renewed(point, self.quick)
                 step, self.ratio = self._model_step(point, 1e-3 * allowed), np.nan
-            elif self._is_of_sample and (step_size < 1 or self.ratio > SLOW):
+            elif self.safe is None and not point.exact and (step_size < 1 or self.ratio > SLOW):
                 point = self._renewed(point)
                 step = self._model_step(point, 1e-3 * allowed)
                 # The new Hessian is known by nothing yet, unless it promises no end either.
@@ -185,8 +185,7 @@ class ProximalDescent:
                 yield self._stuck(current, step)
                 return
             new, step_size = taken
-            if step_size < 1 and self.safe is not None:
-                self.curvature = self.safe
+            self._choose_curvature(step_size)
             if further is not None and not self._total(new) < self._total(point):
                 # It may promise what rounding does not let it reach.
                 yield self._stuck(current, step)
@@ -212,6 +211,15 @@ class ProximalDescent:
     @property
     def _is_of_sample(self) -> bool:
         return self.curvature is not self.working and self.safe is None
+
+    def _choose_curvature(self, step_size: float) -> None:
+        """Of straight pieces: the safe one where steps are too long, the true one near the end."""
+        if self.safe is None:
+            return
+        if step_size < 1:
+            self.curvature = self.safe
+        elif self.curvature is self.quick and self.ratio <= SLOW:
+            self.curvature = self.working
 
     def _point(self, theta, slope=None) -> Point:
         """The point at `theta`, its working set chosen by a gradient if that is known already."""
@@ -290,7 +298,8 @@ class ProximalDescent:
 
     def _hidden_step(self, point: Point, step: Step, allowed: float) -> Step | None:
         """The step, and on from its end where the model's rounding hides that more is left."""
-        objective = self.objective
+        # Of straight pieces the model's curvature is not the objective's.
+        objective = self.objective if self.safe is None else self.curvature.objective
         end, is_end = step.end.copy(), True
         index = objective.working_index(point.columns)
         product = hessian_at(objective, point.theta, not objective.pair.convex, index)

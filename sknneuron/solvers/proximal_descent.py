@@ -10,9 +10,9 @@ from functools import partial
 import numpy as np
 
 from ..objective import Objective
-from ..pairs import HardlyCurved, Majorised
 from ..penalties import least_subgradient
 from .base import Iterate
+from .curvature import SLOW, Curvature
 from .face import end_on_face
 from .hidden import hessian_at
 from .l1_model import INEXACT
@@ -26,8 +26,6 @@ SUFFICIENT_DECREASE = 1e-4
 FIRST_CONTRACTION = 0.05
 # A step that changes no row's curvature by more than this leaves the Hessian good for the next.
 SMALL_SHIFT = 0.1
-# An old Hessian, or a subsample's, serves while steps leave no more than this of the decrement.
-SLOW = 0.1
 # Share of the last decrement that a step with a new Hessian has to be under to be the better one.
 HARDLY_LESS = 0.5
 
@@ -105,11 +103,8 @@ class ProximalDescent:
         self.objective = objective
         self.target = target
         self.rounding = objective.rounding
-        self.working = WorkingSet(objective)
-        # Where Hessians are taken: over all rows, or over a subsample.
-        self.curvature = self.working
-        # Of straight pieces: curvature that is never too little, and one that is hardly too much.
-        self.safe, self.quick = _of_pieces(objective)
+        self.curvature = Curvature(objective)
+        self.working = self.curvature.whole
         self.ratio = np.nan
         # Whether the last step came out as the model said, which curvature that jumps has to show.
         self.foretold = not objective.pair.quadratic_pieces
@@ -129,13 +124,11 @@ class ProximalDescent:
             A subsample whose Hessian serves for the first step, and where one over all rows is
             dear for the next ones too, as long as they lead fast enough.
         """
-        if self.safe is not None:
-            self.curvature = self.safe
-        elif sample is not None:
-            self.curvature = WorkingSet(sample)
+        if sample is not None:
+            self.curvature.serve_from(sample)
         point = self._point(theta)
         if self.working.in_one_pass:
-            self.curvature = self.working
+            self.curvature.current = self.working
         step_size, previous = np.nan, None
         further: Step | None = None
         for _ in range(MAX_STEPS):
@@ -145,11 +138,9 @@ class ProximalDescent:
             self.ratio = np.nan
             if previous is not None:
                 self.ratio = contraction(max(step.decrement, 0.0), previous, self.rounding)
-            if self.curvature is self.safe and step_size == 1 and self.ratio > SLOW:
-                point = self._renewed(point, self.quick)
-                step, self.ratio = self._model_step(point, 1e-3 * allowed), np.nan
-            elif self.safe is None and not point.exact and (step_size < 1 or self.ratio > SLOW):
-                point = self._renewed(point)
+            better = self.curvature.better(step_size, self.ratio, point.exact)
+            if better is not None:
+                point = self._renewed(point, better)
                 step = self._model_step(point, 1e-3 * allowed)
                 # The new Hessian is known by nothing yet, unless it promises no end either.
                 if not step.decrement > HARDLY_LESS * (previous or np.inf):
@@ -175,7 +166,7 @@ class ProximalDescent:
                 return
             # A subsample's Hessian costs so little that it is always taken anew. Where curvature
             # jumps, a step of any length may change it.
-            serves = self.curvature is self.working and not self.objective.pair.quadratic_pieces
+            serves = self.curvature.is_exact and not self.objective.pair.quadratic_pieces
             keep_hessian = serves and (enough or step.shift <= SMALL_SHIFT)
             taken = self._take(point, step, keep_hessian)
             if taken is None and not point.exact:
@@ -185,7 +176,7 @@ class ProximalDescent:
                 yield self._stuck(current, step)
                 return
             new, step_size = taken
-            self._choose_curvature(step_size)
+            self.curvature.after(step_size, self.ratio)
             if further is not None and not self._total(new) < self._total(point):
                 # It may promise what rounding does not let it reach.
                 yield self._stuck(current, step)
@@ -193,7 +184,7 @@ class ProximalDescent:
             if self.objective.pair.quadratic_pieces:
                 after = new.value + self.objective.l1_value(new.theta)
                 # A model that lies above the objective foretells what it falls by at least.
-                self.foretold = self.curvature is self.safe or is_foretold(
+                self.foretold = self.curvature.is_above or is_foretold(
                     self._total(point), step.decrement, after, self.rounding
                 )
             # Only a whole step in a complete working set tells how fast the next ones lead.
@@ -208,40 +199,27 @@ class ProximalDescent:
 
     # -- points ------------------------------------------------------------------------------------
 
-    @property
-    def _is_of_sample(self) -> bool:
-        return self.curvature is not self.working and self.safe is None
-
-    def _choose_curvature(self, step_size: float) -> None:
-        """Of straight pieces: the safe one where steps are too long, the true one near the end."""
-        if self.safe is None:
-            return
-        if step_size < 1:
-            self.curvature = self.safe
-        elif self.curvature is self.quick and self.ratio <= SLOW:
-            self.curvature = self.working
-
     def _point(self, theta, slope=None) -> Point:
         """The point at `theta`, its working set chosen by a gradient if that is known already."""
-        one_pass = self.curvature is self.working and self.working.in_one_pass
+        one_pass = self.curvature.is_exact and self.working.in_one_pass
         if one_pass and (slope is not None or self.working.holds_all):
             columns = self.working.choose(theta, slope)
             value, gradient, hessians = self.working.evaluate(theta, columns)
             return Point(theta, value, gradient, columns, hessians)
         value, gradient = self.objective.value_and_gradient(theta)
         columns = self.working.choose(theta, gradient)
-        if self._is_of_sample and self.curvature.is_blind(theta, columns, gradient):
-            self.curvature = self.working
-        hessians = self.curvature.hessians(theta, columns, gradient)
-        exact = self.curvature is self.working
-        return Point(theta, value, gradient, columns, hessians, exact)
+        curvature = self.curvature
+        if curvature.is_of_sample and curvature.current.is_blind(theta, columns, gradient):
+            curvature.current = self.working
+        hessians = curvature.current.hessians(theta, columns, gradient)
+        return Point(theta, value, gradient, columns, hessians, curvature.is_exact)
 
     def _renewed(self, point: Point, curvature: WorkingSet | None = None) -> Point:
-        """The same point with another Hessian of all rows, in a working set chosen anew."""
-        self.curvature = self.working if curvature is None else curvature
+        """The same point with other Hessians of all rows, in a working set chosen anew."""
+        self.curvature.current = curvature or self.working
         columns = self.working.choose(point.theta, point.gradient)
-        hessians = self.curvature.hessians(point.theta, columns, point.gradient)
-        exact = self.curvature is self.working
+        hessians = self.curvature.current.hessians(point.theta, columns, point.gradient)
+        exact = self.curvature.is_exact
         return Point(point.theta, point.value, point.gradient, columns, hessians, exact)
 
     def _arrived(self, theta, step: Step, point: Point, keep_hessian: bool) -> Point:
@@ -298,8 +276,8 @@ class ProximalDescent:
 
     def _hidden_step(self, point: Point, step: Step, allowed: float) -> Step | None:
         """The step, and on from its end where the model's rounding hides that more is left."""
-        # Of straight pieces the model's curvature is not the objective's.
-        objective = self.objective if self.safe is None else self.curvature.objective
+        curvature = self.curvature
+        objective = self.objective if curvature.is_of_sample else curvature.current.objective
         end, is_end = step.end.copy(), True
         index = objective.working_index(point.columns)
         product = hessian_at(objective, point.theta, not objective.pair.convex, index)
@@ -412,19 +390,6 @@ class ProximalDescent:
         for k, index in enumerate(self.objective.working_index(point.columns)):
             change[k, index] = 0.0
         return float(change.max()) / np.sqrt(step.decrement)
-
-
-def _of_pieces(objective: Objective) -> tuple[WorkingSet | None, WorkingSet | None]:
-    """Curvatures for sparse rows of a loss that is straight far out."""
-    pair = objective.pair
-    in_one_pass = WorkingSet(objective).in_one_pass
-    if in_one_pass or not Majorised.serves(pair, objective.watched.y):
-        return None, None
-    safe, quick = (
-        WorkingSet(objective.with_pair(cls(pair.activation, pair.loss, pair.convex)))
-        for cls in (Majorised, HardlyCurved)
-    )
-    return safe, quick
 
 
 def _shrink(length, before, after, slope):

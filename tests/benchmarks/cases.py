@@ -420,10 +420,9 @@ def _sparse_penalty_cases():
         0.20,
         l1_ratio=1.0,
     )
-    for alpha in 1e-4, 1e-5:
-        name = f"CSR 20k x 50k, words, alpha={alpha}, to 1e-6"
+    for alpha in 1e-4, 3e-5:
         yield Case(
-            f"L1 logistic {name}",
+            f"L1 logistic CSR 20k x 50k, words, alpha={alpha:.0e}, to 1e-6",
             lambda: data.text_like(20_000, 50_000),
             "sigmoid",
             "log_loss",
@@ -435,7 +434,7 @@ def _sparse_penalty_cases():
             l1_ratio=1.0,
         )
         yield Case(
-            f"lasso {name}",
+            f"lasso CSR 20k x 50k, words, alpha={10 * alpha:.0e}, to 1e-6",
             lambda: _with(lambda z: z + np.sin(7 * z))(data.text_like(20_000, 50_000)[0]),
             "identity",
             "squared_error",

@@ -305,20 +305,20 @@ class PenalisedLoss:
         return diagonal.reshape(self.shape) / self.source.total_weight + self.l2
 
     def row_curvature(self, theta, gauss_newton=True):
-        """Weighted curvature of each row's loss in each neuron's z, (n_rows, n_neurons)."""
+        """Curvature of each row's loss in each neuron's z, (n_rows, n_neurons).
+
+        Of a softmax layer the probabilities.
+        """
         source = self.source
         coef, intercept = self.kernel_parameters(theta)
-        d = np.empty((source.n_rows, self.n_neurons))
+        curvature = np.empty((source.n_rows, self.n_neurons))
         for start in range(0, source.n_rows, source.block_rows):
-            stop = min(start + source.block_rows, source.n_rows)
-            X, y, weight = source.block(start, stop)
+            rows = slice(start, min(start + source.block_rows, source.n_rows))
+            X, y, _ = source.block(rows.start, rows.stop)
             X = X if self.row_center is None else centred(X, self.row_center)
             z, y = sums_and_targets(self.pair, X, y, coef, intercept)
-            dz = self.pair.derivatives(y, z, 2, gauss_newton)[2]
-            d[start:stop] = dz * (1 - dz) if self.pair.coupled else dz
-            if weight is not None:
-                d[start:stop] *= weight[:, None]
-        return d
+            curvature[rows] = self.pair.derivatives(y, z, 2, gauss_newton)[2]
+        return curvature
 
     def l2_value(self, theta):
         return 0.5 * dot(self.l2 * theta, theta)

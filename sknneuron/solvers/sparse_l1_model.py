@@ -52,7 +52,6 @@ class SparseL1Model:
 
     def __init__(self, gradient, hessian: SparseHessian, l1, at):
         self.gradient_at, self.H, self.l1, self.at = gradient, hessian, l1, at
-        self.n_columns = hessian.n_columns
         self.diagonal = hessian.diagonal()
 
     def minimise(self, tol: float):
@@ -88,36 +87,37 @@ class SparseL1Model:
         change = u - self.at
         z = self.H.change(change)
         smooth = self.gradient_at @ change + 0.5 * (self.H.l2 * change) @ change
-        return float(smooth + 0.5 * (self.H.curvature * z) @ z + self.l1 @ np.abs(u))
+        return float(smooth + 0.5 * np.sum(self.H.slopes(z) * z) + self.l1 @ np.abs(u))
 
     # -- coordinate descent ------------------------------------------------------------------------
 
     def _descend(self, u) -> None:
-        """Sweep over the blocks, in place, with the bias at its best after each."""
+        """Sweep over the blocks, in place, with the neuron's bias at its best after each."""
         H = self.H
-        slopes = H.curvature * H.change(u - self.at)
+        slopes = H.slopes(H.change(u - self.at))
         for _ in range(N_SWEEPS):
             for block in H.blocks:
                 self._sweep_block(block, u, slopes)
 
     def _sweep_block(self, block: Block, u, slopes) -> None:
-        H, columns = self.H, block.columns
-        total = slopes.sum() if H.fit_intercept else 0.0
-        slope = (block.X.T @ slopes - H.center[columns] * total) * H.inverse_scale[columns]
+        H, columns, of_neuron = self.H, block.columns, slopes[:, block.neuron]
+        total = of_neuron.sum()
+        slope = (block.X.T @ of_neuron - block.center * total) * block.inverse_scale
         slope += self.gradient_at[columns] + (H.l2 * (u - self.at))[columns]
         change = self._swept(block, u[columns], slope)
         if change is None:
             return
-        weights = change * H.inverse_scale[columns]
+        weights = change * block.inverse_scale
         z = block.X @ weights
         u[columns] += change
-        if H.fit_intercept:
-            shift = -float(H.center[columns] @ weights)
-            total += float(H.curvature @ z) + shift * H.total
-            bias = -(self.gradient_at[-1] + total) / self.diagonal[-1]
-            u[-1] += bias
+        if block.bias is not None:
+            curvature = H.curvature[:, block.neuron]
+            shift = -float(block.center @ weights)
+            total += float(curvature @ z) + shift * curvature.sum()
+            bias = -(self.gradient_at[block.bias] + total) / self.diagonal[block.bias]
+            u[block.bias] += bias
             z += shift + bias
-        slopes += H.curvature * z
+        slopes += H.slopes_by_one(z, block.neuron)
 
     def _swept(self, block: Block, start, slope):
         """How sweeps over one block's columns change them; None if they do not."""

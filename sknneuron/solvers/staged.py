@@ -188,7 +188,10 @@ class StagedStart:
     def _effective_rows(self, sample: Objective, theta) -> float:
         """How many rows share the curvature among them, ``(sum d)^2 / sum d^2``: from some."""
         some = sample.subsample(sample.sample_rows(N_LOOKED_AT))
-        d = some.row_curvature(theta).sum(axis=1)
+        d = some.row_curvature(theta)
+        d = (d * (1 - d) if some.pair.coupled else d).sum(axis=1)
+        if some.source.sample_weight is not None:
+            d = d * some.source.sample_weight
         share = d.sum() ** 2 / max(len(d) * np.sum(d * d), 1e-300)
         return float(share * sample.source.n_rows)
 

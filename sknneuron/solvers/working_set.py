@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from functools import reduce
 
@@ -108,9 +109,16 @@ class WorkingSet:
         inside = np.append(self._columns, objective.n_features)[: part.neuron_size]
         inner = theta.reshape(-1, objective.neuron_size)[:, inside].reshape(part.shape)
         places = [np.searchsorted(self._columns, c) for c in columns]
-        if not objective.pair.coupled and max(map(len, columns)) >= MANY_COLUMNS:
+        if self._is_too_large(columns):
             return sparse_hessians(part, inner, places, self.gauss_newton)
         return part.value_gradient_working(inner, places, self.gauss_newton)[2]
+
+    def _is_too_large(self, columns) -> bool:
+        """Whether a group's Hessian is not worth forming."""
+        if not self.objective.pair.coupled:
+            return max(map(len, columns)) >= MANY_COLUMNS
+        # Products with rows are taken class by class.
+        return sum(map(len, columns)) >= MANY_COLUMNS * math.sqrt(len(columns))
 
     def is_blind(self, theta, columns, gradient) -> bool:
         """Whether too few sparse rows carry some of these columns to tell their curvature."""

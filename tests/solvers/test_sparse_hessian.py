@@ -23,10 +23,12 @@ def objective(activation, loss, *, fit_intercept=True, weighted=False, n_neurons
         X[:, 1] = 3.0
         X[:, 2] = 0.0
     y = rng.uniform(0.1, 0.9, (N_ROWS, n_neurons))
+    if activation == "softmax":
+        y = np.eye(n_neurons)[rng.integers(0, n_neurons, N_ROWS)]
     weight = rng.uniform(0.0, 2.0, N_ROWS) if weighted else None
     return Objective(
         ArraySource(sparse.csr_array(X), y, weight),
-        make_pair(activation, loss),
+        make_pair(activation, loss, classifier=activation == "softmax"),
         ElasticNet(0.1, 0.5),
         n_neurons,
         fit_intercept=fit_intercept,
@@ -34,14 +36,21 @@ def objective(activation, loss, *, fit_intercept=True, weighted=False, n_neurons
 
 
 @pytest.mark.parametrize("odd", [False, True])
-@pytest.mark.parametrize("n_neurons", [1, 2])
+@pytest.mark.parametrize("n_neurons", [1, 3])
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("fit_intercept", [True, False])
 @pytest.mark.parametrize(
     ("activation", "loss"),
-    [("identity", "squared_error"), ("sigmoid", "log_loss"), ("tanh", "squared_error")],
+    [
+        ("identity", "squared_error"),
+        ("sigmoid", "log_loss"),
+        ("tanh", "squared_error"),
+        ("softmax", "log_loss"),
+    ],
 )
 def test_is_the_hessian(activation, loss, fit_intercept, weighted, n_neurons, odd):
+    if activation == "softmax" and n_neurons == 1:
+        pytest.skip("a layer of classes")
     rng = np.random.default_rng(1)
     whole = objective(
         activation,
@@ -54,17 +63,20 @@ def test_is_the_hessian(activation, loss, fit_intercept, weighted, n_neurons, od
     theta = 0.1 * rng.standard_normal(whole.shape)
     columns = [
         np.sort(rng.choice(N_FEATURES, size, replace=False))
-        for size in (N_FEATURES, BLOCK + 7)[:n_neurons]
+        for size in (N_FEATURES, BLOCK + 7, 5)[:n_neurons]
     ]
     gauss_newton = not whole.pair.convex
     _, _, formed = whole.value_gradient_working(theta, columns, gauss_newton)
     never = sparse_hessians(whole, theta, columns, gauss_newton)
-    for H, hessian, inside in zip(formed, never, columns, strict=True):
+    of_groups = [columns] if whole.pair.coupled else [[c] for c in columns]
+    for H, hessian, group in zip(formed, never, of_groups, strict=True):
         size = np.sqrt(np.maximum(H.diagonal(), 1e-300))
         v = rng.standard_normal(len(H)) / size
         np.testing.assert_allclose((hessian @ v) / size, (H @ v) / size, atol=1e-8)
         np.testing.assert_allclose(hessian.diagonal(), H.diagonal(), rtol=1e-8)
-        assert [block.columns.stop for block in hessian.blocks] == [BLOCK, len(inside)]
+        ends = [block.columns.stop - block.columns.start for block in hessian.blocks]
+        wanted = [[BLOCK, len(c) - BLOCK] if len(c) > BLOCK else [len(c)] for c in group]
+        assert ends == [size for sizes in wanted for size in sizes]
         for block in hessian.blocks:
             part, of_size = H[block.columns, block.columns], size[block.columns]
             np.testing.assert_allclose(
@@ -77,7 +89,6 @@ def test_is_the_hessian(activation, loss, fit_intercept, weighted, n_neurons, od
 def test_stays_above_zero_without_curvature():
     """As of rows that are all far out: a step may go far, but it has an end."""
     whole = objective("identity", "huber", fit_intercept=False)
-    whole.penalty = ElasticNet(0.1, 1.0)
     far = whole.from_weights(np.full((1, N_FEATURES), 1e6), np.zeros(1))
     whole = Objective(whole.source, whole.pair, ElasticNet(0.1, 1.0), 1, fit_intercept=False)
     (hessian,) = sparse_hessians(whole, far, [np.arange(N_FEATURES)], False)

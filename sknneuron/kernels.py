@@ -16,7 +16,7 @@ from enum import Flag, auto
 import numpy as np
 from scipy import sparse
 
-from ._csr import with_values
+from ._csr import squared
 from .hessians import separable_hessian, softmax_hessian
 from .pairs import Pair
 from .products import centred, gradient_sums, product, transposed_product, weighted_sum
@@ -286,7 +286,7 @@ class CurvatureDiagonal:
             d = d * (1 - d)
         if sample_weight is not None:
             d = sample_weight[:, None] * d
-        squares = _squares(X) if sparse.issparse(X) else X * X
+        squares = squared(X) if sparse.issparse(X) else X * X
         return d.sum(axis=0), transposed_product(X, d), transposed_product(squares, d)
 
 
@@ -376,8 +376,3 @@ def sums_and_targets(pair, X, y, weights, bias):
     if z.dtype != np.float32:
         return z, y
     return (z, y.astype(np.float32)) if pair.in_single else (z.astype(np.float64), y)
-
-
-def _squares(X):
-    """The entries' squares; where one is made up of several, that takes scipy's own product."""
-    return with_values(X, X.data**2) if X.has_canonical_format else X.multiply(X).tocsr()

@@ -32,7 +32,22 @@ FEW_CURVED = 0.5
 WAKES = 1e-10
 
 
-class L1Model:
+class Quadratic:
+    """A quadratic with an L1 norm, and where a search for its minimum begins."""
+
+    def __init__(self, gradient, hessian, l1, at):
+        self.gradient_at, self.H, self.l1, self.at = gradient, hessian, l1, at
+
+    def _slope(self, u):
+        return self.gradient_at + self.H @ (u - self.at)
+
+    def _gain(self, u, slope) -> float:
+        """How much lower the model is at `u` than where the search began."""
+        smooth = 0.5 * float((u - self.at) @ (self.gradient_at + slope))
+        return -smooth - float(self.l1 @ (np.abs(u) - np.abs(self.at)))
+
+
+class L1Model(Quadratic):
     """The quadratic with its L1 norm.
 
     Parameters
@@ -64,13 +79,11 @@ class L1Model:
         # Scaled to a unit diagonal; what has no curvature keeps a little, so that it stays finite.
         little = max(1e-30 * largest, np.finfo(float).tiny)
         self.scale = 1 / np.sqrt(np.maximum(diagonal, little))
-        self.H = hessian * self.scale
-        self.H *= self.scale[:, None]
-        np.fill_diagonal(self.H, 1.0)
-        self._rows = list(self.H)
-        self.l1 = l1 * self.scale
-        self.at = at / self.scale
-        self.gradient_at = gradient * self.scale
+        H = hessian * self.scale
+        H *= self.scale[:, None]
+        np.fill_diagonal(H, 1.0)
+        super().__init__(gradient * self.scale, H, l1 * self.scale, at / self.scale)
+        self._rows = list(H)
         self.ridge = np.nan
         # Whether far more weights were once awake than there are directions that curve.
         self._is_flat = False
@@ -119,9 +132,6 @@ class L1Model:
                 break
         return False
 
-    def _slope(self, u):
-        return self.gradient_at + self.H @ (u - self.at)
-
     def left(self, weights) -> float:
         """What single weights could still gain here, in all."""
         u = weights / self.scale
@@ -139,11 +149,6 @@ class L1Model:
         """Whether some weight of zero wants to be another, by more than rounding."""
         rounding = WAKES * self.l1 + 100 * EPS * np.abs(self.gradient_at).max(initial=0.0)
         return bool(np.any((u == 0) & (np.abs(slope) > self.l1 + rounding)))
-
-    def _gain(self, u, slope) -> float:
-        """How much lower the model is at `u` than where the search began."""
-        smooth = 0.5 * float((u - self.at) @ (self.gradient_at + slope))
-        return -smooth - float(self.l1 @ (np.abs(u) - np.abs(self.at)))
 
     def _sweep(self, u, slope) -> None:
         """A sweep of coordinate descent over what is not zero or wants not to be, in place."""

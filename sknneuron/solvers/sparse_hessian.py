@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .._csr import with_values
+from .._csr import squared, with_values
 from ..objective import Objective
 from ..products import centred
 
@@ -69,12 +69,10 @@ class NeuronColumns:
 
     def diagonal(self, curvature):
         """Diagonal of ``S (X - c)^T D (X - c) S``, and of the bias."""
-        X, total = self.X, curvature.sum()
-        squares = with_values(X, X.data**2) if X.has_canonical_format else X.multiply(X)
-        diagonal = squares.T @ curvature
+        total, diagonal = curvature.sum(), squared(self.X).T @ curvature
         if self.bias is None:
             return diagonal * self.inverse_scale**2
-        diagonal += self.center * (total * self.center - 2 * (X.T @ curvature))
+        diagonal += self.center * (total * self.center - 2 * (self.X.T @ curvature))
         return np.append(np.maximum(diagonal, 0.0) * self.inverse_scale**2, total)
 
 
@@ -97,9 +95,11 @@ class SparseHessian:
         self.probability = curvature if len(neurons) > 1 else None
         self.curvature = share * (curvature if len(neurons) == 1 else curvature * (1 - curvature))
         # What has no curvature keeps a little, so that steps stay finite.
-        without = self._diagonal() + l2
-        little = max(1e-30 * (without.max(initial=0.0) or 1.0), np.finfo(float).tiny)
-        self.l2 = np.where(without > little, l2, little)
+        pairs = zip(neurons, self.curvature.T, strict=True)
+        of_loss = np.concatenate([neuron.diagonal(curvature) for neuron, curvature in pairs])
+        little = max(1e-30 * ((of_loss + l2).max(initial=0.0) or 1.0), np.finfo(float).tiny)
+        self.l2 = np.where(of_loss + l2 > little, l2, little)
+        self._diagonal = of_loss + self.l2
 
     def __matmul__(self, v):
         return self.gradient(self.slopes(self.change(v))) + self.l2 * v
@@ -133,12 +133,7 @@ class SparseHessian:
         return np.concatenate([neuron.gradient(slope) for neuron, slope in pairs])
 
     def diagonal(self):
-        return self._diagonal() + self.l2
-
-    def _diagonal(self):
-        """Of the loss alone."""
-        pairs = zip(self.neurons, self.curvature.T, strict=True)
-        return np.concatenate([neuron.diagonal(curvature) for neuron, curvature in pairs])
+        return self._diagonal
 
     @cached_property
     def blocks(self) -> list[Block]:

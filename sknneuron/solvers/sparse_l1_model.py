@@ -11,7 +11,7 @@ import numpy as np
 from scipy.linalg.blas import daxpy
 
 from ..penalties import soft_threshold
-from .l1_model import INEXACT
+from .l1_model import INEXACT, Quadratic
 from .sparse_hessian import Block, SparseHessian
 
 # Sweeps over all blocks before each search for the minimum for the signs at hand, and within each.
@@ -27,7 +27,7 @@ FIRST_LOOK, RESIDUAL, MAX_CG = 8, 1e-4, 1000
 EPS = float(np.finfo(float).eps)
 
 
-class SparseL1Model:
+class SparseL1Model(Quadratic):
     """The quadratic with its L1 norm.
 
     Parameters
@@ -51,7 +51,7 @@ class SparseL1Model:
     ridge = 0.0
 
     def __init__(self, gradient, hessian: SparseHessian, l1, at):
-        self.gradient_at, self.H, self.l1, self.at = gradient, hessian, l1, at
+        super().__init__(gradient, hessian, l1, at)
         self.diagonal = hessian.diagonal()
 
     def minimise(self, tol: float):
@@ -68,20 +68,12 @@ class SparseL1Model:
                 break
         return u
 
-    def _slope(self, u):
-        return self.gradient_at + self.H @ (u - self.at)
-
     def _left(self, u, slope) -> float:
         """What single coordinates could still gain, in all."""
         moved = soft_threshold(u - slope / self.diagonal, self.l1 / self.diagonal)
         change = moved - u
         gain = -float(change @ (slope + 0.5 * self.diagonal * change))
         return gain - float(self.l1 @ (np.abs(moved) - np.abs(u)))
-
-    def _gain(self, u, slope) -> float:
-        """How much lower the model is at `u` than where the search began."""
-        smooth = 0.5 * float((u - self.at) @ (self.gradient_at + slope))
-        return -smooth - float(self.l1 @ (np.abs(u) - np.abs(self.at)))
 
     def _value(self, u) -> float:
         change = u - self.at
@@ -111,10 +103,10 @@ class SparseL1Model:
         z = block.X @ weights
         u[columns] += change
         if block.bias is not None:
-            curvature = H.curvature[:, block.neuron]
+            curvature = self.diagonal[block.bias]
             shift = -float(block.center @ weights)
-            total += float(curvature @ z) + shift * curvature.sum()
-            bias = -(self.gradient_at[block.bias] + total) / self.diagonal[block.bias]
+            total += float(H.curvature[:, block.neuron] @ z) + shift * curvature
+            bias = -(self.gradient_at[block.bias] + total) / curvature
             u[block.bias] += bias
             z += shift + bias
         slopes += H.slopes_by_one(z, block.neuron)

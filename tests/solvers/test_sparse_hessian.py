@@ -36,21 +36,21 @@ def objective(activation, loss, *, fit_intercept=True, weighted=False, n_neurons
 
 
 @pytest.mark.parametrize("odd", [False, True])
-@pytest.mark.parametrize("n_neurons", [1, 3])
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("fit_intercept", [True, False])
 @pytest.mark.parametrize(
-    ("activation", "loss"),
+    ("activation", "loss", "n_neurons"),
     [
-        ("identity", "squared_error"),
-        ("sigmoid", "log_loss"),
-        ("tanh", "squared_error"),
-        ("softmax", "log_loss"),
+        ("identity", "squared_error", 1),
+        ("identity", "squared_error", 3),
+        ("sigmoid", "log_loss", 1),
+        ("sigmoid", "log_loss", 3),
+        ("tanh", "squared_error", 1),
+        ("tanh", "squared_error", 3),
+        ("softmax", "log_loss", 3),
     ],
 )
 def test_is_the_hessian(activation, loss, fit_intercept, weighted, n_neurons, odd):
-    if activation == "softmax" and n_neurons == 1:
-        pytest.skip("a layer of classes")
     rng = np.random.default_rng(1)
     whole = objective(
         activation,

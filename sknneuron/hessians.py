@@ -49,34 +49,43 @@ def _centred(X, center, dtype, is_own: bool = False):
 def _hessians_of(X, d, center, dtype=np.float64):
     if sparse.issparse(X):
         return _sparse_hessians(X, d)
-    n_features, n_neurons = X.shape[1], d.shape[1]
-    hessian = np.empty((n_neurons, n_features + 1, n_features + 1))
+    is_own, is_alone = False, d.shape[1] == 1
+    if is_alone:
+        X, d, is_own = _curved(X, d)
     if center is not None:
-        is_host, is_own = isinstance(X, np.ndarray), False
-        if is_host and n_neurons == 1 and np.count_nonzero(d) < MOST_CURVED * len(d):
-            # Rows on the flat side of a kink count for nothing.
-            curved = np.flatnonzero(d)
-            X, d = X.take(curved, axis=0) if X.flags.c_contiguous else X[curved], d[curved]
-            is_own = True
-        X = _centred(X, center, dtype, is_own)
-        if is_host and n_neurons == 1 and d.min(initial=0.0) >= 0:
-            # The copy can be scaled where it lies.
-            root = np.sqrt(d[:, 0]).astype(dtype, copy=False)
-            X *= root[:, None]
-            hessian[0, :-1, :-1] = product(X.T, X)
-            hessian[0, -1, :-1] = hessian[0, :-1, -1] = product(root, X)
-            hessian[0, -1, -1] = d.sum()
-            return hessian
-    for k in range(n_neurons):
+        X, is_own = _centred(X, center, dtype, is_own), isinstance(X, np.ndarray)
+    hessian = np.empty((d.shape[1], X.shape[1] + 1, X.shape[1] + 1))
+    for k, of_neuron in enumerate(hessian):
         dk = d[:, k]
-        if dk.min() >= 0:
-            scaled = X * np.sqrt(dk).astype(X.dtype, copy=False)[:, None]
-            hessian[k, :-1, :-1] = product(scaled.T, scaled)
-        else:
-            hessian[k, :-1, :-1] = product((X * dk[:, None]).T, X)
-        hessian[k, -1, :-1] = hessian[k, :-1, -1] = transposed_product(X, dk)
-        hessian[k, -1, -1] = dk.sum()
+        _put_hessian(of_neuron, *((X, dk, is_own) if is_alone else _curved(X, dk)))
     return hessian
+
+
+def _curved(X, d):
+    """The rows that have curvature, it, and whether they are a copy: if it pays to gather them."""
+    # Rows on the flat side of a kink count for nothing.
+    if not isinstance(X, np.ndarray) or np.count_nonzero(d) >= MOST_CURVED * len(d):
+        return X, d, False
+    curved = np.flatnonzero(d)
+    return X.take(curved, axis=0) if X.flags.c_contiguous else X[curved], d[curved], True
+
+
+def _put_hessian(hessian, X, d, is_own: bool) -> None:
+    """Put ``[X 1].T @ diag(d) @ [X 1]`` into `hessian`, over X if it `is_own`."""
+    if d.min(initial=0.0) < 0:
+        hessian[:-1, :-1] = product((X * d[:, None]).T, X)
+        cross = transposed_product(X, d)
+    elif is_own:
+        root = np.sqrt(d).astype(X.dtype, copy=False)
+        X *= root[:, None]
+        hessian[:-1, :-1] = product(X.T, X)
+        cross = product(root, X)
+    else:
+        scaled = X * np.sqrt(d).astype(X.dtype, copy=False)[:, None]
+        hessian[:-1, :-1] = product(scaled.T, scaled)
+        cross = transposed_product(X, d)
+    hessian[-1, :-1] = hessian[:-1, -1] = cross
+    hessian[-1, -1] = d.sum()
 
 
 def _sparse_hessians(X, d):

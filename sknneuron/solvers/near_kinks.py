@@ -20,6 +20,8 @@ MOST = 3.0
 N_SPREAD = 4096
 # Entries of rows that are worked with at once.
 PART_ENTRIES = 1 << 16
+# Rows that a Hessian wants at once, for each parameter: a product of fewer is mostly adding up.
+PART_PER_PARAMETER = 1.5
 TINY = float(np.finfo(float).tiny)
 
 
@@ -168,7 +170,8 @@ def all_pieces(objective: Objective, theta) -> list[Pieces]:
     rows, source = Rows.of(objective), objective.source
     if not source.is_near:
         source = source.gathered()
-    n_at_once = max(1, PART_ENTRIES // objective.neuron_size)
+    size = objective.neuron_size
+    n_at_once = max(PART_ENTRIES // size, int(PART_PER_PARAMETER * size))
     parts: list[list] = [[] for _ in range(objective.n_neurons)]
     for start in range(0, source.n_rows, n_at_once):
         X, y, weight = source.block(start, min(start + n_at_once, source.n_rows))

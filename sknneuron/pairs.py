@@ -222,43 +222,6 @@ class IdentityPair(Pair):
             )
 
 
-class Majorised(IdentityPair):
-    """A loss of two straight pieces and a parabola between them, for the curvature of steps alone.
-
-    That is the slope over the distance from the kink: of the parabola about the kink that touches
-    the loss and lies nowhere below it. On the straight pieces a loss has no curvature that would
-    tell how far to go, and the parabola's minimum is never too far.
-
-    References
-    ----------
-    Holland and Welsch, Robust regression using iteratively reweighted least-squares, Commun. Stat.
-    Theory Methods 6 (1977).
-    """
-
-    # Share of it that the straight pieces have.
-    share = 1.0
-
-    @staticmethod
-    def serves(pair: Pair, y) -> bool:
-        """Whether the pair's loss is such, with straight pieces on both sides."""
-        pieces = pair.pieces(y)
-        return pair.quadratic_pieces and pieces is not None and bool(np.all(np.isfinite(pieces)))
-
-    def derivatives(self, y, z, order, gauss_newton=False):
-        loss, slope, curvature = super().derivatives(y, z, order)
-        if order == 2:
-            distance = z - self.pieces(y)[0]
-            straight = (curvature == 0) & (distance != 0)
-            curvature[straight] = self.share * slope[straight] / distance[straight]
-        return loss, slope, curvature
-
-
-class HardlyCurved(Majorised):
-    """The same with hardly any of it: Newton's steps, which are bounded all the same."""
-
-    share = 0.01
-
-
 class Rescaled(Activation):
     """A bounded activation's level moved to (0, 1): a classifier's probability."""
 

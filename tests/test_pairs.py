@@ -9,7 +9,6 @@ from scipy.optimize import minimize_scalar
 
 from sknneuron.losses import Huber, Tweedie
 from sknneuron.pairing import make_pair
-from sknneuron.pairs import HardlyCurved, Majorised
 
 from .every_pair import (
     ALL,
@@ -319,32 +318,3 @@ def test_a_step_far_too_long_gives_infinity_without_a_warning():
     for loss in ("squared_error", "squared_hinge"):
         pair = make_pair("identity", loss, classifier=loss == "squared_hinge")
         assert np.isinf(pair.derivatives(y, z, 2)[0]).all()
-
-
-@pytest.mark.parametrize("loss", [Huber(), Huber(0.2)], ids=repr)
-def test_majorised_lies_above_and_touches(loss):
-    """The parabola with its curvature, which touches the loss, is nowhere below it."""
-    pair = make_pair("identity", loss)
-    rng = np.random.default_rng(0)
-    y, z = rng.standard_normal((300, 1)), 3 * rng.standard_normal((300, 1))
-    assert Majorised.serves(pair, y)
-    above = Majorised(pair.activation, pair.loss, pair.convex)
-    value, slope, curvature = above.derivatives(y, z, 2)
-    np.testing.assert_array_equal(value, pair.derivatives(y, z, 0)[0])
-    np.testing.assert_array_equal(slope, pair.derivatives(y, z, 1)[1])
-    for step in rng.standard_normal((50, 300, 1)) * 10.0 ** rng.uniform(-3, 2, (50, 1, 1)):
-        parabola = value + slope * step + 0.5 * curvature * step**2
-        assert np.all(parabola >= pair.derivatives(y, z + step, 0)[0] - 1e-9 * (1 + step**2))
-    # Some are on straight pieces, whose own curvature is zero.
-    plain = pair.derivatives(y, z, 2)[2]
-    assert 0 < np.count_nonzero(plain) < len(plain)
-    assert np.all(curvature > 0)
-    hardly = HardlyCurved(pair.activation, pair.loss, pair.convex).derivatives(y, z, 2)[2]
-    np.testing.assert_array_equal(hardly[plain > 0], plain[plain > 0])
-    np.testing.assert_allclose(hardly[plain == 0], HardlyCurved.share * curvature[plain == 0])
-
-
-@pytest.mark.parametrize("loss", ["squared_hinge", "squared_error", "absolute_error"])
-def test_majorised_is_for_straight_pieces_on_both_sides(loss):
-    pair = make_pair("identity", loss, classifier=loss == "squared_hinge")
-    assert not Majorised.serves(pair, np.array([[1.0], [-1.0]]))

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import numpy as np
+
+from ..majorised import MAJORISED, HardlyCurved, Majorised
 from ..objective import Objective
-from ..pairs import HardlyCurved, Majorised
+from ..pairs import Pair
 from .working_set import WorkingSet
 
 # An old Hessian, or a subsample's, serves while steps leave no more than this of the decrement.
 SLOW = 0.1
+# Steps that change z by no more than this, in any row, may go by the objective's own curvature.
+NEAR = 2.0
 
 
 class Curvature:
     """Chooses, step by step, whose Hessians serve.
 
-    Those of a subsample do at first. On the straight pieces of a loss there is no curvature that
-    would tell how far to go: that of a parabola above it leads safely, if slowly in the end, and a
-    hundredth of it to where the objective's own will do.
+    Those of a subsample do at first. Far from where a loss bends, a curvature that hardly is one
+    leads too far: that of a parabola above the loss leads safely, if slowly in the end. So it
+    serves where a step had to be cut, until steps are short. On pieces that are straight it does
+    from the first step on, and a hundredth of it leads to where the objective's own will do.
 
     Parameters
     ----------
@@ -31,15 +37,21 @@ class Curvature:
 
     def __init__(self, objective: Objective):
         self.whole = self.current = WorkingSet(objective)
-        self._safe = self._quick = None
-        pair = objective.pair
-        if self.whole.in_one_pass or not Majorised.serves(pair, objective.watched.y):
+        self._sample: WorkingSet | None = None
+        self._safe: WorkingSet | None = None
+        self._quick: WorkingSet | None = None
+        if self.whole.in_one_pass:
             return
-        self._safe, self._quick = (
-            WorkingSet(objective.with_pair(cls(pair.activation, pair.loss, pair.convex)))
-            for cls in (Majorised, HardlyCurved)
-        )
-        self.current = self._safe
+        pair = objective.pair
+
+        def of(cls: type[Pair]) -> WorkingSet:
+            return WorkingSet(objective.with_pair(cls(pair.activation, pair.loss, pair.convex)))
+
+        if Majorised.serves(pair, objective.watched.y):
+            self._safe, self._quick = of(Majorised), of(HardlyCurved)
+            self.current = self._safe
+        elif type(pair) in MAJORISED:
+            self._safe = of(MAJORISED[type(pair)])
 
     @property
     def is_exact(self) -> bool:
@@ -47,7 +59,7 @@ class Curvature:
 
     @property
     def is_of_sample(self) -> bool:
-        return self._safe is None and not self.is_exact
+        return self.current is self._sample
 
     @property
     def is_above(self) -> bool:
@@ -56,23 +68,47 @@ class Curvature:
 
     def serve_from(self, sample: Objective) -> None:
         """Take Hessians over a subsample, where rows are smooth enough for that."""
-        if self._safe is None:
-            self.current = WorkingSet(sample)
+        if self._quick is None:
+            self.current = self._sample = WorkingSet(sample)
 
-    def better(self, step_size: float, ratio: float, exact: bool) -> WorkingSet | None:
-        """What promises more than the Hessian at hand, by what the last step came to; None if none.
+    def better(
+        self, step_size: float, ratio: float, exact: bool, shift: float
+    ) -> WorkingSet | None:
+        """What promises more than the Hessian at hand; None if none does.
 
-        `exact` says whether that is from where the step begins.
+        Parameters
+        ----------
+        step_size, ratio : float
+            What the last step came to.
+        exact : bool
+            Whether the Hessian is the objective's own, from where the step begins.
+        shift : float
+            Largest change of a row's curvature along the step.
         """
-        if self._safe is None:
-            return self.whole if not exact and (step_size < 1 or ratio > SLOW) else None
-        return self._quick if self.is_above and step_size == 1 and ratio > SLOW else None
+        if self.is_above:
+            if self._quick is None:
+                return self.whole if shift <= NEAR else None
+            return self._quick if step_size == 1 and ratio > SLOW else None
+        if self._quick is None and not exact and (step_size < 1 or ratio > SLOW):
+            return self.whole
+        return None
 
-    def after(self, step_size: float, ratio: float) -> None:
-        """Choose for the next steps, by a step's length and what the one before it left."""
-        if self._safe is None:
-            return
-        if step_size < 1:
+    def most_gain(self, value: float) -> float:
+        """What a step may gain at most, or its Hessian leads too far: no loss here is below zero.
+
+        Only where another Hessian would be better.
+        """
+        may_cut = self._safe is not None and self._quick is None and self.is_exact
+        return value if may_cut else np.inf
+
+    def cut(self, shift: float) -> WorkingSet:
+        """A step of this shift leads too far: choose for where it is cut, or one in its place."""
+        is_far = self._quick is not None or shift > NEAR
+        if self._safe is not None and is_far and not self.is_of_sample:
             self.current = self._safe
-        elif self.current is self._quick and ratio <= SLOW:
+        return self.current
+
+    def after(self, ratio: float) -> None:
+        """Choose for the next steps, by what the one before the last left."""
+        if self.current is self._quick and self._quick is not None and ratio <= SLOW:
             self.current = self.whole

@@ -88,11 +88,11 @@ class L1Model(Quadratic):
         # Whether far more weights were once awake than there are directions that curve.
         self._is_flat = False
 
-    def minimise(self, tol: float):
+    def minimise(self, tol: float, most: float = np.inf):
         """Return the minimiser, exact zeros included.
 
-        It is within `tol` of the minimum; of many columns, it may leave `INEXACT` of the
-        gain.
+        It is within `tol` of the minimum; of many columns, it may leave `INEXACT` of the gain. The
+        search ends where it has gained more than `most`.
         """
         u = self.at.copy()
         slope = self.gradient_at.copy()
@@ -106,6 +106,8 @@ class L1Model(Quadratic):
             if step is None:
                 continue
             u, slope = step
+            if self._gain(u, slope) > most:
+                break
             # One weight alone may have little to gain and much with others that it resembles.
             if self._left(u, slope) <= tol and not self._wakes_any(u, slope):
                 break

@@ -134,11 +134,14 @@ class ProximalDescent:
         for _ in range(MAX_STEPS):
             current = self._iterate(point, step_size)
             allowed = self.target(current.value + self._l1(point.theta), point.theta)
-            step = self._model_step(point, 1e-3 * allowed)
+            most = self.curvature.most_gain(current.value + self._l1(point.theta))
+            step = self._model_step(point, 1e-3 * allowed, most)
             self.ratio = np.nan
             if previous is not None:
                 self.ratio = contraction(max(step.decrement, 0.0), previous, self.rounding)
-            better = self.curvature.better(step_size, self.ratio, point.exact)
+            better = self.curvature.better(step_size, self.ratio, point.exact, step.shift)
+            if step.decrement > most:
+                better = self.curvature.cut(np.inf)
             if better is not None:
                 point = self._renewed(point, better)
                 step = self._model_step(point, 1e-3 * allowed)
@@ -176,7 +179,7 @@ class ProximalDescent:
                 yield self._stuck(current, step)
                 return
             new, step_size = taken
-            self.curvature.after(step_size, self.ratio)
+            self.curvature.after(self.ratio)
             if further is not None and not self._total(new) < self._total(point):
                 # It may promise what rounding does not let it reach.
                 yield self._stuck(current, step)
@@ -245,14 +248,14 @@ class ProximalDescent:
 
     # -- steps -------------------------------------------------------------------------------------
 
-    def _model_step(self, point: Point, tol: float) -> Step:
-        """Minimise the model, group by group."""
+    def _model_step(self, point: Point, tol: float, most: float = np.inf) -> Step:
+        """Minimise the model, group by group, until one has gained more than `most`."""
         objective = self.objective
         end, change, ridge = point.theta.copy(), np.zeros_like(point.theta), 0.0
         for k, index in enumerate(objective.working_index(point.columns)):
             hessian, at = point.hessians[k], point.theta[k, index]
             model = self.working.model(point.gradient[k, index], hessian, index, at)
-            end[k, index] = model.minimise(tol)
+            end[k, index] = model.minimise(tol, most)
             ridge = float(np.maximum(model.ridge, ridge))
             change[k, index] = hessian @ (end[k, index] - at)
         return self._step_to(point, end, change, ridge)
@@ -318,6 +321,7 @@ class ProximalDescent:
             low = after <= before + SUFFICIENT_DECREASE * length * step.slope + slack
             if np.all(low):
                 if new is None:
+                    self.curvature.cut(step.shift)
                     new = self._arrived(theta, step, point, keep_hessian=False)
                 return new, float(length.max())
             length = np.where(low, length, _shrink(length, before, after, step.slope))

@@ -54,14 +54,19 @@ class SparseL1Model(Quadratic):
         super().__init__(gradient, hessian, l1, at)
         self.diagonal = hessian.diagonal()
 
-    def minimise(self, tol: float):
-        """Return the minimiser, exact zeros included: within `tol`, or `INEXACT` of the gain."""
+    def minimise(self, tol: float, most: float = np.inf):
+        """Return the minimiser, exact zeros included: within `tol`, or `INEXACT` of the gain.
+
+        The search ends where it has gained more than `most`.
+        """
         u, gain = self.at.copy(), 0.0
         for _ in range(MAX_ROUNDS):
             self._descend(u)
-            u, is_end = self._to_end_of_face(u)
+            u, is_end = self._to_end_of_face(u, most)
             slope = self._slope(u)
             before, gain = gain, self._gain(u, slope)
+            if gain > most:
+                break
             enough, left = max(tol, INEXACT * gain), self._left(u, slope)
             # One weight alone may have little to gain and much with others that it resembles.
             if is_end and left <= (enough if gain - before <= enough else SURE * enough):
@@ -133,25 +138,28 @@ class SparseL1Model(Quadratic):
 
     # -- faces -------------------------------------------------------------------------------------
 
-    def _to_end_of_face(self, u):
+    def _to_end_of_face(self, u, most: float):
         """Go to the minimum for the signs at hand, as far as they hold; and whether they do."""
         for _ in range(MAX_FACES):
-            step = self._conjugate_gradients(u)
+            step, gain = self._conjugate_gradients(u, most)
             if not self._crosses(u, u + step).any():
-                return u + step, True
+                return u + step, gain <= most
             u = self._cut(u, step)
         return u, False
 
     def _crosses(self, u, to):
         return (self.l1 > 0) & (u != 0) & (to * u <= 0)
 
-    def _conjugate_gradients(self, u):
-        """The step to the minimum for the signs at hand, or one on which some do not hold."""
+    def _conjugate_gradients(self, u, most: float):
+        """The step to the minimum for the signs at hand, or one on which some do not hold.
+
+        Returns it, and what it gains as long as they do.
+        """
         free = (u != 0) | (self.l1 == 0)
         inverse = np.where(free, 1 / self.diagonal, 0.0)
         left = np.where(free, -(self._slope(u) + np.sign(u) * self.l1), 0.0)
         step = direction = np.zeros_like(left)
-        before, small, look = 1.0, None, FIRST_LOOK
+        before, small, look, gain = 1.0, None, FIRST_LOOK, 0.0
         for k in range(1, MAX_CG):
             v = inverse * left
             size = float(left @ v)
@@ -165,12 +173,15 @@ class SparseL1Model(Quadratic):
                 break
             length = size / bend
             step = step + length * direction
+            gain += 0.5 * length * size
+            if gain > most:
+                break
             left = left - length * curved
             if k == look:
                 look *= 2
                 if self._crosses(u, u + step).any():
                     break
-        return step
+        return step, gain
 
     def _cut(self, u, step):
         """Go along the step to where the model is lowest; what crosses zero stays there.

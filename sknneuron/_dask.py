@@ -21,7 +21,7 @@ from ._class_weights import balanced, class_weighted
 from ._held_out import checked_validation
 from ._inputs import Inputs, is_dask
 from ._labels import ClassEncoder, specimen
-from ._odd import refuse_dates_for_weights
+from ._odd import refuse_dates_for_weights, with_gaps
 from ._values import report_outside
 from .sources import ArraySource, Source
 from .sources.dask import DaskSource, Pack, compute, n_packs, on_packs, persisted, stacked
@@ -214,18 +214,19 @@ def check_partition(number: int, X, y, weight) -> None:
                 "be paired wrongly. Take both from one dataframe."
             )
     for name, values in (("X", X), ("y", y), ("sample_weight", weight)):
-        array = values.tocoo().data if sparse.issparse(values) else np.asarray(values)
+        is_sparse = sparse.issparse(values)
+        array = values.tocoo().data if is_sparse else np.asarray(with_gaps(values))
         if array.dtype == object and name == "y":
             bad = np.asarray(pd.isna(array))
         elif array.dtype.kind in "fc" or array.dtype == object:
-            bad = ~np.isfinite(array.astype(np.float64, copy=False))
+            # pandas.NA is no float.
+            numbers = np.where(pd.isna(array), np.nan, array) if array.dtype == object else array
+            bad = ~np.isfinite(numbers.astype(np.float64, copy=False))
         else:
             continue
         if values is not None and bad.any():
             what = "NaN" if pd.isna(array[bad][0]) else "infinity"
-            row = int(
-                (values.tocoo().row[bad] if sparse.issparse(values) else np.nonzero(bad)[0])[0]
-            )
+            row = int((values.tocoo().row[bad] if is_sparse else np.nonzero(bad)[0])[0])
             raise ValueError(
                 f"{name} contains {what} in partition {number} (row {row} of it, "
                 f"{int(bad.sum())} such values there). Drop or impute them before the fit."
@@ -334,7 +335,8 @@ def encode_pack(pack: Pack, targets, by_class, name: str) -> Pack:
         return replace(pack, y=targets.encode_unchecked(pack.y), weight=weight)
     except ValueError as error:
         last = pack.first + len(pack.starts) - 1
-        raise ValueError(f"Partitions {pack.first} to {last}: {error}") from None
+        which = f"s {pack.first} to {last}" if last > pack.first else f" {last}"
+        raise ValueError(f"Partition{which}: {error}") from None
 
 
 def facts_of(pack: Pack, targets) -> tuple:

@@ -254,6 +254,24 @@ def test_a_missing_value_is_found_where_it_is(where, rows):
         NeuronRegressor().fit(cut(X, 10), cut(y, 10), cut(weight, 10))
 
 
+@pytest.mark.parametrize("where", ["X", "y", "sample_weight"])
+def test_what_is_masked_is_missing(where, rows):
+    given = dict(zip(["X", "y", "sample_weight"], (cut(a, 10) for a in rows), strict=True))
+    hidden = np.zeros(given[where].shape, dtype=bool)
+    hidden[N // 10 * 7 + 3] = True
+    given[where] = da.ma.masked_where(cut(hidden, 10), given[where])
+    with pytest.raises(ValueError, match=rf"{where} contains NaN in partition 7 \(row 3 of it"):
+        NeuronRegressor().fit(**given)
+
+
+def test_a_missing_value_in_a_nullable_column(rows):
+    holed = frame(rows)[[*FEATURES, "y"]].astype("Float64")
+    holed.loc[3, FEATURES[0]] = pd.NA
+    data = dd.from_pandas(holed, npartitions=1)
+    with pytest.raises(ValueError, match=r"X contains NaN in partition 0 \(row 3 of it"):
+        NeuronRegressor().fit(data[FEATURES], data["y"])
+
+
 def test_misaligned_rows_are_never_paired(rows):
     X, z, _ = rows
     data = dd.from_pandas(frame(rows), npartitions=7)
@@ -316,7 +334,7 @@ def test_dates_are_no_weights(rows):
 
 def test_targets_of_the_wrong_kind(rows):
     X, z, _ = rows
-    with pytest.raises(ValueError, match=r"Partitions .*needs targets in"):
+    with pytest.raises(ValueError, match=r"Partitions? \d.*: loss='poisson' needs targets in"):
         NeuronRegressor("exp", "poisson").fit(cut(X, 10), cut(z, 10))
     with pytest.raises(ValueError, match="every target is outside"):
         NeuronRegressor("tanh").fit(cut(X, 10), cut(z**2 + 2, 10))

@@ -25,6 +25,22 @@ def _libraries() -> list[LibController]:
     return ThreadpoolController().select(user_api="blas").lib_controllers
 
 
+def _set_threads(numbers: list[int]) -> None:
+    """Set the threads of each library, from whichever thread this is called."""
+    # threadpoolctl 3.8 has OpenBLAS controlled by one thread, and others do nothing in silence.
+    # We count who is inside, and the last one out need not be the first one in.
+    _give_up_control()
+    for library, n_threads in zip(_libraries(), numbers, strict=True):
+        library.set_num_threads(n_threads)
+
+
+def _give_up_control() -> None:
+    for library in _libraries():
+        give_up = getattr(library, "clear_controlling_thread", None)
+        if give_up is not None:
+            give_up(force=True)
+
+
 def available_threads() -> int:
     """Return how many threads BLAS would use now, which is what joblib limits in its workers."""
     with _lock:
@@ -45,8 +61,7 @@ def single_threaded_blas() -> Iterator[None]:
         if _users == 0:
             # The limiter of threadpoolctl looks at all that there is to know of each library first.
             _before = [library.num_threads for library in _libraries()]
-            for library in _libraries():
-                library.set_num_threads(1)
+            _set_threads([1] * len(_before))
         _users += 1
     try:
         yield
@@ -54,5 +69,6 @@ def single_threaded_blas() -> Iterator[None]:
         with _lock:
             _users -= 1
             if _users == 0:
-                for library, n_threads in zip(_libraries(), _before, strict=True):
-                    library.set_num_threads(n_threads)
+                _set_threads(_before)
+                # Others' limits hold again, in whichever thread.
+                _give_up_control()

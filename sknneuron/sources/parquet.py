@@ -30,7 +30,8 @@ class ParquetSource:
     target : str or list of str, default=None
         Column of the targets; several columns for several neurons. None for rows to predict only.
     features : list of str, default=None
-        Columns of the features, in this order. None is all columns but target and weight.
+        Columns of the features, in this order. None is all columns but target and weight, and but
+        what pandas stored as the index.
     weight : str, default=None
         Column of the sample weights.
     spool : str or path-like, default=None
@@ -40,8 +41,8 @@ class ParquetSource:
     Raises
     ------
     ValueError
-        For columns that are missing or no numbers, for missing values, and where the folder has not
-        enough room: when the rows are first used.
+        For columns that are no numbers, that are missing or of another kind in some of the files,
+        for missing values, and where the folder has not enough room: when the rows are first used.
     TypeError
         If `features` is a name and no list of names.
     ImportError
@@ -53,7 +54,9 @@ class ParquetSource:
 
     Notes
     -----
-    Targets and weights are kept in memory. Needs pyarrow: ``pip install "sknneuron[parquet]"``.
+    A column that is integer in one file and float in another, or float32 and float64, is read as
+    the wider. Targets and weights are kept in memory. Needs pyarrow: ``pip install
+    "sknneuron[parquet]"``.
 
     Examples
     --------
@@ -103,7 +106,12 @@ class ParquetSource:
             ) from None
         several = isinstance(self.path, (list, tuple))
         path = [os.fspath(p) for p in self.path] if several else os.fspath(self.path)
-        return dataset.dataset(path, format="parquet", partitioning=None if several else "hive")
+        how = {"format": "parquet", "partitioning": None if several else "hive"}
+        found = dataset.dataset(path, **how)
+        if not found.files:
+            raise ValueError(f"There are no parquet files in {self.path!r}.")
+        # Arrow takes the first file's columns and types for those of all.
+        return dataset.dataset(path, schema=_common_schema(found), **how)
 
     @property
     def n_rows(self) -> int:
@@ -120,7 +128,10 @@ class ParquetSource:
             )
         names = self._dataset.schema.names
         apart = [*self._targets, *([] if self.weight is None else [self.weight])]
-        features = [n for n in names if n not in apart] if self.features is None else self.features
+        features = self.features
+        if features is None:
+            index = _index_columns(self._dataset.schema)
+            features = [name for name in names if name not in apart and name not in index]
         missing = [n for n in (*features, *apart) if n not in names]
         if missing:
             raise ValueError(
@@ -160,7 +171,11 @@ class ParquetSource:
     def _targets(self) -> Sequence[str]:
         if self.target is None:
             return []
-        return [self.target] if isinstance(self.target, str) else list(self.target)
+        if isinstance(self.target, str):
+            return [self.target]
+        if not len(self.target):
+            raise ValueError("target=[] names no column: name one, or None for rows to predict.")
+        return list(self.target)
 
     # -- reading -----------------------------------------------------------------------------------
 
@@ -216,6 +231,7 @@ class ParquetSource:
         """Yield (X, y, weight) of some rows at a time, as arrays of numbers."""
         features, targets, dtype = self.feature_names, self._targets, self.dtype
         columns = [*features, *targets, *([self.weight] if self.weight else [])]
+        _check_files(self._dataset, columns)
         batches = self._dataset.to_batches(
             columns=columns, batch_size=BATCH_ROWS, batch_readahead=2, fragment_readahead=1
         )
@@ -234,6 +250,71 @@ class ParquetSource:
             if self.weight:
                 weight = batch.column(self.weight).to_numpy(zero_copy_only=False)
             yield X, y, weight
+
+
+def _common_schema(found) -> Any:
+    """The columns of all files, each of the widest type that it has in one of them."""
+    schema = found.schema
+    for file in found.get_fragments():
+        for field in file.physical_schema:
+            position = schema.get_field_index(field.name)
+            if position < 0:
+                if field.name not in _index_columns(file.physical_schema):
+                    schema = schema.append(field)
+                continue
+            both = _common_field(schema.field(position), field)
+            # Types that do not go together matter where the column is used: see `_check_files`.
+            schema = schema if both is None else schema.set(position, both)
+    return schema
+
+
+def _common_field(one, other) -> Any:
+    """A field that holds what two of one name hold; None if there is none."""
+    import pyarrow as pa
+
+    schemas = [pa.schema([_plain(field)]) for field in (one, other)]
+    try:
+        return pa.unify_schemas(schemas, promote_options="permissive").field(0)
+    except pa.ArrowTypeError:
+        return None
+
+
+def _plain(field):
+    """A field of words for one of a dictionary of words, which is how some files hold them."""
+    from pyarrow import types
+
+    kind = field.type
+    return field.with_type(kind.value_type) if types.is_dictionary(kind) else field
+
+
+def _check_files(found, columns: list[str]) -> None:
+    """Refuse a column that a file does not have, or has of a type that is not that of others."""
+    from pyarrow.dataset import get_partition_keys
+
+    for file in found.get_fragments():
+        if file.metadata.num_rows == 0:
+            continue
+        schema = file.metadata.schema.to_arrow_schema()
+        in_path = get_partition_keys(file.partition_expression)
+        for name in columns:
+            if name in in_path:
+                continue
+            if name not in schema.names:
+                raise ValueError(
+                    f"Column {name!r} is not in {file.path!r}, and it is in other files. Name the "
+                    "columns that all files have (features=), or the files that have it."
+                )
+            stored, common = schema.field(name), found.schema.field(name)
+            if _common_field(stored, common) is None:
+                raise ValueError(
+                    f"Column {name!r} is {stored.type} in {file.path!r} and {common.type} in other "
+                    "files. Write it as one type in all of them."
+                )
+
+
+def _index_columns(schema) -> list:
+    """Names of the columns that pandas stored as the index of a frame."""
+    return [] if schema.pandas_metadata is None else schema.pandas_metadata["index_columns"]
 
 
 def _is_number(kind) -> bool:

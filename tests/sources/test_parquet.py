@@ -150,6 +150,7 @@ BAD = {
     "words": (error, {"features": ["sqft", "kind"]}, r"\['kind'\] .* are no numbers"),
     "all columns": (error, {"features": None}, r"\['kind'\] .* are no numbers"),
     "no target": (error, {"target": None}, "has no targets"),
+    "an empty list of targets": (error, {"target": []}, r"target=\[\] names no column"),
     "a feature twice": (error, {"features": ["sqft", "sqft"]}, r"\['sqft'\] are named more than"),
     "the target as a feature": (
         error,
@@ -178,6 +179,113 @@ def test_files_without_rows(data, folder, tmp_path):
     for use in (fitted.fit, fitted.predict):
         with pytest.raises(ValueError, match="has no rows"):
             use(source)
+
+
+@pytest.fixture
+def two_files(data, tmp_path):
+    """Write two files of which one is not like the other, and return their source."""
+
+    def write(first, second):
+        rows = data[[*FEATURES, "sold"]]
+        first(rows[:300]).to_parquet(tmp_path / "1.parquet")
+        second(rows[300:900]).to_parquet(tmp_path / "2.parquet")
+        return ParquetSource(tmp_path, "sold")
+
+    return write
+
+
+def alike(rows):
+    return rows
+
+
+def without_beds(rows):
+    return rows.drop(columns="beds")
+
+
+def beds_in_words(rows):
+    return rows.assign(beds="two")
+
+
+def beds_in_hundreds(rows):
+    return rows.assign(beds=(100 * rows["beds"]).astype(int))
+
+
+def beds_yes_or_no(rows):
+    return rows.assign(beds=rows["beds"] > 0)
+
+
+def narrow(rows):
+    return rows.astype(dict.fromkeys(FEATURES, np.float32))
+
+
+def shuffled(rows):
+    return rows.sample(frac=1, random_state=0)
+
+
+ODD_FILES = {
+    "a column is missing": (without_beds, r"'beds' is not in '.*{}.parquet', and it is in other"),
+    "a column of words": (
+        beds_in_words,
+        r"'beds' is .*string in '.*{}.parquet' and double in|\['beds'\].* no numbers",
+    ),
+    "a column of booleans": (
+        beds_yes_or_no,
+        "'beds' is (bool in .* and double|double in .* and bool) in",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ODD_FILES)
+@pytest.mark.parametrize("odd", [1, 2])
+def test_files_that_do_not_go_together_are_named(name, odd, two_files):
+    change, words = ODD_FILES[name]
+    source = two_files(*(change, alike) if odd == 1 else (alike, change))
+    with pytest.raises(ValueError, match=words.format(odd)):
+        list(source.frames())
+    without = ParquetSource(source.path, "sold", ["sqft", "baths"])
+    assert len(without.load()[0]) == 900
+
+
+@pytest.mark.parametrize("change", [beds_in_hundreds, narrow])
+@pytest.mark.parametrize("odd", [1, 2])
+def test_files_of_several_widths_lose_nothing(change, odd, two_files, data):
+    changes = (change, alike) if odd == 1 else (alike, change)
+    X, y, _ = two_files(*changes).load()
+    expected = pd.concat([changes[0](data[:300]), changes[1](data[300:900])])
+    assert np.array_equal(X, expected[FEATURES])
+    assert np.array_equal(y, expected["sold"])
+
+
+@pytest.mark.parametrize("changes", [(shuffled, shuffled), (shuffled, alike), (alike, shuffled)])
+def test_the_index_of_a_frame_is_no_feature(changes, two_files):
+    source = two_files(*changes)
+    assert source.feature_names == FEATURES
+    assert source.load()[0].shape == (900, 3)
+
+
+def test_categories_in_one_file_and_words_in_another(data, two_files):
+    words = [data["kind"][:300], data["kind"][300:900]]
+    source = two_files(
+        lambda rows: rows.assign(sold=words[0].astype("category")),
+        lambda rows: rows.assign(sold=words[1]),
+    )
+    assert np.array_equal(source.load()[1], data["kind"][:900])
+
+
+def test_a_file_without_rows_may_lack_columns(two_files, data):
+    source = two_files(lambda rows: pd.DataFrame(), alike)
+    assert np.array_equal(source.load()[0], data[FEATURES][300:900])
+
+
+def test_the_path_may_hold_a_column(data, tmp_path):
+    data[:900].drop(columns="weight").to_parquet(tmp_path, partition_cols=["kind"])
+    neuron = NeuronClassifier().fit(ParquetSource(tmp_path, "kind", FEATURES))
+    assert neuron.classes_.tolist() == ["flat", "house", "villa"]
+
+
+def test_a_folder_without_files(tmp_path):
+    with pytest.raises(ValueError, match="There are no parquet files in"):
+        NeuronClassifier().fit(ParquetSource(tmp_path, "sold"))
 
 
 def test_missing_values_are_named(data, tmp_path):

@@ -2,6 +2,7 @@
 
 import threading
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -88,3 +89,54 @@ def test_the_limit_is_lifted_by_the_last_one_out_and_after_errors():
     with pytest.raises(ZeroDivisionError), single_threaded_blas():
         1 / 0  # noqa: B018
     assert blas_threads() == before
+
+
+def in_a_thread(function):
+    """What a function returns in a thread of its own."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(function).result()
+
+
+def threads_inside():
+    with single_threaded_blas():
+        return blas_threads()
+
+
+def test_the_limit_holds_in_any_thread():
+    with threadpool_limits(2):
+        # The main thread has had a say before.
+        before = threads_inside() and blas_threads()
+        assert set(in_a_thread(threads_inside)) == {1}
+        assert blas_threads() == before
+        here = NeuronClassifier().fit(X, LABELS).coef_
+        assert_array_equal(in_a_thread(lambda: NeuronClassifier().fit(X, LABELS).coef_), here)
+
+
+def test_the_limit_is_lifted_by_another_thread_than_set_it():
+    with threadpool_limits(2):
+        before = blas_threads()
+        inside, first_is_out = threading.Event(), threading.Event()
+
+        def stay():
+            with single_threaded_blas():
+                inside.set()
+                first_is_out.wait(30)
+
+        thread = threading.Thread(target=stay)
+        with single_threaded_blas():
+            thread.start()
+            inside.wait(30)
+        assert set(blas_threads()) == {1}
+        first_is_out.set()
+        thread.join()
+        assert blas_threads() == before
+
+
+def test_limits_of_others_hold_after_a_fit():
+    def limited():
+        with threadpool_limits(1):
+            return blas_threads()
+
+    with threadpool_limits(2):
+        NeuronClassifier().fit(X, LABELS)
+        assert set(in_a_thread(limited)) == {1}

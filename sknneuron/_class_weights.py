@@ -9,8 +9,12 @@ from sklearn.utils.class_weight import compute_sample_weight
 from ._labels import ROWS_AT_ONCE, distinct
 
 
-def class_weighted(y, class_weight, sample_weight):
-    """Sample weights times the weights of the samples' classes."""
+def class_weighted(y, class_weight, sample_weight, classes=None):
+    """Sample weights times the weights of the samples' classes.
+
+    `classes` are all there are, where y may hold some of them: part of the rows lacking those that
+    `class_weight` names is no mistake in it. Labels beyond them are refused elsewhere.
+    """
     if class_weight is None:
         return sample_weight
     if hasattr(y, "toarray"):
@@ -30,7 +34,7 @@ def class_weighted(y, class_weight, sample_weight):
             f"one column give one dict from class to weight; got {class_weight!r}."
         )
     if np.ndim(y) == 1:
-        weight, classes = np.ones(len(y)), distinct(y)
+        weight, classes = np.ones(len(y)), distinct(y) if classes is None else classes
         _multiply_by_class(weight, y, classes, compute_sample_weight(class_weight, classes))
     else:
         weight = compute_sample_weight(class_weight, y)
@@ -70,7 +74,7 @@ def _class_sizes(y, classes, sample_weight):
 def _multiply_by_class(weight, y, classes, by_class) -> None:
     """Multiply weights, where they are, by those of the rows' classes."""
     for part in gen_batches(len(y), ROWS_AT_ONCE):
-        weight[part] *= by_class[np.searchsorted(classes, y[part])]
+        weight[part] *= by_class.take(np.searchsorted(classes, y[part]), mode="clip")
 
 
 def balanced(sizes):

@@ -348,7 +348,7 @@ class NeuronLayer(BaseNeuron):
                 "class_weight was given, but y holds numbers, not classes. Leave it out, or use "
                 "loss='log_loss'."
             )
-        return class_weighted(y, self.class_weight, sample_weight)
+        return class_weighted(y, self.class_weight, sample_weight, targets.classes)
 
     def _strata(self, y, n_validation):
         return strata(y, n_validation) if self._takes_classes(self._loss_for(y)) else None

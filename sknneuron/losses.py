@@ -441,7 +441,9 @@ class Tweedie(Loss):
         return np.maximum(_weighted_mean(y, sample_weight), np.finfo(float).tiny)
 
     def dispersion(self, y, a, sample_weight=None):
-        return _weighted_mean((y - a) ** 2 / a**self.power, sample_weight)
+        # A level may have underflown to zero, where a division would warn.
+        level = np.maximum(a, np.finfo(float).tiny)
+        return _weighted_mean((y - a) ** 2 * level**-self.power, sample_weight)
 
 
 class LogLoss(Loss):

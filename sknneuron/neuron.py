@@ -620,7 +620,7 @@ class NeuronClassifier(ClassifierMixin, BaseNeuron):
         return ClassEncoder(pair, self.classes_, self.multilabel_)
 
     def _weight_classes(self, y, sample_weight, targets):
-        return class_weighted(y, self.class_weight, sample_weight)
+        return class_weighted(y, self.class_weight, sample_weight, targets.classes)
 
     def _strata(self, y, n_validation):
         return strata(y, n_validation)

@@ -27,6 +27,8 @@ EPS = float(np.finfo(float).eps)
 MANY_DIGITS = 1e8
 # Watched rows that a column's square must be spread over, if the rest are to be much like them.
 LEAST_SUPPORT = 50
+# An objective below this is zero: next to it floats hold no digits, nor shares of it at all.
+VANISHING = 1e-300
 
 
 class Objective(PenalisedLoss):
@@ -107,7 +109,7 @@ class Objective(PenalisedLoss):
     @cached_property
     def rounding(self) -> float:
         """What rounding may add to the objective: a few eps times the mean absolute loss term."""
-        return 4 * self.source.eps * self.null_model.absolute
+        return max(4 * self.source.eps * self.null_model.absolute, VANISHING)
 
     @cached_property
     def minima_lie_on_kinks(self) -> bool:

@@ -242,6 +242,11 @@ def test_pinball_absolute_log_and_hinge_are_scikit_learns():
     assert get_loss("log_loss")(classes, p).mean() == pytest.approx(metrics.log_loss(classes, p))
 
 
+def test_a_dispersion_about_a_level_that_has_underflown_says_nothing():
+    y, level = np.array([[0.5], [2.0]]), np.array([[0.0], [1.0]])
+    assert_allclose(Tweedie(-1.0).dispersion(y, level), 0.5)
+
+
 def test_dispersions_by_hand():
     y = np.array([[1.0], [2.0], [4.0]])
     a = np.array([[2.0], [2.0], [2.0]])

@@ -153,3 +153,13 @@ def test_parts_go_on_from_a_fit_whose_counts_are_all_zero(solver, n):
         neuron.partial_fit(X, np.zeros(n))
         assert neuron.intercept_ < -700
         assert np.all(np.abs(neuron.coef_) < 1)
+
+
+def test_rows_may_lack_the_class_that_class_weight_names():
+    X = np.random.default_rng(0).standard_normal((8, 2))
+    neuron = NeuronClassifier(class_weight={1: 5.0}, random_state=0)
+    neuron.partial_fit(X, np.zeros(8, dtype=int), classes=[0, 1])
+    neuron.partial_fit(X, np.ones(8, dtype=int))
+    assert neuron.n_iter_ == 2
+    with pytest.raises(ValueError, match="contains the label 7"):
+        neuron.partial_fit(X, np.full(8, 7))

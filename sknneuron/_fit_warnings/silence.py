@@ -40,7 +40,8 @@ def dead(estimator, objective: Objective, outcome: Outcome):
     elif estimator.warm_start:
         cause = "warm_start=True goes on from such weights: fit with warm_start=False."
     else:
-        cause = "Use solver='auto', or activation='leaky_relu', which never falls silent."
+        other = "" if estimator.solver == "auto" else "solver='auto', or "
+        cause = f"Use {other}activation='leaky_relu', which never falls silent."
     return (
         f"Dead neuron: {type(estimator).__name__} with activation="
         f"'{objective.pair.activation.name}' is inactive on every row (neuron {names}), so that no "

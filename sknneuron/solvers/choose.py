@@ -21,6 +21,7 @@ from .smoothing import InPiecesAtNeed, Smoothed
 from .staged import stages_pay
 from .stochastic import SGD, Adam
 from .trust_region import DampedProximalNewton, TrustRegionNewton
+from .valleys import InBestValley
 from .working_pieces import WorkingPieces
 
 SOLVERS: dict[str, type[Solver]] = {
@@ -87,9 +88,12 @@ def make_solver(name: str, objective: Objective, **options) -> Solver:
 def _on_features(cls: type[Solver], objective: Objective) -> Solver:
     """A solver of this class for the features as they are: the loss may need more than it alone."""
     pair = objective.pair
+    plain = _searching(cls(), objective)
     if pair.smooth and not pair.quadratic_pieces:
-        return cls()
-    solver = FOR_SMOOTHED[cls]() if _may_take_hessians(cls, objective) else cls()
+        return plain
+    solver = plain
+    if _may_take_hessians(cls, objective):
+        solver = _searching(FOR_SMOOTHED[cls](), objective)
     pieces = solver if pair.smoothed(1.0) is pair else Smoothed(solver)
     if cls in FOR_SMOOTHED and InteriorPoint.serves(objective):
         pieces = InteriorPoint(pieces)
@@ -100,11 +104,18 @@ def _on_features(cls: type[Solver], objective: Objective) -> Solver:
     if not pair.smooth or is_nearly_kinked(objective):
         return pieces
     if pieces is solver or (type(pieces) is Smoothed and cls not in FOR_SMOOTHED):
-        return cls()
+        return plain
     is_wide = objective.source.n_rows < objective.n_features
     if type(pieces) is Multipliers and is_wide and not is_affordable(objective):
         return pieces
-    return InPiecesAtNeed(cls(), pieces, MOST_STEPS[type(pieces)])
+    return InPiecesAtNeed(plain, pieces, MOST_STEPS[type(pieces)])
+
+
+def _searching(solver: Solver, objective: Objective) -> Solver:
+    """The solver, or with a search for where it begins: one for L1 norms does not search itself."""
+    if isinstance(solver, ProximalNewton) and not objective.pair.convex:
+        return InBestValley(solver)
+    return solver
 
 
 def _may_take_hessians(cls: type[Solver], objective: Objective) -> bool:

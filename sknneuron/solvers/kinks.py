@@ -231,6 +231,8 @@ def in_coordinates(objective: Objective, X):
     rows[:, : objective.n_features] = (
         X - objective.coordinates.center
     ) / objective.coordinates.scale
+    if objective.coordinates.constant is not None:
+        rows[:, objective.coordinates.constant] = 0.0
     return rows
 
 

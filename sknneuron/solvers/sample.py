@@ -60,6 +60,8 @@ class Sample:
             features[:, rows] = X[rows].T
         features -= coordinates.center[:, None]
         features *= (1 / coordinates.scale)[:, None]
+        if coordinates.constant is not None:
+            features[coordinates.constant] = 0.0
         self.columns[self.n_features :] = 1
         weight = source.sample_weight
         if weight is None:
@@ -74,6 +76,11 @@ class Sample:
             low, high = self.pair.activation.range
             return low + (high - low) * self.y
         return self.y
+
+    @cached_property
+    def is_felt(self):
+        """Mask of the columns that are not zero in every row that counts."""
+        return np.abs(self.columns) @ self.weight > 0
 
     @cached_property
     def mean_level(self):

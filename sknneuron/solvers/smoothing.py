@@ -161,6 +161,7 @@ class InPiecesAtNeed(Solver):
         self.most_steps = most_steps
         self.name = solver.name
         self.needs_smooth_penalty = solver.needs_smooth_penalty
+        self.is_random = solver.is_random
 
     def iterate(self, objective, start, goal, rng):
         theta, n_steps = start, 0

@@ -165,9 +165,13 @@ class Starts:
         """Random weights; of open activations half are fits to the rows beyond random planes."""
         sample, rng = self.sample, self.rng
         theta = rng.standard_normal((n, sample.n_groups, sample.size))
+        # No row would ever move a weight that none feels: it would stay as it was drawn.
+        theta *= sample.is_felt
         weights = theta[..., : sample.n_features].reshape(-1, sample.n_features)
         z = (weights @ sample.columns[: sample.n_features]).T
-        spread = np.maximum(z.std(axis=0).reshape(n, sample.n_groups), TINY)
+        spread = z.std(axis=0).reshape(n, sample.n_groups)
+        # Rows that are all the same leave weights no scale to take.
+        spread = np.where(spread > TINY, spread, 1.0)
         size = rng.choice([0.5, 2.0, 10.0], size=spread.shape)
         if self.is_open:
             size = size * np.where(rng.random((n, 1)) < 0.5, sample.spread, 1.0)
@@ -211,7 +215,8 @@ class Starts:
 
     def _anywhere(self, theta):
         size = self.rng.choice([0.03, 0.1, 0.3, 1.0]) * np.linalg.norm(theta)
-        return size * self.rng.standard_normal(len(theta)) / np.sqrt(len(theta))
+        kick = self.rng.standard_normal(len(theta)) * self.sample.is_felt
+        return size * kick / np.sqrt(len(theta))
 
     def _towards_rows(self, theta, k):
         """The least change that takes one to three badly fitted rows to their targets, or past."""

@@ -97,3 +97,12 @@ def test_what_lies_lower_than_a_valley_goes_is_not_its_bottom(activation, gap):
     lower = Smoothed(LevenbergMarquardt())._lower(objective, end, 1e-9, goal)
     assert (lower is None) == (activation == "identity")
     assert end.gap == pytest.approx(gap, nan_ok=True)
+
+
+@pytest.mark.parametrize("solver", ["lbfgs", "newton"])
+def test_a_level_may_fall_to_zero_as_all_targets_do(solver):
+    """The loss is then the least number that a float holds, and leaves no width to go on with."""
+    X = np.random.default_rng(0).standard_normal((6, 2))
+    neuron = NeuronRegressor("exp", "absolute_error", solver=solver).fit(X, np.zeros(6))
+    assert neuron.converged_
+    assert neuron.objective_ < 1e-300

@@ -87,9 +87,10 @@ def _first_line(cls):
     return inspect.getdoc(cls).splitlines()[0]
 
 
-def _table(head, rows):
+def _table(head, rows, *options):
     """A list-table of reStructuredText."""
-    lines = [".. list-table::", "   :header-rows: 1", "   :widths: auto", ""]
+    options = (":header-rows: 1", ":widths: auto", *options)
+    lines = [".. list-table::", *(f"   {option}" for option in options), ""]
     for row in [head, *rows]:
         lines += [f"   {'* -' if i == 0 else '  -'} {cell}" for i, cell in enumerate(row)]
     return "\n".join([*lines, ""])
@@ -177,7 +178,12 @@ def _memory_map(measured):
 def _pairs():
     """Which activation goes with which loss, in the regressor and in the classifier."""
     return "\n".join(
-        f"{title}\n\n" + _table(("", *(f"``{name}``" for name in LOSSES)), _verdicts(is_classifier))
+        f"{title}\n\n"
+        + _table(
+            ("", *(f"``{name}``" for name in LOSSES)),
+            _verdicts(is_classifier),
+            ":class: upright-heads",
+        )
         for title, is_classifier in (("In the regressor:", False), ("In the classifier:", True))
     )
 

@@ -574,8 +574,9 @@ def test_ticks_close_together_differ(pages):
 
 def test_numbers_fit_into_their_fields(pages):
     rng = np.random.default_rng(0)
-    X = pd.DataFrame(-rng.uniform(0.1, 0.2, (40, 3)), columns=["a", "b", "c"])
-    page = pages.open(to_html(NeuronRegressor().fit(X, X["a"]), X))
+    sizes = [0.1, 0.001, 1e9]
+    X = pd.DataFrame(-rng.uniform(1, 2, (40, 3)) * sizes, columns=["a", "b", "c"])
+    page = pages.open(to_html(NeuronRegressor(alpha=0).fit(X, X["a"]), X))
     cut = page.eval_on_selector_all(
         ".control input[type=number]",
         "all => all.filter(n => n.scrollWidth > n.clientWidth).map(n => n.value)",

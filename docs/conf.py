@@ -3,6 +3,7 @@
 import ast
 import importlib
 import inspect
+import json
 import re
 import sys
 import tomllib
@@ -24,6 +25,8 @@ sys.path.insert(0, str(DOCS))
 # Pages of fitted neurons, written by every build and embedded by neuron_page.rst.
 PAGES = DOCS / "generated" / "pages"
 PAGES.mkdir(parents=True, exist_ok=True)
+# What is timed of a memory map.
+PASSES = ("read_once_seconds", "evaluation_seconds")
 
 project = "sknneuron"
 author = "sknneuron developers"
@@ -84,9 +87,10 @@ def _first_line(cls):
     return inspect.getdoc(cls).splitlines()[0]
 
 
-def _table(head, rows):
+def _table(head, rows, *options):
     """A list-table of reStructuredText."""
-    lines = [".. list-table::", "   :header-rows: 1", "   :widths: auto", ""]
+    options = (":header-rows: 1", ":widths: auto", *options)
+    lines = [".. list-table::", *(f"   {option}" for option in options), ""]
     for row in [head, *rows]:
         lines += [f"   {'* -' if i == 0 else '  -'} {cell}" for i, cell in enumerate(row)]
     return "\n".join([*lines, ""])
@@ -126,6 +130,8 @@ def _write_tables(app):
     checks = [(f"``{code}``", _first_line(cls)) for code, cls in CHECKS.items()]
     table = _table(("code", "what it means"), checks)
     (folder / "checks.inc").write_text(table, encoding="utf-8")
+    measured = json.loads((DOCS / "_static" / "memory_map.json").read_text(encoding="utf-8"))
+    (folder / "memory_map.inc").write_text(_memory_map(measured), encoding="utf-8")
 
 
 def _rooms():
@@ -147,10 +153,37 @@ def _rooms():
     return _table(("", "what it is"), rows)
 
 
+def _memory_map(measured):
+    """What a fit on a memory map takes, beside reading the file once."""
+    size = f"{measured['n_rows']:,} x {measured['n_features']}, {measured['bytes'] / 1e9:.0f} GB"
+    head = (
+        size,
+        "training, s",
+        "most memory on top, MB",
+        "read once, s: cold, warm",
+        "one pass, s: cold, warm",
+    )
+    rows = [
+        (
+            f"``{fit['neuron'].split('(')[0]}``",
+            fit["seconds"],
+            fit["peak_anonymous_MB"] - fit["anonymous_before_MB"],
+            *(f"{fit['cold'][key]}, {fit['warm'][key]}" for key in PASSES),
+        )
+        for fit in measured["fits"]
+    ]
+    return _table(head, rows)
+
+
 def _pairs():
     """Which activation goes with which loss, in the regressor and in the classifier."""
     return "\n".join(
-        f"{title}\n\n" + _table(("", *(f"``{name}``" for name in LOSSES)), _verdicts(is_classifier))
+        f"{title}\n\n"
+        + _table(
+            ("", *(f"``{name}``" for name in LOSSES)),
+            _verdicts(is_classifier),
+            ":class: upright-heads",
+        )
         for title, is_classifier in (("In the regressor:", False), ("In the classifier:", True))
     )
 
@@ -183,6 +216,12 @@ def _write_neuron_pages(app):
     from neuron_pages import write_pages
 
     write_pages(PAGES)
+
+
+def _hide_this_machine(app, docname, source):
+    """Examples print where they and their programs lie; pages are read on other machines."""
+    for place in (Path(sys.executable).parent, DOCS.parent):
+        source[0] = source[0].replace(f"{place}/", "")
 
 
 def _own_methods(modules):
@@ -227,5 +266,6 @@ def setup(app):
     """Hook in what is made from the code itself before sources are read."""
     app.connect("builder-inited", _write_tables)
     app.connect("builder-inited", _write_neuron_pages)
+    app.connect("source-read", _hide_this_machine)
     # MathML, which browsers draw themselves: formulas need no script from elsewhere.
     app.add_html_math_renderer("mathml", (_draw_math(False), None), (_draw_math(True), None))

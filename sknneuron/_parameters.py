@@ -38,7 +38,11 @@ CONSTRAINTS: dict[str, list] = {
     "record": [StrOptions({"auto", "loss"}), "boolean"],
     "warm_start": ["boolean"],
     "random_state": ["random_state"],
-    "n_jobs": [None, Integral],
+    "n_jobs": [
+        None,
+        Interval(Integral, 1, None, closed="left"),
+        Interval(Integral, None, -1, closed="right"),
+    ],
     "verbose": ["verbose"],
 }
 CLASSIFIER_CONSTRAINTS = {

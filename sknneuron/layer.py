@@ -90,7 +90,8 @@ class NeuronLayer(BaseNeuron):
         For the first weights, batches and the validation split. Pass an int for the same layer
         each time.
     n_jobs : int or None, default=None
-        Threads. None is as many as BLAS would use here, -1 all cores. Results do not depend on it.
+        Threads, not 0. None is as many as BLAS would use here, -1 all cores. Results do not depend
+        on it.
     verbose : int, default=0
         1 prints a line an iteration.
     class_weight : dict, list of dict or "balanced", default=None

@@ -79,7 +79,8 @@ class NeuronRegressor(RegressorMixin, BaseNeuron):
         For "sgd", "adam", the validation split and the starts of pairs that are not convex. Other
         fits are the same each time.
     n_jobs : int or None, default=None
-        Threads. None is as many as BLAS would use here, -1 all cores. Results do not depend on it.
+        Threads, not 0. None is as many as BLAS would use here, -1 all cores. Results do not depend
+        on it.
     verbose : int, default=0
         1 prints a line an iteration.
 
@@ -333,7 +334,8 @@ class NeuronClassifier(ClassifierMixin, BaseNeuron):
         For "sgd", "adam", the validation split and the starts of pairs that are not convex. Other
         fits are the same each time.
     n_jobs : int or None, default=None
-        Threads. None is as many as BLAS would use here, -1 all cores. Results do not depend on it.
+        Threads, not 0. None is as many as BLAS would use here, -1 all cores. Results do not depend
+        on it.
     verbose : int, default=0
         1 prints a line an iteration.
     class_weight : dict, list of dict or "balanced", default=None

@@ -641,6 +641,7 @@ CASES = [
     ),
     ("random_state as a string", regressor(random_state="a"), fit(), ValueError, "'random_state'"),
     ("n_jobs as a float", regressor(n_jobs=1.5), fit(), ValueError, "'n_jobs' parameter"),
+    ("no threads", regressor(n_jobs=0), fit(), ValueError, "'n_jobs' parameter"),
     (
         "class_weight misspelt",
         classifier(class_weight="balance"),

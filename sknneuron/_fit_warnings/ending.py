@@ -23,8 +23,9 @@ def not_converged(estimator, outcome: Outcome):
     if estimator.solver != "auto":
         remedies.append("use solver='auto'")
     remedy = ", or ".join(remedies)
+    iterations = f"{outcome.n_iter} iteration{'s' if outcome.n_iter != 1 else ''}"
     return (
-        f"{type(estimator).__name__} did not converge after {outcome.n_iter} iterations with "
+        f"{type(estimator).__name__} did not converge after {iterations} with "
         f"solver='{estimator.solver_}': {outcome.reason}. The weights are the best found so far. "
         f"{remedy[0].upper()}{remedy[1:]}.",
         ConvergenceWarning,

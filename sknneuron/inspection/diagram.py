@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from dataclasses import dataclass, field
 from html import escape
+from itertools import accumulate
 from numbers import Integral
+from unicodedata import east_asian_width
 
 import numpy as np
 
@@ -116,7 +119,7 @@ def draw_neurons(inside: Unfolded, scale=None, neurons=None, max_features=MOST_I
         if single:
             colour = POSITIVE if value >= 0 else NEGATIVE
             diagram.texts.append(Text(255, y, _number(value), "end", 11, colour))
-        diagram.texts.append(Text(name_at, y, _short(inside.plain_names[j], letters), "end"))
+        diagram.texts.append(Text(name_at, y, clipped(inside.plain_names[j], letters), "end"))
         diagram.circles.append((268, y, 5))
     if len(order) < len(strength):
         y = top + ROW * (n_rows - 0.5)
@@ -147,7 +150,7 @@ def _draw_one(diagram, inside, k, weights, at, largest) -> None:
     diagram.arrows.append(((576, y), (610, y)))
     several = len(inside.neuron_names) > 1
     diagram.texts.append(
-        Text(616, y, _short(inside.neuron_names[k], 12) if several else "level", "start", 12)
+        Text(616, y, clipped(inside.neuron_names[k], 12) if several else "level", "start", 12)
     )
 
 
@@ -163,7 +166,7 @@ def _draw_several(diagram, inside, numbers, weights, at, largest) -> None:
             value = float(weights[k, j])
             width = 0.2 + 4 * abs(value) / largest
             diagram.lines.append(Line((274, y_input), (470, y), width, value))
-        diagram.texts.append(Text(496, y, _short(inside.neuron_names[k]), "start"))
+        diagram.texts.append(Text(496, y, clipped(inside.neuron_names[k]), "start"))
     if len(shown) < len(numbers):
         text = f"and {len(numbers) - len(shown)} more"
         diagram.texts.append(Text(496, first + ROW * len(shown), text, "start", 11))
@@ -182,8 +185,12 @@ def _curve(activation, x, y, width, height) -> np.ndarray:
     return np.column_stack([x + width * (z + 4) / 8, y + height * (1 - share)])
 
 
-def _short(name: str, most: int = MOST_LETTERS) -> str:
-    return name if len(name) <= most else f"{name[: most - 1]}…"
+def clipped(name: str, most: int = MOST_LETTERS) -> str:
+    """The name in the width of at most so many letters; Chinese ones and emoji take two."""
+    ends = list(accumulate(1 + (east_asian_width(letter) in "WF") for letter in name))
+    if not ends or ends[-1] <= most:
+        return name
+    return f"{name[: bisect_right(ends, most - 1)]}…"
 
 
 def _number(value: float) -> str:

@@ -155,7 +155,21 @@ def _levels(column: Column, evidence: Evidence | None, X):
         for members in groups.values()
         if members is not dropped
     ]
+    if _codes_missing(column):
+        name, code = f"{column.name} is missing", column.missing - column.offset
+        found.append(_function(name, column.inputs, code, against, unit="level", baseline=baseline))
     return found, mean
+
+
+def _codes_missing(column: Column) -> bool:
+    """Whether a missing value is a level of its own: no imputed one, nor like any unknown one."""
+    return (
+        column.takes_missing
+        and column.imputed is None
+        and not len(column.indicators)
+        and not np.any(column.slope)
+        and not np.array_equal(column.missing, column.unknown)
+    )
 
 
 def _names(column: Column, members: list[int]) -> str:

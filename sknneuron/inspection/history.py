@@ -32,6 +32,10 @@ def training_history(estimator) -> pd.DataFrame:
 
     Raises
     ------
+    TypeError
+        If there is no neuron at the end of `estimator`.
+    NotFittedError
+        If it is not fitted.
     ValueError
         If the fit kept no history (``record=False``).
 

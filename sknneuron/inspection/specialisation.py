@@ -120,6 +120,10 @@ def specialisation(estimator, X, y=None, sample_weight=None, *, layer=-1) -> pd.
 
     Raises
     ------
+    TypeError
+        If there is no neuron at the end of `estimator`.
+    NotFittedError
+        If it is not fitted.
     ValueError
         If there is no such layer, or y has several columns.
 

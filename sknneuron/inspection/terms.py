@@ -54,6 +54,10 @@ def contributions(estimator, X, *, output=None, baseline=None) -> pd.DataFrame:
 
     Raises
     ------
+    TypeError
+        If there is no neuron at the end of `estimator`.
+    NotFittedError
+        If it is not fitted.
     ValueError
         For an unknown `output`, a baseline of the wrong width, missing or infinite values that no
         step before the neuron replaces, and X with more rows than a dense result can hold.

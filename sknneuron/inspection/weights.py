@@ -97,6 +97,10 @@ def coef_table(
 
     Raises
     ------
+    TypeError
+        If there is no neuron at the end of `estimator`.
+    NotFittedError
+        If it is not fitted.
     ValueError
         For unknown options, ``scale="std"`` without X, or data that do not go together.
 

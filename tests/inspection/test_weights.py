@@ -10,7 +10,14 @@ from sklearn.compose import TransformedTargetRegressor, make_column_transformer
 from sklearn.datasets import load_diabetes, load_iris
 from sklearn.impute import MissingIndicator, SimpleImputer
 from sklearn.pipeline import make_pipeline, make_union
-from sklearn.preprocessing import KBinsDiscretizer, MinMaxScaler, OneHotEncoder, StandardScaler
+from sklearn.preprocessing import (
+    KBinsDiscretizer,
+    MinMaxScaler,
+    OneHotEncoder,
+    OrdinalEncoder,
+    StandardScaler,
+    TargetEncoder,
+)
 
 from sknneuron import NeuronClassifier, NeuronLayer, NeuronRegressor
 from sknneuron.inspection import coef_table, diagnose, to_html, unfold
@@ -588,3 +595,34 @@ def test_exact_fits_and_missing_targets():
     model = NeuronRegressor().fit(X, TARGETS["numbers"])
     with pytest.raises(ValueError, match="y contains missing values"):
         coef_table(model, X, np.where(TARGETS["numbers"] > 0, np.nan, TARGETS["numbers"]))
+
+
+@pytest.mark.parametrize(
+    "encoder",
+    [
+        OneHotEncoder(),
+        OneHotEncoder(drop=["a"]),
+        OrdinalEncoder(encoded_missing_value=-2),
+        TargetEncoder(),
+    ],
+    ids=["one-hot", "dropped", "ordinal", "target"],
+)
+def test_a_missing_word_with_a_code_of_its_own_is_a_level(encoder):
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame({"word": rng.choice(["a", "b", "c", None], 200), "x": rng.normal(size=200)})
+    y = X["x"] + X["word"].isna() - (X["word"] == "b") + 0.1 * rng.normal(size=200)
+    columns = make_column_transformer((encoder, ["word"]), ("passthrough", ["x"]))
+    model = make_pipeline(columns, NeuronRegressor(alpha=1e-6)).fit(X, y)
+    weight = coef_table(model, X, y, scale="original").set_index("feature")["weight"]
+    z = weight["bias"] + weight["x"] * X["x"] + weight["word is missing"] * X["word"].isna()
+    for level in "abc":
+        z += weight.get(f"word={level}", 0.0) * (X["word"] == level)
+    np.testing.assert_allclose(z, model.predict(X), rtol=1e-10, atol=1e-10)
+
+
+def test_a_missing_word_that_is_like_any_unknown_one_is_no_level():
+    X = pd.DataFrame({"word": ["a", "b", "c"] * 20})
+    columns = make_column_transformer((OneHotEncoder(handle_unknown="ignore"), ["word"]))
+    model = make_pipeline(columns, NeuronRegressor()).fit(X, np.arange(60.0))
+    table = coef_table(model, X, np.arange(60.0), scale="original")
+    assert table["feature"].tolist() == ["word=a", "word=b", "word=c", "bias"]

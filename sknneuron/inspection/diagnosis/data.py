@@ -138,13 +138,14 @@ class ConstantFeature(Check):
     def __call__(self, subject) -> Iterator[Finding]:
         constant = np.flatnonzero(subject.scale == 0)
         if len(constant) and subject.neuron.fit_intercept:
+            have, them = ("has", "it") if len(constant) == 1 else ("have", "them")
             yield Finding(
                 self.code,
                 "info",
                 float(len(constant)),
-                f"{len(constant)} of {len(subject.names)} columns have a single value: "
+                f"{len(constant)} of {len(subject.names)} columns {have} a single value: "
                 f"{subject.named(constant)}.",
-                "Drop them, or put VarianceThreshold() before the neuron.",
+                f"Drop {them}, or put VarianceThreshold() before the neuron.",
                 features=tuple(subject.names[j] for j in constant),
             )
 

@@ -175,7 +175,9 @@ class Overpenalised(Check):
     def _by_larger_weights(self, subject, always_win: bool):
         """Where there is no curvature to go by: whether the same weights, only larger, win."""
         if not np.any(subject.evidence.inside.coef):
-            yield self._finding(subject, 1.0)
+            # Where no column varies, or no target, the penalty takes nothing away.
+            if subject.scale.any() and len(subject.constant_targets) < subject.n_neurons:
+                yield self._finding(subject, 1.0)
             return
         if not subject.neuron.converged_:
             return  # The training may be why.
@@ -266,7 +268,9 @@ class Unscaled(Check):
             subject.names[np.where(varying, scale, np.inf).argmin()],
             subject.names[scale.argmax()],
         )
-        message = f"Columns differ in scale by a factor of {ratio:.2g} ({low!r} to {high!r})"
+        about = float(f"{ratio:.2g}")
+        said = f"{about:,.0f}" if about < 1e6 else f"{about:g}"
+        message = f"Columns differ in scale by a factor of {said} ({low!r} to {high!r})"
         if len(bitten):
             yield Finding(
                 self.code,

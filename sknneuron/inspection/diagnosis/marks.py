@@ -51,15 +51,37 @@ class MissingMark(Check):
         if not is_whole or whole == 0 or not (far or only_negative):
             return None
         name, rows = subject.names[j], subject.row_numbers[is_mark][:NAMED_ROWS]
+        column = subject.column(j)
+        if column is not None and self._is_filled_in(column, j, x[row]):
+            if len(column.indicators):
+                return None  # The indicator's weight makes up for any number.
+            said = f"An imputer fills {whole} into column {name!r} in {times} of {len(x)} rows"
+            fate = "its weight takes it for a number like the others."
+            advice = (
+                "Impute what is typical (SimpleImputer(strategy='median', add_indicator=True)) "
+                f"in {name!r}."
+            )
+        else:
+            said = f"Column {name!r} has {whole} in {times} of {len(x)} rows"
+            fate = (
+                "it looks like the mark of a missing value, and its weight takes it for a number."
+            )
+            advice = (
+                f"If it is one, put SimpleImputer(missing_values={whole}, add_indicator=True) "
+                f"before the scaler of {name!r}."
+            )
         return Finding(
             self.code,
             "warning" if far else "info",
             times / len(x),
-            f"Column {name!r} has {whole} in {times} of {len(x)} rows, and nothing between that "
-            f"and {neighbour:.4g}: it looks like the mark of a missing value, and its weight takes "
-            "it for a number.",
-            f"If it is one, put SimpleImputer(missing_values={whole}, add_indicator=True) before "
-            f"the scaler of {name!r}.",
+            f"{said}, and nothing between that and {neighbour:.4g}: {fate}",
+            advice,
             features=(name,),
             rows=tuple(rows.tolist()),
         )
+
+    @staticmethod
+    def _is_filled_in(column, j: int, value: float) -> bool:
+        """Whether an imputer put this input in place of missing values."""
+        filled = float(column.missing[column.inputs == j][0])
+        return column.imputed is not None and abs(value - filled) <= ROUNDING * max(1, abs(filled))

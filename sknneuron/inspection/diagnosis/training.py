@@ -79,6 +79,7 @@ class NotConverged(Check):
             yield self._in_parts(subject)
             return
         max_iter = max(1000, 10 * neuron.max_iter)
+        n_iterations = f"{neuron.n_iter_} iteration{'s' if neuron.n_iter_ > 1 else ''}"
         params: dict[str, object]
         if self._delta_is_tiny(subject):
             delta = subject.robust_delta(0)
@@ -87,7 +88,10 @@ class NotConverged(Check):
             params = {"loss": Huber(delta), "max_iter": max(1000, neuron.max_iter)}
         elif neuron.n_iter_ >= neuron.max_iter:
             reason = f"max_iter={neuron.max_iter} was reached"
+            is_auto = all(getattr(neuron, name) == value for name, value in AUTO.items())
             advice = f"Use solver='auto' and max_iter={max_iter}."
+            if is_auto:
+                advice = f"Raise max_iter to {max_iter}."
             params = {**AUTO, "max_iter": max_iter}
         else:
             reason = "the solver could do no better, diverged, or was interrupted"
@@ -97,8 +101,8 @@ class NotConverged(Check):
             self.code,
             "warning",
             float(neuron.n_iter_),
-            f"solver='{subject.solver}' ended after {neuron.n_iter_} iterations without reaching "
-            f"the optimum: {reason}.",
+            f"solver='{subject.solver}' ended after {n_iterations} without reaching the "
+            f"optimum: {reason}.",
             advice,
             params=params,
         )

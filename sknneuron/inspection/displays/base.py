@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from ..diagram import NEGATIVE, POSITIVE
+from ..diagram import NEGATIVE, POSITIVE, clipped
 
 GREY = "#9a9a9a"
 SHADE = "#f0f0f0"
@@ -56,8 +56,7 @@ def short(name: object, most: int = MOST_LETTERS) -> str:
     """A name that fits a label; dollar signs are no mathematics."""
     # A tab or a new line in a name has no picture, or spreads into the next label.
     text = " ".join(str(name).split())
-    text = text if len(text) <= most else f"{text[: most - 1]}…"
-    return text.replace("$", r"\$")
+    return clipped(text, most).replace("$", r"\$")
 
 
 def colour_of(value: float) -> str:

@@ -15,6 +15,9 @@ from ..terms import contributions, neuron_numbers
 from ..units import unfold
 from .base import GREY, Display, colour_of, number, short, width
 
+# Letters of a label, name and value together.
+MOST_LETTERS = 38
+
 
 class ContributionDisplay(Display):
     """A waterfall: the bias, what each feature adds, z, and the activation.
@@ -174,10 +177,7 @@ class ContributionDisplay(Display):
     def _bars(self, max_features: int | None):
         """Labels and values of the bars: the first features, and the rest as one."""
         terms = self.terms
-        labels = [
-            short(f"{f} = {v}" if v else f, 40)
-            for f, v in zip(terms["feature"], terms["value"], strict=True)
-        ]
+        labels = [_label(*pair) for pair in zip(terms["feature"], terms["value"], strict=True)]
         values = terms["contribution"].to_numpy()
         n = n_shown(max_features, len(values))
         if n < len(values):
@@ -213,6 +213,14 @@ class ContributionDisplay(Display):
         if self.prediction is not None:
             words += f", prediction {number(self.prediction)}"
         return words
+
+
+def _label(feature: str, value: str) -> str:
+    """A feature with its value; of a long name a part, of the value none is lost to it."""
+    if not value:
+        return short(feature, MOST_LETTERS)
+    value = short(value, MOST_LETTERS // 2)
+    return f"{short(feature, MOST_LETTERS - len(value))} = {value}"
 
 
 def _take(X, row: int):

@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import sparse
-from sklearn.compose import TransformedTargetRegressor
+from sklearn.compose import TransformedTargetRegressor, make_column_transformer
 from sklearn.datasets import load_iris
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from sknneuron import NeuronClassifier, NeuronRegressor
 from sknneuron.inspection import (
@@ -22,7 +22,9 @@ from sknneuron.inspection import (
     coef_table,
     contributions,
     training_history,
+    unfold,
 )
+from sknneuron.inspection.diagram import draw_neurons
 from sknneuron.inspection.displays.base import apart, number, short
 
 from ..healthy import housing, on_log, sacramento
@@ -435,3 +437,29 @@ def test_one_iterate_and_equal_rows_have_axes_with_room(level):
 
 def test_names_with_tabs_and_new_lines_fit_in_a_line():
     assert short("a\n b\tc") == "a b c"
+
+
+def test_long_names_fit_by_their_width():
+    assert short("x" * 40) == "x" * 31 + "…"
+    # Chinese letters and emoji are as wide as two.
+    assert short("数" * 40) == "数" * 15 + "…"
+    assert short("数" * 16) == "数" * 16
+    assert short("🧠" * 20, 11) == "🧠" * 5 + "…"
+    assert short("") == ""
+    neuron = NeuronRegressor().fit(pd.DataFrame({"数" * 60: [0.0, 1.0, 2.0]}), [0.0, 1.0, 2.0])
+    (name,) = (text.text for text in draw_neurons(unfold(neuron)).texts if "数" in text.text)
+    assert len(name) < 15
+
+
+def test_a_long_name_leaves_its_value_in_the_waterfall():
+    X = pd.DataFrame({"x" * 60: RNG.standard_normal(30), "word": ["w" * 60, "v"] * 15})
+    columns = make_column_transformer(
+        (OneHotEncoder(), ["word"]), remainder="passthrough", verbose_feature_names_out=False
+    )
+    model = make_pipeline(columns, NeuronRegressor()).fit(X, X["x" * 60] + (X["word"] == "v"))
+    display = ContributionDisplay.from_estimator(model, X)
+    labels = [label.get_text() for label in display.plot().ax_.get_yticklabels()]
+    (number,) = (label for label in labels if label.startswith("xx"))
+    assert number.endswith(f"… = {X.iloc[0, 0]:,.5g}")
+    assert f"word = {'w' * 18}…" in labels
+    assert max(map(len, labels)) <= 41

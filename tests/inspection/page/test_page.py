@@ -570,3 +570,27 @@ def test_ticks_close_together_differ(pages):
     page = pages.open(to_html(NeuronRegressor(alpha=0).fit(X, 5 + 1e-5 * X[:, 0]), X))
     ticks = page.locator("#histogram .tick[text-anchor=middle]").all_text_contents()
     assert len(set(ticks)) == len(ticks) > 1
+
+
+def test_numbers_fit_into_their_fields(pages):
+    rng = np.random.default_rng(0)
+    sizes = [0.1, 0.001, 1e9]
+    X = pd.DataFrame(-rng.uniform(1, 2, (40, 3)) * sizes, columns=["a", "b", "c"])
+    page = pages.open(to_html(NeuronRegressor(alpha=0).fit(X, X["a"]), X))
+    cut = page.eval_on_selector_all(
+        ".control input[type=number]",
+        "all => all.filter(n => n.scrollWidth > n.clientWidth).map(n => n.value)",
+    )
+    assert cut == []
+
+
+def test_names_are_cut_by_their_width(browser):
+    page = browser.new_page()
+    page.add_script_tag(content=(SCRIPT / "dom.js").read_text(encoding="utf-8"))
+    assert page.evaluate("clip('x'.repeat(40), 10)") == "x" * 9 + "…"
+    # Chinese letters and emoji are as wide as two.
+    assert page.evaluate("clip('数'.repeat(40), 10)") == "数" * 4 + "…"
+    assert page.evaluate("clip('🧠'.repeat(40), 6)") == "🧠" * 2 + "…"
+    fit = "[clip('数'.repeat(5), 10), clip('abc', 3), clip('', 3)]"
+    assert page.evaluate(fit) == ["数" * 5, "abc", ""]
+    page.close()

@@ -32,9 +32,15 @@ function named(name) {
   return el("bdi", { title: name.length > 40 ? name : null }, name);
 }
 
+// Chinese letters and emoji are as wide as two others.
+const WIDE = /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff01-\uff60]|\p{Emoji_Presentation}/u;
+
 function clip(name, length) {
   const letters = Array.from(name);
-  return letters.length > length ? `${letters.slice(0, length - 1).join("")}…` : name;
+  let end = 0;
+  const ends = letters.map((letter) => (end += WIDE.test(letter) ? 2 : 1));
+  if (end <= length) return name;
+  return `${letters.filter((_, i) => ends[i] < length).join("")}…`;
 }
 
 // A number for people: four digits, grouped thousands, a true minus.

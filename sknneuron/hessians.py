@@ -72,7 +72,7 @@ def _curved(X, d):
 
 def _put_hessian(hessian, X, d, is_own: bool) -> None:
     """Put ``[X 1].T @ diag(d) @ [X 1]`` into `hessian`, over X if it `is_own`."""
-    if d.min(initial=0.0) < 0:
+    if len(d) and d.min() < 0:
         hessian[:-1, :-1] = product((X * d[:, None]).T, X)
         cross = transposed_product(X, d)
     elif is_own:

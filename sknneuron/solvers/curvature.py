@@ -62,8 +62,8 @@ class Curvature:
         return self.current is self._sample
 
     @property
-    def is_above(self) -> bool:
-        """Whether the model lies above the objective."""
+    def is_safe(self) -> bool:
+        """Whether the safe one serves: of two straight pieces, of a model above the loss."""
         return self.current is self._safe
 
     def serve_from(self, sample: Objective) -> None:
@@ -85,7 +85,7 @@ class Curvature:
         shift : float
             Largest change of a row's curvature along the step.
         """
-        if self.is_above:
+        if self.is_safe:
             if self._quick is None:
                 return self.whole if shift <= NEAR else None
             return self._quick if step_size == 1 and ratio > SLOW else None

@@ -186,8 +186,8 @@ class ProximalDescent:
                 return
             if self.objective.pair.quadratic_pieces:
                 after = new.value + self.objective.l1_value(new.theta)
-                # A model that lies above the objective foretells what it falls by at least.
-                self.foretold = self.curvature.is_above or is_foretold(
+                # A safe model lies above the objective: it foretells what that falls by at least.
+                self.foretold = self.curvature.is_safe or is_foretold(
                     self._total(point), step.decrement, after, self.rounding
                 )
             # Only a whole step in a complete working set tells how fast the next ones lead.

@@ -45,7 +45,7 @@ def test_a_step_that_led_too_far_is_followed_by_ones_with_more_curvature():
     chosen.cut(NEAR)
     assert chosen.is_exact
     chosen.cut(2 * NEAR)
-    assert chosen.is_above
+    assert chosen.is_safe
     assert chosen.most_gain(3.0) == np.inf
     assert chosen.better(1.0, 0.5, False, 2 * NEAR) is None
     assert chosen.better(1.0, 0.5, False, NEAR) is chosen.whole
